@@ -1,0 +1,46 @@
+# Everything a fresh machine with python3 and make needs. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezone.utc) - timedelta(days=1)).date())")
+UI ?= 1
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+SERVE := $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test check clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: .venv/installed ## make .venv and install everything in it
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# The calendar starts on the day before the first `make`, so that the demo's day is yesterday and all is fresh.
+.env:
+	echo "TPCH_START=$(DAY)" > $@
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	mkdir -p $(@D) && cp $< $@
+
+demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then leave the Dagster UI running (UI=0: stop after the replay)
+	$(BIN)/tpch-assets replay --batches 96
+	$(BIN)/tpch-assets show q01_pricing_summary
+	@if [ "$(UI)" != 0 ]; then exec $(SERVE); fi
+
+dev: install .env $(DAGSTER_HOME)/dagster.yaml ## dagster dev, with schedules and sensors switched on
+	TPCH_AUTOMATION=true $(SERVE)
+
+test: install ## run every test
+	$(BIN)/python -m pytest
+
+check: install ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove the lake, the Dagster instance and .env
+	rm -rf lake .dagster .env

@@ -1,0 +1,1 @@
+"""A data platform as a graph of assets: raw JSON to Delta Lake to daily query results."""

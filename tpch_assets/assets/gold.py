@@ -1,0 +1,54 @@
+"""gold: one asset per business query, one result per day, over all of silver up to that day."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from tpch_assets import partials
+from tpch_assets.assets.common import RETRY, place
+from tpch_assets.calendar import days
+from tpch_assets.delta import Snapshot, snapshot
+from tpch_assets.io_manager import Partitions
+from tpch_assets.lake import Lake
+from tpch_assets.queries import Query, load_queries
+from tpch_assets.settings import Settings
+from tpch_assets.staleness import pairs_digest
+from tpch_assets.tables import PAIRED
+
+
+def gold_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """One asset per .sql file in `queries/`."""
+    return [_gold(query, settings) for query in load_queries().values()]
+
+
+def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
+    statements = {"partial": query.partial, "combine": query.combine}
+    sql = "\n\n".join(f"-- {name}\n{text}" for name, text in statements.items() if text)
+
+    @dg.asset(
+        key=["gold", query.name],
+        ins={name: dg.AssetIn(["silver", name]) for name in query.tables},
+        description=f"**{query.title}.** {query.question}\n\n```sql\n{sql}\n```",
+        group_name="gold",
+        kinds={"deltalake", "duckdb", "dask"},
+        owners=settings.owners,
+        partitions_def=days(settings.start),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=f"gold_{query.name}",
+        retry_policy=RETRY,
+        metadata={"parameters": query.param_expressions, **place("gold", query.name)},
+    )
+    def gold(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **silver: Snapshot) -> Partitions:
+        if query.partial:  # A pair is known by both its files, also where the query reads only one of them.
+            silver |= {name: snapshot(lake, lake.table("silver", name)) for name in PAIRED if name not in silver}
+        files: dict[str, dict[str, Any]] = {}
+        extra = {}
+        for key in context.partition_keys:
+            answer, counts = partials.plan(query, silver, date.fromisoformat(key), settings.scale_factor)  # type: ignore[arg-type]
+            made_from = pairs_digest(silver["orders"], silver["lineitem"], key) if query.partial else "dimensions"
+            files[key] = {f"{made_from}-{{content}}.parquet": answer}
+            extra[key] = counts
+        return Partitions(files, extra=extra)
+
+    return gold

@@ -1,0 +1,149 @@
+"""When things run. Raw, silver and gold by schedules, bronze by the files it finds, and what was late by a sensor.
+
+Every tick asks the lake what is missing or stale and requests exactly that, so a gap (a night off, a failed run, a late
+file) is caught up by itself, many partitions in few runs. A tick does nothing while a run of its job is under way.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from tpch_assets import ingest, staleness
+from tpch_assets.calendar import batch_key
+from tpch_assets.jobs import FRESHNESS_JOB, JOBS, keys_of, range_requests
+from tpch_assets.lake import Lake
+from tpch_assets.queries import load_queries
+from tpch_assets.settings import Settings
+from tpch_assets.tables import PAIRED, TABLES
+
+RECENT, SWEEP = timedelta(days=1), timedelta(hours=1)
+LATE = timedelta(hours=1)
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def _busy(instance: dg.DagsterInstance, layer: str) -> bool:
+    filters = dg.RunsFilter(job_name=JOBS[layer].name, statuses=UNDER_WAY)
+    return bool(instance.get_runs(filters, limit=1))
+
+
+def silver_requests(lake: Lake, until: datetime) -> list[dg.RunRequest]:
+    """Runs for stale windows that ended by `until`, and one for stale dimension tables."""
+    stale = staleness.stale_windows(lake, until)
+    requests = range_requests("silver", dict.fromkeys(PAIRED, stale))
+    if dimensions := staleness.stale_dimensions(lake):
+        requests.append(dg.RunRequest(asset_selection=keys_of("silver", dimensions)))
+    return requests
+
+
+def gold_requests(lake: Lake, start: datetime, until: datetime) -> list[dg.RunRequest]:
+    """Runs for the days whose answers are missing or made from other pairs than silver's."""
+    return range_requests("gold", dict(staleness.stale_days(lake, load_queries().values(), start, until)))
+
+
+def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg.SensorDefinition]]:
+    """All schedules and sensors; switched on from the start if `TPCH_AUTOMATION` says so."""
+    on = settings.automation
+    schedule_status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
+    sensor_status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
+
+    @dg.schedule(
+        job=JOBS["raw"],
+        cron_schedule="*/15 * * * *",
+        default_status=schedule_status,
+        description="Every 15 minutes: make the batches that have ended and are not in raw.",
+    )
+    def raw_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if _busy(context.instance, "raw"):
+            return dg.SkipReason("A raw run is under way.")
+        missing = staleness.missing_raw(lake, settings.start, _moment(context))
+        requests = range_requests("raw", {name: missing for name, t in TABLES.items() if t.arrives == "every batch"})
+        if missing and (once := staleness.missing_once(lake)):
+            requests += range_requests("raw", {name: [batch_key(settings.start)] for name in once})
+        return requests or dg.SkipReason("Every batch that has ended is in raw.")
+
+    @dg.sensor(
+        job=JOBS["bronze"],
+        minimum_interval_seconds=60,
+        default_status=sensor_status,
+        description="Every minute: ingest raw files that bronze does not hold, whoever wrote them and however late.",
+    )
+    def bronze_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if _busy(context.instance, "bronze"):
+            return dg.SkipReason("A bronze run is under way.")
+        # The recent days are looked at every time, the whole history once an hour.
+        now = datetime.now(UTC)
+        swept = datetime.fromisoformat(json.loads(context.cursor)["swept"]) if context.cursor else None
+        full = swept is None or now - swept >= SWEEP
+        since = "" if full else batch_key(now - RECENT)
+        pending = staleness.pending_batches(lake, since=since, settle=settings.settle_seconds)
+        start = batch_key(settings.start)
+        for name in TABLES:
+            if odd := [batch for batch in pending[name] if batch < start] + (ingest.strays(lake, name) if full else []):
+                context.log.warning(
+                    f"raw/{name}/{odd[0]} is no batch since TPCH_START={start}: {len(odd)} such folders are not read"
+                )
+        requests = range_requests(
+            "bronze", {name: [b for b in found if start <= b < batch_key(now)] for name, found in pending.items()}
+        )
+        cursor = json.dumps({"swept": (now if full else swept or now).isoformat()})
+        if not requests:
+            return dg.SensorResult(skip_reason="Bronze holds every raw file.", cursor=cursor)
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+    @dg.schedule(
+        job=JOBS["silver"],
+        cron_schedule="20 */6 * * *",
+        default_status=schedule_status,
+        description="Every 6 hours: compact the windows that have ended, and merge the dimension tables.",
+    )
+    def silver_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if _busy(context.instance, "silver"):
+            return dg.SkipReason("A silver run is under way.")
+        return silver_requests(lake, _moment(context)) or dg.SkipReason("Silver holds all that bronze holds.")
+
+    @dg.schedule(
+        job=JOBS["gold"],
+        cron_schedule="45 0 * * *",
+        default_status=schedule_status,
+        description="Every day, when its last window is in silver: answer every query as of that day.",
+    )
+    def gold_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if _busy(context.instance, "gold") or _busy(context.instance, "silver"):
+            return dg.SkipReason("A silver or gold run is under way; the late data sensor follows it.")
+        return gold_requests(lake, settings.start, _moment(context)) or dg.SkipReason(
+            "Every day in silver is answered."
+        )
+
+    @dg.sensor(
+        jobs=[JOBS["silver"], JOBS["gold"]],
+        minimum_interval_seconds=300,
+        default_status=sensor_status,
+        description="Every 5 minutes: bring late, redelivered or missed data on to silver, and from there to gold.",
+    )
+    def late_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if any(_busy(context.instance, layer) for layer in ("bronze", "silver", "gold")):
+            return dg.SkipReason("A bronze, silver or gold run is under way.")
+        until = datetime.now(UTC) - LATE  # Younger windows and days are the schedules' own work.
+        if staleness.stale_windows(lake, until):
+            return [r._replace(job_name=JOBS["silver"].name) for r in silver_requests(lake, until)]
+        requests = gold_requests(lake, settings.start, until)
+        return [r._replace(job_name=JOBS["gold"].name) for r in requests] or dg.SkipReason("Nothing is late.")
+
+    freshness_schedule = dg.ScheduleDefinition(
+        job=FRESHNESS_JOB,
+        cron_schedule="5,20,35,50 * * * *",
+        default_status=schedule_status,
+        description="Every 15 minutes: check how old each layer's data is.",
+    )
+    return [raw_schedule, silver_schedule, gold_schedule, freshness_schedule], [bronze_sensor, late_data_sensor]
+
+
+def _moment(context: dg.ScheduleEvaluationContext) -> datetime:
+    return context.scheduled_execution_time.astimezone(UTC)

@@ -1,0 +1,33 @@
+"""The code location: assembles assets, checks, jobs, schedules, sensors and resources, and nothing else."""
+
+import dagster as dg
+
+from tpch_assets.assets.bronze import bronze_assets
+from tpch_assets.assets.gold import gold_assets
+from tpch_assets.assets.raw import raw_assets
+from tpch_assets.assets.silver import silver_assets
+from tpch_assets.automation import automation
+from tpch_assets.checks import asset_checks
+from tpch_assets.io_manager import LakeIOManager
+from tpch_assets.jobs import FRESHNESS_JOB, JOBS
+from tpch_assets.lake import Lake
+from tpch_assets.settings import current_settings
+
+settings = current_settings()
+schedules, sensors = automation(settings)
+
+defs = dg.Definitions(
+    assets=[
+        *raw_assets(settings),
+        *bronze_assets(settings),
+        *silver_assets(settings),
+        *gold_assets(settings),
+    ],
+    asset_checks=asset_checks(),
+    jobs=[*JOBS.values(), FRESHNESS_JOB],
+    schedules=schedules,
+    sensors=sensors,
+    resources={"io_manager": LakeIOManager(lake_uri=settings.lake), "lake": Lake(settings.lake)},
+    # Dask does the parallel work; a process per step would cost more than most steps do.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,222 @@
+"""One JSON-lines file in, one typed Parquet file out. A value that does not fit its type is a reject, never a guess.
+
+A clean file is read by DuckDB alone, at nearly the speed of a lenient read: the counts of `json_lines_scan` and a few
+tests per value prove that nothing was dropped, rounded or converted. In any doubt `json_lines_careful` sorts the lines.
+"""
+
+import glob
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+
+from tpch_assets import json_lines_scan
+from tpch_assets.json_lines_careful import EVIDENT_TIME, kind_of, precision_and_scale, sort_lines
+from tpch_assets.tables import Column, Table
+
+_GZIP = b"\x1f\x8b"
+_BLOCK = 1 << 16
+_DUCKDB_LINE = 1 << 24  # what DuckDB takes for the longest line unless told
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What became of a file's lines: `lines == rows + rejects`, always. Blank lines are none."""
+
+    lines: int
+    rows: int
+    rejects: int
+
+
+def write_parquet(
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    table: Table,
+    *,
+    batch: str,
+    file: str,
+    rows_path: str,
+    rejects_path: str,
+) -> Parsed:
+    """Parses a JSON-lines file, plain or gzip, into Parquet files, in bounded memory.
+
+    Bad lines are no error. A decimal may be spelled in any exact way (1.5, 1.500, 15e-1), an integer by digits alone.
+
+    Args:
+        con: any connection whose TimeZone is UTC; it is left as it was.
+        source: the file to read, local.
+        table: what each line has to be.
+        batch: goes into the column `_batch`.
+        file: goes into the column `_file`.
+        rows_path: where the rows go, in the order of the lines: the table's columns, `_batch`, `_file`, and `_rescued`:
+            the fields that the table does not know, as a JSON object, or NULL. Local; replaced if it exists.
+        rejects_path: where the bad lines go, if there are any: `_batch`, `_file`, `_line` (from 1), `_text`, `_reason`.
+            On the same file system as `rows_path`. If there are none, no file is there afterwards.
+
+    Raises:
+        OSError: a file cannot be read or written. Whatever is raised, nothing is left behind half-written.
+        ValueError: the session is not in UTC, or the table has a type that JSON cannot be parsed into.
+    """
+    zone = con.execute("SELECT current_setting('TimeZone')").fetchall()[0][0]
+    if zone != "UTC":
+        raise ValueError(f"DuckDB's TimeZone is {zone!r}, which would shift times: SET TimeZone = 'UTC'")
+    labels = [text.encode("utf-8", "backslashreplace").decode() for text in (batch, file)]
+    with tempfile.TemporaryDirectory(prefix=".json-lines-", dir=Path(rows_path).parent) as folder:
+        rows, rejects = Path(folder, "rows.parquet"), Path(folder, "rejects.parquet")
+        plain, damage = _unpacked(source, folder)
+        parsed = None if damage else _fast(con, plain, table, labels, str(rows))
+        if parsed is None:
+            parsed = _careful(con, plain, table, labels, str(rows), str(rejects), damage)
+        Path(rejects_path).unlink(missing_ok=True)
+        if parsed.rejects:
+            rejects.replace(rejects_path)
+        try:
+            rows.replace(rows_path)
+        except OSError:
+            Path(rejects_path).unlink(missing_ok=True)
+            raise
+    return parsed
+
+
+def _fast(con: duckdb.DuckDBPyConnection, path: str, table: Table, labels: list[str], target: str) -> Parsed | None:
+    """Writes all rows at once; returns None if any line is in doubt.
+
+    Why this is strict: the tests let through lines that have all fields of the table, none of them null, and have text,
+    dates and times in quotes. Then `Shape.fits` proves that there is nothing else: no more fields, no quotes around
+    numbers, no true, NaN or exponent, and no number too long for a DOUBLE, by way of which DuckDB reads decimals.
+    """
+    kinds = [kind_of(column) for column in table.columns]
+    if any(precision_and_scale(column)[0] > 15 for column in table.columns if kind_of(column) == "decimal"):
+        return None
+    shape = json_lines_scan.scan(path)
+    if not shape.fits(len(kinds), sum(kind not in ("integer", "decimal") for kind in kinds)):
+        return None
+    types, values, tests = zip(*map(_strict, table.columns), strict=True)
+    read = _read(path, dict(zip(table.column_names, types, strict=True)))
+    select = f"SELECT {', '.join(values)}, ? AS _batch, ? AS _file, NULL::VARCHAR AS _rescued FROM {read}"
+    try:
+        rows = _copy(con, f"{select} WHERE {' AND '.join(tests)}", labels, target)
+    except duckdb.InterruptException:
+        raise
+    except (duckdb.Error, UnicodeError):
+        return None
+    return Parsed(rows, rows, 0) if rows == shape.lines else None
+
+
+def _strict(column: Column) -> tuple[str, str, str]:
+    """The type to read a column as, its value, and a test that holds for nothing but values of the column's type."""
+    name, type_ = _name(column.name), column.type
+    value = f"CAST({name} AS {type_})"
+    match kind_of(column):
+        case "integer":
+            return "VARCHAR", f"{value} AS {name}", f"NOT contains({name}, '.')"
+        case "decimal":
+            return "DOUBLE", f"{value} AS {name}", f"CAST({value} AS DOUBLE) = {name}"
+        case "date":
+            return "VARCHAR", f"{value} AS {name}", f"strlen({name}) = 10 AND CAST({value} AS VARCHAR) = {name}"
+        case "time":
+            return "VARCHAR", f"{value} AS {name}", f"regexp_full_match({name}, {_literal(EVIDENT_TIME)})"
+        case "text":
+            return "JSON", f"json_extract_string({name}, '$') AS {name}", f"starts_with(CAST({name} AS VARCHAR), '\"')"
+
+
+def _careful(
+    con: duckdb.DuckDBPyConnection,
+    path: str,
+    table: Table,
+    labels: list[str],
+    rows_path: str,
+    rejects_path: str,
+    damage: str | None,
+) -> Parsed:
+    """Sorts the lines, then writes the good and the bad ones."""
+    good, bad = str(Path(rows_path).with_name("good.json")), str(Path(rows_path).with_name("bad.json"))
+    found = sort_lines(path, table, good=good, bad=bad, damage=damage)
+    read = _read(good, {column.name: column.type for column in table.columns} | {"_rescued": "VARCHAR"}, found.longest)
+    names = ", ".join(map(_name, table.column_names))
+    rows = _copy(con, f"SELECT {names}, ? AS _batch, ? AS _file, _rescued FROM {read}", labels, rows_path)
+    rejects = 0
+    if found.bad:
+        read = _read(bad, {"_line": "BIGINT", "_text": "VARCHAR", "_reason": "VARCHAR"}, found.longest)
+        rejects = _copy(con, f"SELECT ? AS _batch, ? AS _file, * FROM {read}", labels, rejects_path)
+    if (rows, rejects) != (found.good, found.bad):
+        raise RuntimeError(f"{path}: found {found}, but wrote {rows} rows and {rejects} rejects")
+    return Parsed(rows + rejects, rows, rejects)
+
+
+def _copy(con: duckdb.DuckDBPyConnection, select: str, labels: list[str], target: str) -> int:
+    copy = f"COPY ({select}) TO {_literal(target)} (FORMAT parquet, COMPRESSION zstd, PRESERVE_ORDER true)"
+    return con.execute(copy, labels).fetchall()[0][0]
+
+
+def _read(path: str, columns: dict[str, str], longest: int = 0) -> str:
+    """SQL for the lines of a file. Without `records` a line may be taken for the value of a table's only column."""
+    declared = ", ".join(f"{_literal(name)}: {_literal(type_)}" for name, type_ in columns.items())
+    return (
+        f"read_json({_literal(glob.escape(path))}, format = 'newline_delimited', records = 'true', "
+        f"compression = 'none', hive_partitioning = false, maximum_object_size = {max(longest, _DUCKDB_LINE)}, "
+        f"columns = {{{declared}}})"
+    )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _unpacked(source: str, folder: str) -> tuple[str, str | None]:
+    """The path of the plain file; and how it is damaged, if it was gzip and is."""
+    with Path(source).open("rb") as file:
+        start = file.read(len(_GZIP))
+        if start != _GZIP and not (source.endswith(".gz") and _GZIP.startswith(start)):
+            return source, None
+        file.seek(0)
+        plain = Path(folder, "plain.json")
+        with plain.open("wb") as output:
+            try:
+                for block in _gunzip(file):
+                    output.write(block)
+            except (EOFError, zlib.error) as error:
+                return str(plain), f"the gzip file is damaged from here on: {error}"
+    return str(plain), None
+
+
+def _gunzip(file: BinaryIO) -> Iterator[bytes]:
+    """All that can be unpacked, up to the last byte; then EOFError or zlib.error if the file is cut off or corrupt."""
+    data = file.read(_BLOCK)
+    while True:
+        stream = zlib.decompressobj(wbits=31)
+        while not stream.eof:
+            if not data and not (data := file.read(_BLOCK)):
+                yield stream.flush()
+                raise EOFError("it is cut off")
+            before = stream.copy()
+            try:
+                block = stream.decompress(data, _BLOCK)
+            except zlib.error:
+                yield from _until_error(before, data)
+                raise
+            data = stream.unconsumed_tail
+            yield block
+        data = stream.unused_data.lstrip(b"\0")
+        while not data and (data := file.read(_BLOCK)):
+            data = data.lstrip(b"\0")
+        if not data:
+            return
+
+
+def _until_error(stream: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """What comes before the error: zlib gives nothing of the block in which it fails."""
+    try:
+        while byte := stream.decompress(data, 1):
+            yield byte
+            data = stream.unconsumed_tail
+    except zlib.error:
+        return

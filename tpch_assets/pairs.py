@@ -1,0 +1,277 @@
+"""Silver: which files to build from which bronze files, so that each table is unique by key and compact. No Dagster.
+
+`orders` and `lineitem` are cut at the same order keys into pairs, window by window. An order belongs to the window in
+which any row of it first arrived; of rows with one primary key the last arrival (batch, file, line) wins. Windows that
+share an order key are rebuilt together, in one commit.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tpch_assets.calendar import window_of
+from tpch_assets.delta import DataFile, Snapshot
+from tpch_assets.engine import Sql, cursor, quote, sql_list
+from tpch_assets.tables import PAIRED, TABLES, TableName
+
+LATEST = "_batch DESC, _file DESC, file_row_number DESC"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one silver file, as a query over bronze files; evaluated on a worker."""
+
+    table: TableName
+    source: Snapshot
+    files: tuple[DataFile, ...]
+    condition: str
+    homes: "Homes | None" = None
+
+    def __call__(self) -> Sql:
+        table = TABLES[self.table]
+        columns = ", ".join((*table.column_names, "_batch"))
+        if not self.files:
+            nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in table.columns)
+            return Sql(f"SELECT {nulls}, NULL::VARCHAR AS _batch WHERE false")
+        paths = [self.source.lake.local(path) for path in self.source.paths(self.files)]
+        rows = f"SELECT * FROM read_parquet({sql_list(paths)}, file_row_number = true) WHERE {self.condition}"
+        if self.homes:
+            rows = f"SELECT * FROM ({rows}) WHERE {table.pair} IN ({self.homes.keys_at_home()})"
+        key = ", ".join(table.key)
+        # Deduplication costs a window function over all rows; nearly always there is nothing to do for it.
+        with cursor() as con:
+            counts = con.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM ({rows})").fetchone() or (0, 0)
+        if counts[0] != counts[1]:
+            rows = f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {LATEST}) = 1"
+        return Sql(f"SELECT {columns} FROM ({rows}) ORDER BY {key}")
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Which order keys belong to `window`, where several windows hold rows of one order."""
+
+    window: str
+    sources: tuple[tuple[TableName, Snapshot, tuple[DataFile, ...]], ...]
+
+    def keys_at_home(self) -> str:
+        keys = " UNION ALL ".join(
+            f"SELECT {TABLES[name].pair} AS key, _batch FROM read_parquet("
+            + sql_list([source.lake.local(path) for path in source.paths(files)])
+            + ")"
+            for name, source, files in self.sources
+            if files
+        )
+        begin, end = self.window, self.window[:-4] + f"{int(self.window[-4:]) + 600:04}"
+        return (
+            f"SELECT key FROM ({keys}) GROUP BY key HAVING min(_batch) >= {quote(begin)} AND min(_batch) < {quote(end)}"
+        )
+
+
+def inputs(bronze: dict[TableName, Snapshot], window: str) -> str:
+    """Names the bronze files of a window: another name means that silver has to be built again."""
+    paths = sorted(
+        f"{name}/{file.path}" for name in PAIRED for file in bronze[name].files if window_of(file.partition) == window
+    )
+    return _digest(paths)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def stale_windows(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot]) -> list[str]:
+    """The windows whose bronze files are not the ones that silver was built from, in either table."""
+    wanted: dict[str, list[str]] = {}
+    for name in PAIRED:
+        for file in bronze[name].files:
+            wanted.setdefault(window_of(file.partition), []).append(f"{name}/{file.path}")
+    expected = {window: {_digest(sorted(paths))} for window, paths in wanted.items()}
+    have = {
+        name: {
+            window: {file.name.split("-")[0] for file in files} for window, files in silver[name].by_partition().items()
+        }
+        for name in PAIRED
+    }
+    return sorted(
+        window for window, digest in expected.items() if any(have[name].get(window) != digest for name in PAIRED)
+    )
+
+
+def plan_pairs(
+    bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot], windows: Collection[str], pair_rows: int
+) -> dict[TableName, dict[str, dict[str, Rows]]]:
+    """The files of `windows`, and of windows that share an order key with them: table -> window -> name -> rows.
+
+    Both tables get the same names up to the content: `<inputs>-<index>of<count>-…`; that prefix is the pair's id.
+    """
+    group = _sharing(bronze, silver, set(windows))
+    plan: dict[TableName, dict[str, dict[str, Rows]]] = {name: {} for name in PAIRED}
+    for window in sorted(group):
+        members = group if len(group) > 1 else {window}
+        cuts = _cuts(bronze, silver, window, pair_rows)
+        bounds = list(zip([None, *cuts], [*cuts, None], strict=True))
+        digest = inputs(bronze, window)
+        for name in PAIRED:
+            candidates = _in_windows(bronze[name], members)
+            plan[name][window] = {}
+            for index, (low, high) in enumerate(bounds):
+                homes = _homes(bronze, window, members, low, high) if len(members) > 1 else None
+                plan[name][window][f"{digest}-{index}of{len(bounds)}-{{content}}.parquet"] = Rows(
+                    name,
+                    bronze[name],
+                    tuple(_overlapping(candidates, TABLES[name].pair or "", low, high)),
+                    _between(TABLES[name].pair or "", low, high),
+                    homes,
+                )
+    return plan
+
+
+def _homes(bronze: dict[TableName, Snapshot], window: str, members: set[str], low: Any, high: Any) -> Homes:
+    return Homes(
+        window,
+        tuple(
+            (
+                name,
+                bronze[name],
+                tuple(_overlapping(_in_windows(bronze[name], members), TABLES[name].pair or "", low, high)),
+            )
+            for name in PAIRED
+        ),
+    )
+
+
+def _in_windows(source: Snapshot, windows: Collection[str]) -> tuple[DataFile, ...]:
+    return tuple(file for file in source.files if window_of(file.partition) in windows)
+
+
+def _between(key: str, low: Any, high: Any) -> str:
+    bounds = [f"{key} >= {low}" if low is not None else "", f"{key} < {high}" if high is not None else ""]
+    return " AND ".join(filter(None, bounds)) or "true"
+
+
+def _overlapping(files: Iterable[DataFile], key: str, low: Any, high: Any) -> list[DataFile]:
+    """The files that may hold keys in [low, high); one without statistics may hold any."""
+    return [
+        file
+        for file in files
+        if file.rows
+        and (low is None or file.greatest.get(key, low) >= low)
+        and (high is None or file.least.get(key, low) is None or file.least.get(key, low) < high)
+    ]
+
+
+def _sharing(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot], windows: set[str]) -> set[str]:
+    """`windows` and all others that hold rows of the same orders, now or before: the least set closed under sharing."""
+    group, looked = set(windows), set[str]()
+    while group != looked:
+        looked = set(group)
+        ours = [(name, source, _in_windows(source, group)) for name, source in bronze.items()]
+        ours += [(name, source, tuple(source.of(group))) for name, source in silver.items()]
+        low, high = _range(ours)
+        if low is None:
+            break
+        others = [
+            (
+                name,
+                source,
+                tuple(
+                    file
+                    for file in _overlapping(source.files, TABLES[name].pair or "", low, high + 1)
+                    if window_of(file.partition) not in group
+                ),
+            )
+            for name, source in bronze.items()
+        ]
+        if any(files for _, _, files in others):
+            group |= _windows_with_keys_of(ours, others)
+    return group
+
+
+def _range(parts: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]]) -> tuple[Any, Any]:
+    least = [file.least[TABLES[n].pair or ""] for n, _, files in parts for file in files if file.rows]
+    greatest = [file.greatest[TABLES[n].pair or ""] for n, _, files in parts for file in files if file.rows]
+    return (min(least), max(greatest)) if least else (None, None)
+
+
+def _windows_with_keys_of(
+    ours: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]],
+    others: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]],
+) -> set[str]:
+    def keys(parts: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]], columns: str) -> str:
+        return " UNION ALL ".join(
+            f"SELECT {TABLES[name].pair} AS key{columns} FROM read_parquet("
+            + sql_list([source.lake.local(path) for path in source.paths(files)])
+            + ")"
+            for name, source, files in parts
+            if files
+        )
+
+    with cursor() as con:
+        found = con.execute(
+            f"SELECT DISTINCT _batch FROM ({keys(others, ', _batch')}) SEMI JOIN ({keys(ours, '')}) USING (key)"
+        ).fetchall()
+    return {window_of(batch) for (batch,) in found}
+
+
+def _cuts(
+    bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot], window: str, pair_rows: int
+) -> list[Any]:
+    """The order keys at which the window is cut. Cuts stay while they serve, so that a late row moves one pair only."""
+    largest = max(PAIRED, key=lambda name: sum(f.rows for f in _in_windows(bronze[name], {window})))
+    files = [file for file in _in_windows(bronze[largest], {window}) if file.rows]
+    total = sum(file.rows for file in files)
+    kept = _present_cuts(silver, window)
+    if kept is not None and total <= 2 * pair_rows * (len(kept) + 1):
+        return kept
+    count = -(-total // pair_rows)
+    if count <= 1 or total <= 1.5 * pair_rows:
+        return []
+    key = TABLES[largest].pair
+    shares = ", ".join(f"{index / count}" for index in range(1, count))
+    paths = [bronze[largest].lake.local(path) for path in bronze[largest].paths(files)]
+    with cursor() as con:
+        row = con.execute(f"SELECT quantile_disc({key}, [{shares}]) FROM read_parquet({sql_list(paths)})").fetchone()
+    return sorted(set(row[0])) if row and row[0] else []
+
+
+def _present_cuts(silver: dict[TableName, Snapshot], window: str) -> list[Any] | None:
+    least: dict[str, list[Any]] = {}
+    for name in PAIRED:
+        for file in silver[name].of({window}):
+            index = file.name.split("-")[1].split("of")[0]
+            if file.rows:
+                least.setdefault(index, []).append(file.least[TABLES[name].pair or ""])
+    if not least:
+        return None
+    return sorted(min(keys) for keys in least.values())[1:]
+
+
+def complete_pairs(orders: Snapshot, lineitem: Snapshot, until: str) -> list[tuple[DataFile, DataFile]]:
+    """The pairs of all windows that begin before `until`.
+
+    Raises:
+        HalfWritten: A window's two tables are not from the same build (one of two commits is still to come).
+    """
+    pairs = []
+    left, right = (
+        {(file.partition, pair_id(file)): file for file in source.files if file.partition < until}
+        for source in (orders, lineitem)
+    )
+    if odd := sorted(left.keys() ^ right.keys()):
+        raise HalfWritten(
+            f"silver/orders and silver/lineitem are not from the same build in window {odd[0][0]}: "
+            "a silver run is on its way or was cut off; materialize that window of both again"
+        )
+    for key in sorted(left):
+        pairs.append((left[key], right[key]))
+    return pairs
+
+
+class HalfWritten(RuntimeError):
+    """A window is in one silver table but not in the other."""
+
+
+def pair_id(file: DataFile) -> str:
+    """What both files of a pair have in common: the inputs of their window, and their place in it."""
+    return file.name.rsplit("-", 1)[0]

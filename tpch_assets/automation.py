@@ -11,7 +11,7 @@ import dagster as dg
 
 from tpch_assets import ingest, staleness
 from tpch_assets.calendar import batch_key
-from tpch_assets.jobs import FRESHNESS_JOB, JOBS, keys_of, range_requests
+from tpch_assets.jobs import FRESHNESS_JOB, JOBS, range_requests, request
 from tpch_assets.lake import Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.settings import Settings
@@ -38,7 +38,7 @@ def silver_requests(lake: Lake, until: datetime) -> list[dg.RunRequest]:
     stale = staleness.stale_windows(lake, until)
     requests = range_requests("silver", dict.fromkeys(PAIRED, stale))
     if dimensions := staleness.stale_dimensions(lake):
-        requests.append(dg.RunRequest(asset_selection=keys_of("silver", dimensions)))
+        requests.append(request("silver", dimensions))
     return requests
 
 
@@ -132,9 +132,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
             return dg.SkipReason("A bronze, silver or gold run is under way.")
         until = datetime.now(UTC) - LATE  # Younger windows and days are the schedules' own work.
         if staleness.stale_windows(lake, until):
-            return [r._replace(job_name=JOBS["silver"].name) for r in silver_requests(lake, until)]
-        requests = gold_requests(lake, settings.start, until)
-        return [r._replace(job_name=JOBS["gold"].name) for r in requests] or dg.SkipReason("Nothing is late.")
+            return silver_requests(lake, until)
+        return gold_requests(lake, settings.start, until) or dg.SkipReason("Nothing is late.")
 
     freshness_schedule = dg.ScheduleDefinition(
         job=FRESHNESS_JOB,

@@ -1,6 +1,6 @@
 """Asset checks: what must hold of the data, recounted from the files; and how old it may be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -25,7 +25,12 @@ FRESH = "is_fresh"
 
 def asset_checks() -> list[dg.AssetChecksDefinition]:
     """All checks of all layers."""
-    return [_bronze_lines(), _silver_keys(), *(check for checks in FRESHNESS.values() for check in checks)]
+    return [*DATA, *FRESHNESS]
+
+
+def data_checks_of(assets: Collection[dg.AssetKey]) -> list[dg.AssetCheckKey]:
+    """The checks that run with these assets: all but those of age, which have their own schedule."""
+    return [key for check in DATA for key in check.check_keys if key.asset_key in assets]
 
 
 def _keys_of_run(context: dg.AssetCheckExecutionContext, step: timedelta) -> list[str] | None:
@@ -172,9 +177,10 @@ def _latest_in(layer: str) -> Callable[[Lake, str], str | None]:
 
 _STREAMS: list[str] = [name for name, table in TABLES.items() if table.arrives == "every batch"]
 
-FRESHNESS: dict[str, list[dg.AssetChecksDefinition]] = {
-    "raw": [_freshness("raw", _STREAMS, _latest_raw)],
-    "bronze": [_freshness("bronze", _STREAMS, _latest_in("bronze"))],
-    "silver": [_freshness("silver", list(PAIRED), _latest_in("silver"))],
-    "gold": [_freshness("gold", list(load_queries()), _latest_in("gold"))],
-}
+DATA: list[dg.AssetChecksDefinition] = [_bronze_lines(), _silver_keys()]
+FRESHNESS: list[dg.AssetChecksDefinition] = [
+    _freshness("raw", _STREAMS, _latest_raw),
+    _freshness("bronze", _STREAMS, _latest_in("bronze")),
+    _freshness("silver", list(PAIRED), _latest_in("silver")),
+    _freshness("gold", list(load_queries()), _latest_in("gold")),
+]

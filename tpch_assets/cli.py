@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -80,7 +79,6 @@ def _replay(arguments: argparse.Namespace) -> None:
     # Dagster and the graph are slow to import; a bad option is told before.
     import dagster as dg
 
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
     from tpch_assets.instance import databases_held_open, prepare_home, reap
     from tpch_assets.replay import ReplayError, replay
 

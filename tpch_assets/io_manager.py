@@ -98,7 +98,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
             marks=dict(stored.marks),
         )
         now = snapshot(self.lake, uri)
-        shared: dict[str, Any] = {"delta version": committed.version, "files changed": len(committed.added) + len(committed.removed)}
+        shared: dict[str, Any] = {
+            "delta version": committed.version,
+            "files changed": len(committed.added) + len(committed.removed),
+        }
         if now.schema is not None and "dagster/column_schema" not in (context.definition_metadata or {}):
             shared["dagster/column_schema"] = dg.TableSchema(
                 [dg.TableColumn(column.name, str(column.type)) for column in now.schema]

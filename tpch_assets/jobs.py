@@ -6,9 +6,8 @@ from datetime import timedelta
 import dagster as dg
 
 from tpch_assets.calendar import BATCH, DAY, DAY_FORMAT, TIME_FORMAT, WINDOW, parse, stretches
-from tpch_assets.checks import FRESHNESS
+from tpch_assets.checks import FRESHNESS, RANGE_END, RANGE_START, data_checks_of
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 BATCHES_PER_RUN = 96
 
 STEP: dict[str, timedelta] = {"raw": BATCH, "bronze": BATCH, "silver": WINDOW, "gold": DAY}
@@ -21,14 +20,14 @@ DESCRIPTIONS = {
 JOBS = {
     layer: dg.define_asset_job(
         f"{layer}_job",
-        selection=dg.AssetSelection.groups(layer) - dg.AssetSelection.checks(*FRESHNESS[layer]),
+        selection=dg.AssetSelection.groups(layer) - dg.AssetSelection.checks(*FRESHNESS),
         description=description,
     )
     for layer, description in DESCRIPTIONS.items()
 }
 FRESHNESS_JOB = dg.define_asset_job(
     "freshness_job",
-    selection=dg.AssetSelection.checks(*(check for checks in FRESHNESS.values() for check in checks)),
+    selection=dg.AssetSelection.checks(*FRESHNESS),
     description="Check how old each layer's data is.",
 )
 
@@ -44,18 +43,17 @@ def range_requests(layer: str, wanted: dict[str, Sequence[str]]) -> list[dg.RunR
         for stretch in _split(stretches(list(keys), STEP[layer]), STEP[layer]):
             by_stretch.setdefault(stretch, []).append(name)
     return [
-        dg.RunRequest(asset_selection=keys_of(layer, names), tags=range_tags(first, last))
+        request(layer, names, {RANGE_START: first, RANGE_END: last})
         for (first, last), names in sorted(by_stretch.items())
     ]
 
 
-def keys_of(layer: str, names: Iterable[str]) -> list[dg.AssetKey]:
-    return [dg.AssetKey([layer, name]) for name in names]
-
-
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """The tags by which Dagster runs all partitions from `first` to `last` in one run."""
-    return {RANGE_START: first, RANGE_END: last}
+def request(layer: str, names: Iterable[str], tags: dict[str, str] | None = None) -> dg.RunRequest:
+    """A request for some assets of a layer and the checks that run with them."""
+    keys = [dg.AssetKey([layer, name]) for name in names]
+    return dg.RunRequest(
+        job_name=JOBS[layer].name, asset_selection=keys, asset_check_keys=data_checks_of(keys), tags=tags or {}
+    )
 
 
 def _split(found: list[tuple[str, str]], step: timedelta) -> Iterable[tuple[str, str]]:

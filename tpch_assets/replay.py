@@ -162,9 +162,12 @@ _LAYERS: dict[str, Callable[[Lake, Settings, Stretch], list[dg.RunRequest]]] = {
 
 
 def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
-    defs.resolve_job_def(JOBS[layer].name).execute_in_process(
+    job = defs.resolve_job_def(JOBS[layer].name).get_subset(
+        asset_selection=frozenset(request.asset_selection or []),
+        asset_check_selection=frozenset(request.asset_check_keys or []),
+    )
+    job.execute_in_process(
         instance=instance,
-        asset_selection=list(request.asset_selection or []),
         tags={**request.tags, OWNER_TAG: owner()},
         run_config=QUIET,
     )

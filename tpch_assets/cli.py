@@ -18,7 +18,7 @@ def main() -> None:
     try:
         arguments.run(arguments)
     except (SettingsError, LakeError) as error:
-        print(f"tpch-assets: {error}", file=sys.stderr)  # noqa: T201
+        print(f"tpch-assets: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit("tpch-assets: stopped; run it again to go on")
@@ -104,7 +104,7 @@ def _progress(batches: int) -> Iterator[Callable[[str, int], None]]:
 
         def line(layer: str, count: int) -> None:
             done[layer] += count
-            print(f"{layer}: {done[layer]} of {batches} batches", file=sys.stderr)  # noqa: T201
+            print(f"{layer}: {done[layer]} of {batches} batches", file=sys.stderr)
 
         yield line
         return

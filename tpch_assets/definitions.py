@@ -11,10 +11,12 @@ from tpch_assets.checks import asset_checks
 from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS
 from tpch_assets.lake import Lake
+from tpch_assets.maintenance import maintenance
 from tpch_assets.settings import current_settings
 
 settings = current_settings()
 schedules, sensors = automation(settings)
+maintenance_job, maintenance_schedule = maintenance(settings)
 
 defs = dg.Definitions(
     assets=[
@@ -24,8 +26,8 @@ defs = dg.Definitions(
         *gold_assets(settings),
     ],
     asset_checks=asset_checks(),
-    jobs=[*JOBS.values(), FRESHNESS_JOB],
-    schedules=schedules,
+    jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job],
+    schedules=[*schedules, maintenance_schedule],
     sensors=sensors,
     resources={"io_manager": LakeIOManager(lake_uri=settings.lake), "lake": Lake(settings.lake)},
     # Dask does the parallel work; a process per step would cost more than most steps do.

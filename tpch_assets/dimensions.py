@@ -1,12 +1,15 @@
 """Silver's dimension tables: the latest row per key, merged incrementally from what bronze got since. No Dagster."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from deltalake.exceptions import DeltaError
 
 from tpch_assets.delta import DataFile, Snapshot, mark, snapshot
-from tpch_assets.engine import Sql, cursor, sql_list
+from tpch_assets.engine import Sql
+from tpch_assets.ranges import between, bounds, cut, overlapping, scan
 from tpch_assets.tables import TABLES, TableName
 
 BRONZE_VERSION = "bronze"  # The mark in silver's log: the bronze version that silver holds.
@@ -28,9 +31,8 @@ class LatestRows:
         table = TABLES[self.table]
         columns, key = ", ".join((*table.column_names, "_batch")), ", ".join(table.key)
         sources = [
-            f"SELECT {columns}, {age} AS age, {file} AS _file, {row} AS file_row_number FROM read_parquet("
-            + sql_list([source.lake.local(path) for path in source.paths(files)])
-            + f", file_row_number = true) WHERE {self.condition}"
+            f"SELECT {columns}, {age} AS age, {file} AS _file, {row} AS file_row_number "
+            f"FROM {scan(source, files, ', file_row_number = true')} WHERE {self.condition}"
             for source, files, age, file, row in (
                 (self.silver, self.old, 0, "''", "0"),
                 (self.bronze, self.new, 1, "_file", "file_row_number"),
@@ -54,49 +56,45 @@ class DimensionPlan:
 
 
 def plan_dimension(table: TableName, bronze: Snapshot, silver: Snapshot, file_rows: int) -> DimensionPlan:
-    """Plan the merge of what bronze got since silver's mark; of all of bronze where it lost or replaced files."""
+    """Plan the merge of what bronze got since silver's mark; of all of bronze where it lost or replaced files.
+
+    Args:
+        file_rows: Rows per silver file, about; a file that would get over twice as many is cut.
+    """
     covered = mark(silver.lake, silver.uri, BRONZE_VERSION)
-    new = _added_since(bronze, covered) if silver.files else None
+    added = _added_since(bronze, covered) if silver.files else None
     key = TABLES[table].key[0]
-    if new is None:
-        filled = tuple(file for file in bronze.files if file.rows)
-        cuts = _cuts(key, bronze, filled, file_rows)
-        return _plan(table, bronze, filled, silver, dict.fromkeys(_ranges(cuts), ()), (), key)
-    new = tuple(file for file in new if file.rows)
-    ranges, keep = {}, []
-    silver_files = sorted((file for file in silver.files if file.rows), key=lambda file: file.least[key])
-    cuts = [file.least[key] for file in silver_files[1:]]
-    if len(set(cuts)) < len(cuts):  # One leading key fills several files: rebuild them as one range.
-        cuts = sorted(set(cuts))
-    for low, high in _ranges(cuts):
-        old = tuple(f for f in silver_files if _may_hold(f, key, low, high))
-        if any(_may_hold(file, key, low, high) for file in new) or not old:
-            ranges[low, high] = old
-        else:
-            keep += [file.path for file in old]
-    return _plan(table, bronze, new, silver, ranges, tuple(keep), key)
+    old, new = ((), bronze.files) if added is None else (silver.files, added)
+    build: list[LatestRows] = []
+    keep: list[str] = []
+    for low, high in bounds(_present_cuts(old, key)):
+        ours, theirs = overlapping(old, key, low, high), overlapping(new, key, low, high)
+        if not theirs:
+            keep += [file.path for file in ours]
+            continue
+        parts = ((silver, ours), (bronze, theirs))
+        for condition, inside in _cut_up(parts, key, low, high, file_rows):
+            build.append(LatestRows(table, silver, inside[0], bronze, inside[1], condition))
+    files = {f"{index}-{{content}}.parquet": rows for index, rows in enumerate(build)}
+    return DimensionPlan(files, tuple(keep), silver.version, bronze.version)
 
 
-def _plan(
-    table: TableName,
-    bronze: Snapshot,
-    new: tuple[DataFile, ...],
-    silver: Snapshot,
-    ranges: dict[tuple[Any, Any], tuple[DataFile, ...]],
-    keep: tuple[str, ...],
-    key: str,
-) -> DimensionPlan:
-    build = {}
-    for low, high in ranges:
-        bounds = [f"{key} >= {low}" if low is not None else "", f"{key} < {high}" if high is not None else ""]
-        condition = " AND ".join(filter(None, bounds)) or "true"
-        ours = tuple(file for file in new if _may_hold(file, key, low, high))
-        if ours or ranges[low, high]:
-            start = "first" if low is None else f"{low}"
-            build[f"{start}-{{content}}.parquet"] = LatestRows(
-                table, silver, ranges[low, high], bronze, ours, condition
-            )
-    return DimensionPlan(build, keep, silver.version, bronze.version)
+def _present_cuts(files: Iterable[DataFile], key: str) -> list[Any]:
+    """Where silver is cut now; files that share a leading key count as one."""
+    return sorted({file.least[key] for file in files if file.rows})[1:]
+
+
+def _cut_up(
+    parts: tuple[tuple[Snapshot, tuple[DataFile, ...]], ...], key: str, low: Any, high: Any, file_rows: int
+) -> Iterator[tuple[str, list[tuple[DataFile, ...]]]]:
+    """A range in pieces of about `file_rows` rows: each one's condition, and its files of either part."""
+    total = sum(file.rows for _, files in parts for file in files)
+    largest, files = max(parts, key=lambda part: sum(file.rows for file in part[1]))
+    inner = cut(largest, files, key, -(-total // file_rows)) if total > 2 * file_rows else []
+    inner = [k for k in inner if (low is None or k > low) and (high is None or k < high)]
+    edges = [low, *inner, high]
+    for begin, end in pairwise(edges):
+        yield between(key, begin, end), [overlapping(files, key, begin, end) for _, files in parts]
 
 
 def _added_since(bronze: Snapshot, version: int | None) -> tuple[DataFile, ...] | None:
@@ -111,22 +109,3 @@ def _added_since(bronze: Snapshot, version: int | None) -> tuple[DataFile, ...] 
         return None
     now = {file.path: file for file in bronze.files}
     return None if before - now.keys() else tuple(file for path, file in now.items() if path not in before)
-
-
-def _may_hold(file: DataFile, key: str, low: Any, high: Any) -> bool:
-    return (low is None or file.greatest[key] >= low) and (high is None or file.least[key] < high)
-
-
-def _ranges(cuts: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip([None, *cuts], [*cuts, None], strict=True))
-
-
-def _cuts(key: str, bronze: Snapshot, files: tuple[DataFile, ...], file_rows: int) -> list[Any]:
-    count = -(-sum(file.rows for file in files) // file_rows)
-    if count <= 1:
-        return []
-    shares = ", ".join(f"{index / count}" for index in range(1, count))
-    paths = [bronze.lake.local(path) for path in bronze.paths(files)]
-    with cursor() as con:
-        row = con.execute(f"SELECT quantile_disc({key}, [{shares}]) FROM read_parquet({sql_list(paths)})").fetchone()
-    return sorted(set(row[0])) if row and row[0] else []

@@ -6,10 +6,12 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import duckdb
+import pyarrow as pa
 
 from tpch_assets.settings import current_settings
 
@@ -74,6 +76,13 @@ def quote(text: str) -> str:
 def sql_list(paths: list[str] | tuple[str, ...]) -> str:
     """Paths as an SQL list for `read_parquet`."""
     return "[" + ", ".join(quote(path) for path in paths) + "]"
+
+
+def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
+    """The Arrow schema of columns given as (name, SQL type)."""
+    nulls = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns)
+    with cursor() as con:
+        return con.sql(f"SELECT {nulls} WHERE false").to_arrow_table().schema
 
 
 def load_once(name: str, columns: tuple[str, ...], paths: list[str]) -> str:

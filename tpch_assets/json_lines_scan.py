@@ -27,9 +27,9 @@ class Shape:
     long_number: bool
 
     def fits(self, fields: int, quoted: int) -> bool:
-        """Whether every line can be one flat object of these `fields`, `quoted` of them strings, the rest plain numbers.
+        """Whether every line can be one flat object of `fields`, `quoted` of them strings, the rest plain numbers.
 
-        Such a line has 2 quotes a key and 2 a string; 2 braces, a colon a field and the commas between them. A line that
+        Such a line has 2 quotes a key and 2 a string; 2 braces, a colon a field, commas between them. A line that
         has at least these fields can only have more, never fewer: equal totals prove that no line has more.
         """
         return (

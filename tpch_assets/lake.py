@@ -150,13 +150,6 @@ class Lake:
         os.replace(staged, uri)
         fsync(os.path.dirname(uri))
 
-    def move(self, staged: str, path: str) -> None:
-        """Move one staged file to another local path."""
-        shutil.move(staged, path)
-
-    def local_size(self, path: str) -> int:
-        return os.path.getsize(path)
-
     def exists(self, uri: str) -> bool:
         return bool(self.fs.exists(uri))
 

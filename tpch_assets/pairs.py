@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tpch_assets.calendar import window_of
+from tpch_assets.calendar import WINDOW, parse, window_key, window_of
 from tpch_assets.delta import DataFile, Snapshot
-from tpch_assets.engine import Sql, cursor, quote, sql_list
+from tpch_assets.engine import Sql, cursor, quote
+from tpch_assets.ranges import between, bounds, cut, overlapping, scan
 from tpch_assets.tables import PAIRED, TABLES, TableName
 
+Part = tuple[TableName, Snapshot, tuple[DataFile, ...]]  # Some files of one table.
 LATEST = "_batch DESC, _file DESC, file_row_number DESC"
 
 
@@ -34,8 +36,7 @@ class Rows:
         if not self.files:
             nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in table.columns)
             return Sql(f"SELECT {nulls}, NULL::VARCHAR AS _batch WHERE false")
-        paths = [self.source.lake.local(path) for path in self.source.paths(self.files)]
-        rows = f"SELECT * FROM read_parquet({sql_list(paths)}, file_row_number = true) WHERE {self.condition}"
+        rows = f"SELECT * FROM {scan(self.source, self.files, ', file_row_number = true')} WHERE {self.condition}"
         if self.homes:
             rows = f"SELECT * FROM ({rows}) WHERE {table.pair} IN ({self.homes.keys_at_home()})"
         key = ", ".join(table.key)
@@ -52,20 +53,23 @@ class Homes:
     """Which order keys belong to `window`, where several windows hold rows of one order."""
 
     window: str
-    sources: tuple[tuple[TableName, Snapshot, tuple[DataFile, ...]], ...]
+    sources: tuple[Part, ...]
 
     def keys_at_home(self) -> str:
-        keys = " UNION ALL ".join(
-            f"SELECT {TABLES[name].pair} AS key, _batch FROM read_parquet("
-            + sql_list([source.lake.local(path) for path in source.paths(files)])
-            + ")"
-            for name, source, files in self.sources
-            if files
-        )
-        begin, end = self.window, self.window[:-4] + f"{int(self.window[-4:]) + 600:04}"
-        return (
-            f"SELECT key FROM ({keys}) GROUP BY key HAVING min(_batch) >= {quote(begin)} AND min(_batch) < {quote(end)}"
-        )
+        begin, end = quote(self.window), quote(window_key(parse(self.window) + WINDOW))
+        return f"""SELECT key FROM ({_keys(self.sources, ", _batch")})
+            GROUP BY key HAVING min(_batch) >= {begin} AND min(_batch) < {end}"""
+
+
+def _keys(parts: Iterable[Part], columns: str = "") -> str:
+    """The order keys (and some columns) of files of several tables, as a query."""
+    return " UNION ALL ".join(
+        f"SELECT {_key(name)} AS key{columns} FROM {scan(source, files)}" for name, source, files in parts if files
+    )
+
+
+def _key(table: TableName) -> str:
+    return TABLES[table].pair or ""
 
 
 def inputs(bronze: dict[TableName, Snapshot], window: str) -> str:
@@ -110,55 +114,31 @@ def plan_pairs(
     for window in sorted(group):
         members = group if len(group) > 1 else {window}
         cuts = _cuts(bronze, silver, window, pair_rows)
-        bounds = list(zip([None, *cuts], [*cuts, None], strict=True))
         digest = inputs(bronze, window)
         for name in PAIRED:
             candidates = _in_windows(bronze[name], members)
             plan[name][window] = {}
-            for index, (low, high) in enumerate(bounds):
+            for index, (low, high) in enumerate(bounds(cuts)):
                 homes = _homes(bronze, window, members, low, high) if len(members) > 1 else None
-                plan[name][window][f"{digest}-{index}of{len(bounds)}-{{content}}.parquet"] = Rows(
+                plan[name][window][f"{digest}-{index}of{len(cuts) + 1}-{{content}}.parquet"] = Rows(
                     name,
                     bronze[name],
-                    tuple(_overlapping(candidates, TABLES[name].pair or "", low, high)),
-                    _between(TABLES[name].pair or "", low, high),
+                    overlapping(candidates, _key(name), low, high),
+                    between(_key(name), low, high),
                     homes,
                 )
     return plan
 
 
 def _homes(bronze: dict[TableName, Snapshot], window: str, members: set[str], low: Any, high: Any) -> Homes:
+    parts = [(name, bronze[name], _in_windows(bronze[name], members)) for name in PAIRED]
     return Homes(
-        window,
-        tuple(
-            (
-                name,
-                bronze[name],
-                tuple(_overlapping(_in_windows(bronze[name], members), TABLES[name].pair or "", low, high)),
-            )
-            for name in PAIRED
-        ),
+        window, tuple((name, source, overlapping(files, _key(name), low, high)) for name, source, files in parts)
     )
 
 
 def _in_windows(source: Snapshot, windows: Collection[str]) -> tuple[DataFile, ...]:
     return tuple(file for file in source.files if window_of(file.partition) in windows)
-
-
-def _between(key: str, low: Any, high: Any) -> str:
-    bounds = [f"{key} >= {low}" if low is not None else "", f"{key} < {high}" if high is not None else ""]
-    return " AND ".join(filter(None, bounds)) or "true"
-
-
-def _overlapping(files: Iterable[DataFile], key: str, low: Any, high: Any) -> list[DataFile]:
-    """The files that may hold keys in [low, high); one without statistics may hold any."""
-    return [
-        file
-        for file in files
-        if file.rows
-        and (low is None or file.greatest.get(key, low) >= low)
-        and (high is None or file.least.get(key, low) is None or file.least.get(key, low) < high)
-    ]
 
 
 def _sharing(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot], windows: set[str]) -> set[str]:
@@ -171,45 +151,29 @@ def _sharing(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot
         low, high = _range(ours)
         if low is None:
             break
-        others = [
-            (
-                name,
-                source,
-                tuple(
-                    file
-                    for file in _overlapping(source.files, TABLES[name].pair or "", low, high + 1)
-                    if window_of(file.partition) not in group
-                ),
-            )
+        near = [
+            (name, source, overlapping(source.files, _key(name), low, high, closed=True))
             for name, source in bronze.items()
+        ]
+        others = [
+            (name, source, tuple(file for file in files if window_of(file.partition) not in group))
+            for name, source, files in near
         ]
         if any(files for _, _, files in others):
             group |= _windows_with_keys_of(ours, others)
     return group
 
 
-def _range(parts: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]]) -> tuple[Any, Any]:
-    least = [file.least[TABLES[n].pair or ""] for n, _, files in parts for file in files if file.rows]
-    greatest = [file.greatest[TABLES[n].pair or ""] for n, _, files in parts for file in files if file.rows]
+def _range(parts: list[Part]) -> tuple[Any, Any]:
+    least = [file.least[_key(n)] for n, _, files in parts for file in files if file.rows]
+    greatest = [file.greatest[_key(n)] for n, _, files in parts for file in files if file.rows]
     return (min(least), max(greatest)) if least else (None, None)
 
 
-def _windows_with_keys_of(
-    ours: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]],
-    others: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]],
-) -> set[str]:
-    def keys(parts: list[tuple[TableName, Snapshot, tuple[DataFile, ...]]], columns: str) -> str:
-        return " UNION ALL ".join(
-            f"SELECT {TABLES[name].pair} AS key{columns} FROM read_parquet("
-            + sql_list([source.lake.local(path) for path in source.paths(files)])
-            + ")"
-            for name, source, files in parts
-            if files
-        )
-
+def _windows_with_keys_of(ours: list[Part], others: list[Part]) -> set[str]:
     with cursor() as con:
         found = con.execute(
-            f"SELECT DISTINCT _batch FROM ({keys(others, ', _batch')}) SEMI JOIN ({keys(ours, '')}) USING (key)"
+            f"SELECT DISTINCT _batch FROM ({_keys(others, ', _batch')}) SEMI JOIN ({_keys(ours)}) USING (key)"
         ).fetchall()
     return {window_of(batch) for (batch,) in found}
 
@@ -224,15 +188,9 @@ def _cuts(
     kept = _present_cuts(silver, window)
     if kept is not None and total <= 2 * pair_rows * (len(kept) + 1):
         return kept
-    count = -(-total // pair_rows)
-    if count <= 1 or total <= 1.5 * pair_rows:
+    if total <= 1.5 * pair_rows:
         return []
-    key = TABLES[largest].pair
-    shares = ", ".join(f"{index / count}" for index in range(1, count))
-    paths = [bronze[largest].lake.local(path) for path in bronze[largest].paths(files)]
-    with cursor() as con:
-        row = con.execute(f"SELECT quantile_disc({key}, [{shares}]) FROM read_parquet({sql_list(paths)})").fetchone()
-    return sorted(set(row[0])) if row and row[0] else []
+    return cut(bronze[largest], files, _key(largest), -(-total // pair_rows))
 
 
 def _present_cuts(silver: dict[TableName, Snapshot], window: str) -> list[Any] | None:
@@ -241,7 +199,7 @@ def _present_cuts(silver: dict[TableName, Snapshot], window: str) -> list[Any] |
         for file in silver[name].of({window}):
             index = file.name.split("-")[1].split("of")[0]
             if file.rows:
-                least.setdefault(index, []).append(file.least[TABLES[name].pair or ""])
+                least.setdefault(index, []).append(file.least[_key(name)])
     if not least:
         return None
     return sorted(min(keys) for keys in least.values())[1:]

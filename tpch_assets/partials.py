@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import dask
 import duckdb
 import pyarrow as pa
 
@@ -49,6 +48,8 @@ def plan(query: Query, silver: dict[TableName, Snapshot], day: date, scale_facto
     Raises:
         HalfWritten: A pair's two files are not from the same build.
     """
+    import dask
+
     lake = next(iter(silver.values())).lake
     values = parameters(query, scale_factor, day)
     combine_inputs = tuple(_dimension(silver[name]) for name in query.combine_tables if name in DIMENSIONS)

@@ -1,14 +1,15 @@
 """Recounts of what must hold, straight from the files and independent of the code that wrote them. No Dagster."""
 
 import gzip
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from tpch_assets.calendar import window_of
 from tpch_assets.delta import DataFile, Snapshot, snapshot
-from tpch_assets.engine import cursor, sql_list
+from tpch_assets.engine import cursor
 from tpch_assets.lake import Lake
+from tpch_assets.ranges import overlapping, scan
 from tpch_assets.tables import TABLES, TableName
 
 
@@ -76,8 +77,8 @@ def silver_keys(lake: Lake, table: TableName, windows: Collection[str] | None, b
     key = TABLES[table].key
     ours_bronze = [f for f in bronze.files if windows is None or window_of(f.partition) in windows]
     ours_silver = [f for f in silver.files if windows is None or f.partition in windows]
-    near_silver = _overlapping(silver.files, ours_silver + ours_bronze, key[0])
-    near_bronze = _overlapping(bronze.files, ours_silver, key[0])
+    near_silver = _near(silver.files, ours_silver + ours_bronze, key[0])
+    near_bronze = _near(bronze.files, ours_silver, key[0])
     columns, nulls = ", ".join(key), " OR ".join(f"{column} IS NULL" for column in key)
     with cursor() as con:
 
@@ -104,7 +105,7 @@ def lines_without_order(lake: Lake, windows: Collection[str] | None) -> tuple[in
     orders = snapshot(lake, lake.table("silver", "orders"))
     lines = snapshot(lake, lake.table("silver", "lineitem"))
     ours = [file for file in lines.files if windows is None or file.partition in windows]
-    near = _overlapping(orders.files, ours, "o_orderkey", "l_orderkey")
+    near = _near(orders.files, ours, "o_orderkey", "l_orderkey")
     orphans = (
         f"FROM {_scan(lines, ours, ('l_orderkey',))} AS l "
         f"ANTI JOIN {_scan(orders, near, ('o_orderkey',))} AS o ON l_orderkey = o_orderkey"
@@ -115,20 +116,19 @@ def lines_without_order(lake: Lake, windows: Collection[str] | None) -> tuple[in
     return count, [key for (key,) in found]
 
 
-def _overlapping(
-    files: Iterable[DataFile], ours: Collection[DataFile], key: str, our_key: str | None = None
-) -> list[DataFile]:
+def _near(
+    files: Collection[DataFile], ours: Collection[DataFile], key: str, our_key: str | None = None
+) -> tuple[DataFile, ...]:
     """Files that may hold a key of ours."""
-    our_key = our_key or key
     filled = [file for file in ours if file.rows]
     if not filled:
-        return []
-    least = min(file.least[our_key] for file in filled)
-    greatest = max(file.greatest[our_key] for file in filled)
-    return [file for file in files if file.rows and file.least[key] <= greatest and file.greatest[key] >= least]
+        return ()
+    least = min(file.least[our_key or key] for file in filled)
+    greatest = max(file.greatest[our_key or key] for file in filled)
+    return overlapping(files, key, least, greatest, closed=True)
 
 
 def _scan(source: Snapshot, files: Collection[DataFile], columns: tuple[str, ...] = ()) -> str:
     if not files:
         return "(SELECT " + ", ".join(f"NULL::BIGINT AS {column}" for column in columns) + " WHERE false)"
-    return f"read_parquet({sql_list([source.lake.local(path) for path in source.paths(files)])})"
+    return scan(source, files)

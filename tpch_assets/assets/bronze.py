@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from tpch_assets.assets.common import RETRY, column_schema, place
+from tpch_assets.assets.common import RETRY, column_schema, place, stored_schema
 from tpch_assets.calendar import batches
 from tpch_assets.delta import snapshot
 from tpch_assets.ingest import plan_batches
-from tpch_assets.io_manager import Partitions
 from tpch_assets.lake import Lake, RawFile
+from tpch_assets.partitions import Partitions
 from tpch_assets.settings import Settings
 from tpch_assets.tables import TABLES, Table
 
@@ -40,6 +40,6 @@ def _bronze(table: Table, settings: Settings) -> dg.AssetsDefinition:
     )
     def bronze(raw: dict[str, list[RawFile]], lake: dg.ResourceParam[Lake]) -> Partitions:
         build, keep = plan_batches(table.name, raw, snapshot(lake, lake.table("bronze", table.name)))
-        return Partitions(build, keep=tuple(keep))
+        return Partitions(build, keep=tuple(keep), schema=stored_schema(table, PROVENANCE))
 
     return bronze

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
+from tpch_assets.engine import arrow_schema
 from tpch_assets.settings import current_settings
 from tpch_assets.tables import Table
 
@@ -24,6 +26,11 @@ def column_schema(table: Table, extra: Iterable[tuple[str, str, str]] = ()) -> d
     ]
     columns += [dg.TableColumn(name, type_, description) for name, type_, description in extra]
     return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def stored_schema(table: Table, extra: Iterable[tuple[str, str, str]]) -> pa.Schema:
+    """The same columns as they are stored."""
+    return arrow_schema([*((c.name, c.type) for c in table.columns), *((name, type_) for name, type_, _ in extra)])
 
 
 def place(layer: str, name: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from tpch_assets import partials
 from tpch_assets.assets.common import RETRY, place
 from tpch_assets.calendar import days
 from tpch_assets.delta import Snapshot, snapshot
-from tpch_assets.io_manager import Partitions
 from tpch_assets.lake import Lake
+from tpch_assets.partitions import Partitions
 from tpch_assets.queries import Query, load_queries
 from tpch_assets.settings import Settings
 from tpch_assets.staleness import pairs_digest

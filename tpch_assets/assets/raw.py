@@ -7,7 +7,7 @@ import dagster as dg
 from tpch_assets import source
 from tpch_assets.assets.common import RETRY, column_schema, place
 from tpch_assets.calendar import BATCH, batches, parse
-from tpch_assets.io_manager import Partitions
+from tpch_assets.partitions import Partitions
 from tpch_assets.settings import Settings
 from tpch_assets.tables import TABLES, Table
 

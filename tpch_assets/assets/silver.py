@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from tpch_assets.assets.bronze import PROVENANCE
-from tpch_assets.assets.common import RETRY, column_schema, place
+from tpch_assets.assets.common import RETRY, column_schema, place, stored_schema
 from tpch_assets.calendar import windows
 from tpch_assets.delta import Snapshot, snapshot
 from tpch_assets.dimensions import BRONZE_VERSION, PARTITION, plan_dimension
-from tpch_assets.io_manager import Partitions
 from tpch_assets.lake import Lake
 from tpch_assets.pairs import plan_pairs
+from tpch_assets.partitions import Partitions
 from tpch_assets.settings import Settings
 from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, Table, TableName
 
@@ -70,6 +70,7 @@ def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
         present = snapshot(lake, lake.table("silver", table.name))
         plan = plan_dimension(table.name, bronze, present, settings.pair_rows)
         marks = {BRONZE_VERSION: plan.bronze_version}
-        return Partitions({PARTITION: plan.build}, keep=plan.keep, base=plan.base, marks=marks)
+        schema = stored_schema(table, PROVENANCE[:1])
+        return Partitions({PARTITION: plan.build}, keep=plan.keep, base=plan.base, marks=marks, schema=schema)
 
     return silver

@@ -1,0 +1,1 @@
+"""Benchmarks: ours against peers, side by side in one run. `make bench` runs them."""

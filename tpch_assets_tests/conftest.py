@@ -1,0 +1,117 @@
+"""What tests share: an environment of their own, a lake in a temporary folder, and a Dagster instance."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tpch_assets import cluster
+from tpch_assets.delta import Snapshot, commit, snapshot, write_file
+from tpch_assets.lake import Lake
+from tpch_assets.settings import PREFIX, Settings, current_settings
+from tpch_assets.tables import MONEY, PAIRED, TABLES, TIME, TableName
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+SCALE_FACTOR = 0.01
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Settings of the test's own, for this process and its children; gives the temporary folder they point to.
+
+    Every setting is in the environment, so that no `.env` of a developer reaches a test or a process it starts.
+    """
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    ours = {
+        "lake": tmp_path / "lake",
+        "start": START.date(),
+        "scale_factor": SCALE_FACTOR,
+        "workers": 2,
+        "owners": "team:data-platform",
+    }
+    for name, field in Settings.model_fields.items():
+        if (value := ours.get(name, field.default)) is not None:
+            monkeypatch.setenv(f"{PREFIX}{name.upper()}", str(value))
+    home = tmp_path / "dagster"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    monkeypatch.chdir(tmp_path)
+    current_settings.cache_clear()
+    yield tmp_path
+    current_settings.cache_clear()
+
+
+@pytest.fixture
+def lake(environment: Path) -> Lake:
+    """An empty lake, the one that the settings name."""
+    return Lake(str(environment / "lake"))
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance that lives as long as the test."""
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cluster_ends_with_the_tests() -> Iterator[None]:
+    yield
+    cluster.close()
+
+
+class Bronze:
+    """Bronze tables made by hand: a delivery replaces its batch, as an ingested one does."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+
+    def deliver(self, table: TableName, batch: str, files: dict[str, list[dict[str, Any]]]) -> None:
+        """Make `files` (rows by file name; columns left out get a value of their type) all there is of a batch."""
+        uri = self.lake.table("bronze", table)
+        written = [
+            write_file(self.lake, uri, batch, "{content}.parquet", partial(pq.write_table, _typed(table, batch, *item)))
+            for item in files.items()
+        ]
+        commit(self.lake, uri, written, {batch}, schema=_bronze_schema(table))
+
+    def snapshots(self, tables: Iterable[TableName] = PAIRED) -> dict[TableName, Snapshot]:
+        return {name: snapshot(self.lake, self.lake.table("bronze", name)) for name in tables}
+
+
+@pytest.fixture
+def bronze(lake: Lake) -> Bronze:
+    """Bronze tables of the test's own rows."""
+    return Bronze(lake)
+
+
+_TYPES = {
+    "BIGINT": (pa.int64(), 0),
+    "INTEGER": (pa.int32(), 0),
+    "VARCHAR": (pa.string(), ""),
+    "DATE": (pa.date32(), START.date()),
+    MONEY: (pa.decimal128(15, 2), Decimal("0.00")),
+    TIME: (pa.timestamp("us", tz="UTC"), START),
+}
+
+
+def _bronze_schema(table: TableName) -> pa.Schema:
+    columns = [(column.name, _TYPES[column.type][0]) for column in TABLES[table].columns]
+    return pa.schema([*columns, *((name, pa.string()) for name in ("_batch", "_file", "_rescued"))])
+
+
+def _typed(table: TableName, batch: str, file: str, rows: list[dict[str, Any]]) -> pa.Table:
+    empty = {column.name: _TYPES[column.type][1] for column in TABLES[table].columns}
+    return pa.Table.from_pylist(
+        [{**empty, **row, "_batch": batch, "_file": file, "_rescued": None} for row in rows], _bronze_schema(table)
+    )

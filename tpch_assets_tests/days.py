@@ -1,0 +1,326 @@
+"""Whole days for tests: a replay by the command line, the graph in this process, and what must come out.
+
+What must come out is told by tpchgen's own Parquet and by formulas of its own here, never by the code under test.
+"""
+
+import atexit
+import functools
+import importlib.util
+import os
+import runpy
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pytest
+
+from tpch_assets.delta import Snapshot, read, snapshot
+from tpch_assets.instance import prepare_home
+from tpch_assets.lake import LAYERS, Lake
+from tpch_assets.queries import load_queries
+from tpch_assets.settings import PREFIX, Settings, current_settings
+from tpch_assets.tables import TABLE_NAMES
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+BATCH = timedelta(minutes=15)
+SCALE_FACTOR = 0.01
+ORDERS_A_DAY, KEYS_A_DAY, BATCHES = 15_000, 60_000, 96
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+def key(number: int) -> str:
+    """The partition key of batch `number`."""
+    return (START + number * BATCH).strftime("%Y-%m-%dT%H%M")
+
+
+def keys(first: int, count: int) -> list[str]:
+    return [key(number) for number in range(first, first + count)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a lake and a Dagster home in it."""
+
+    folder: Path
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(str(self.folder / "lake"))
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "dagster"
+
+    def copy(self, to: Path) -> "Place":
+        """The same lake in another folder, with a Dagster home that knows of no runs."""
+        shutil.copytree(self.lake.uri, to / "lake")
+        return Place(to)
+
+    def environment(self, **settings: object) -> dict[str, str]:
+        """A process's environment with every setting in it, so that no `.env` of a developer reaches the tests."""
+        ours = {"lake": self.lake.uri, "start": START.date(), "scale_factor": SCALE_FACTOR, "workers": 2, **settings}
+        values = {name: ours.get(name, field.default) for name, field in Settings.model_fields.items()}
+        values["owners"] = "team:data-platform"
+        there = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        found = {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
+        return {**there, **found, "DAGSTER_HOME": str(self.home)}
+
+    def start(self, *command: str, **settings: object) -> subprocess.Popen[str]:
+        """Start `tpch-assets`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "output.txt").open("a") as output:
+            return subprocess.Popen(
+                [SCRIPTS / "tpch-assets", *command],
+                cwd=self.folder,
+                env=self.environment(**settings),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+
+    def replay(self, *options: str) -> None:
+        """Run `tpch-assets replay` to its end."""
+        assert self.start("replay", *options).wait(timeout=400) == 0, self.output()
+
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text()[-4000:]
+
+    def instance(self) -> dg.DagsterInstance:
+        """The Dagster instance of the home, with the project's dagster.yaml."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(self.home))
+            prepare_home()
+        return dg.DagsterInstance.from_config(str(self.home))
+
+
+@functools.cache
+def whole_day() -> Place:
+    """One day of 96 batches by `tpch-assets replay`, made once for all tests. Copy it to change it."""
+    place = Place(Path(tempfile.mkdtemp(prefix="tpch-day-")))
+    atexit.register(shutil.rmtree, place.folder, ignore_errors=True)
+    place.replay("--start", str(START.date()), "--batches", str(BATCHES))
+    return place
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The real definitions over one lake, run in this process."""
+
+    place: Place
+    defs: dg.Definitions
+    instance: dg.DagsterInstance
+
+    @property
+    def lake(self) -> Lake:
+        return self.place.lake
+
+    def run(self, requests: Iterable[dg.RunRequest], **options: Any) -> list[dg.ExecuteInProcessResult]:
+        """Execute run requests, as a run launcher would: the job, its assets and checks, with the tags."""
+        return [self._run(request, **options) for request in requests]
+
+    def _run(self, request: dg.RunRequest, **options: Any) -> dg.ExecuteInProcessResult:
+        assert request.job_name is not None
+        job = self.defs.resolve_job_def(request.job_name).get_subset(
+            asset_selection=frozenset(request.asset_selection or []) or None,
+            asset_check_selection=None
+            if request.asset_check_keys is None
+            else frozenset(request.asset_check_keys or []),
+        )
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return job.execute_in_process(instance=self.instance, tags=request.tags, run_config=quiet, **options)
+
+    def sensor(self, name: str, cursor: str | None = None) -> Any:
+        """One tick of a sensor: its run requests, skip message and cursor."""
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=cursor, resources={"lake": self.lake}, definitions=self.defs
+        )
+        return self.defs.resolve_sensor_def(name).evaluate_tick(context)
+
+    def schedule(self, name: str, moment: datetime) -> Any:
+        """One tick of a schedule at `moment`: its run requests and skip message."""
+        context = dg.build_schedule_context(
+            instance=self.instance,
+            scheduled_execution_time=moment,
+            resources={"lake": self.lake},
+            repository_def=self.defs.get_repository_def(),
+        )
+        return self.defs.resolve_schedule_def(name).evaluate_tick(context)
+
+    def settle(self, limit: int = 12) -> list[dg.RunRequest]:
+        """Let the two sensors work until neither asks for anything; gives what they asked for, in order."""
+        asked: list[dg.RunRequest] = []
+        for _ in range(limit):
+            requests = self.sensor("bronze_sensor").run_requests or self.sensor("late_data_sensor").run_requests
+            if not requests:
+                return asked
+            assert all(result.success for result in self.run(requests))
+            asked += requests
+        raise AssertionError(f"still pending after {limit} rounds: {requests}")
+
+    def table(self, layer: str, name: str) -> pa.Table:
+        return rows_of(self.lake, layer, name)
+
+
+@contextmanager
+def graph(place: Place, **settings: object) -> Iterator[Graph]:
+    """The definitions as a new process would load them with these settings."""
+    settings = {"settle_seconds": 0, **settings}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in place.environment(**settings).items():
+            patch.setenv(name, value)
+        current_settings.cache_clear()
+        spec = importlib.util.find_spec("tpch_assets.definitions")
+        assert spec is not None and spec.origin is not None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+            defs = runpy.run_path(spec.origin)["defs"]
+        with place.instance() as instance:
+            yield Graph(place, defs, instance)
+    current_settings.cache_clear()
+
+
+def asset_names(requests: Iterable[dg.RunRequest]) -> set[str]:
+    return {"/".join(asset.path) for request in requests for asset in request.asset_selection or []}
+
+
+def stretch(request: dg.RunRequest) -> tuple[str, str]:
+    """The first and last partition that a request is for."""
+    tags = request.tags
+    return tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
+
+
+def statement(layer: str, names: Sequence[str], first: str, last: str | None = None) -> dg.RunRequest:
+    """A request for a range of partitions of some assets, without checks."""
+    return dg.RunRequest(
+        job_name=f"{layer}_job",
+        asset_selection=[dg.AssetKey([layer, name]) for name in names],
+        asset_check_keys=[],
+        tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first},
+    )
+
+
+# What there is
+
+
+def tables_of(lake: Lake) -> dict[str, Snapshot]:
+    """All tables that exist, rejects too, by `<layer>/<name>`."""
+    names = [
+        (layer, path.name)
+        for layer in LAYERS
+        for path in sorted(Path(lake.uri, layer).glob("*"))
+        if (path / "_delta_log").is_dir()
+    ]
+    return {f"{layer}/{name}": snapshot(lake, lake.table(layer, name)) for layer, name in names}
+
+
+def rows_of(lake: Lake, layer: str, name: str, partition: str | None = None) -> pa.Table:
+    found = snapshot(lake, lake.table(layer, name))
+    return read(found, None if partition is None else found.of({partition}))
+
+
+def answer(lake: Lake, query: str, day: str) -> pa.Table:
+    """A gold answer as of a day, without the day."""
+    table = rows_of(lake, "gold", query, day)
+    assert set(table["as_of"].to_pylist()) <= {datetime.fromisoformat(day).date()}
+    return table.drop_columns(["as_of"])
+
+
+def partial_files(lake: Lake) -> set[str]:
+    """The partials that are kept, as `<query>/<hash>.parquet`."""
+    return {str(path.relative_to(path.parent.parent)) for path in Path(lake.uri, "partials").glob("*/*.parquet")}
+
+
+def assert_same_lake(one: Lake, other: Lake) -> None:
+    """Asserts that both lakes hold the same rows in all tables of all layers; gold in the same order."""
+    ours, theirs = tables_of(one), tables_of(other)
+    assert sorted(ours) == sorted(theirs)
+    for name, table in ours.items():
+        if name.startswith("gold/"):
+            assert read(table).equals(read(theirs[name])), name
+        else:
+            assert_same_rows(read(table), read(theirs[name]), name)
+
+
+def assert_same_rows(actual: pa.Table, expected: pa.Table, name: str = "") -> None:
+    """Asserts the same columns, and the same rows each as often, in any order."""
+    assert actual.column_names == expected.column_names, name
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.register("actual", actual)
+        con.register("expected", expected)
+        more = con.sql("FROM actual EXCEPT ALL FROM expected LIMIT 3").fetchall()
+        less = con.sql("FROM expected EXCEPT ALL FROM actual LIMIT 3").fetchall()
+        assert (more, less) == ([], []), f"{name}: {actual.num_rows} rows, not {expected.num_rows}"
+
+
+# What must be
+
+
+@functools.cache
+def tpchgen() -> Path:
+    """tpchgen's own eight Parquet files, made in one piece."""
+    folder = Path(tempfile.mkdtemp(prefix="tpch-plain-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    command = [SCRIPTS / "tpchgen-cli", "parquet", "--quiet", "-s", str(SCALE_FACTOR), "-o", folder]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@contextmanager
+def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The eight tables as they are after some days, of which only the chosen batches came; times by formulas of here.
+
+    The i-th of a batch's n orders is placed i/n of 15 minutes after the batch's begin, and a day of TPC-H's shipping
+    takes 3/121 of a day. Each day brings all of TPC-H, in 95 batches of 156 orders and a last one of the rest.
+    """
+    chosen = [number for number in range(days * BATCHES) if batches(number)]
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        for name in TABLE_NAMES:
+            if name not in ("orders", "lineitem"):
+                con.execute(f"CREATE VIEW {name} AS FROM '{tpchgen()}/{name}.parquet'")
+        con.execute(
+            f"""CREATE TABLE orders AS
+            WITH ranked AS (
+                SELECT *, row_number() OVER (ORDER BY o_orderkey) - 1 AS rank FROM '{tpchgen()}/orders.parquet'
+            ),
+            numbered AS (
+                SELECT *, least(rank // 156, 95) AS batch,
+                    CASE WHEN rank < 95 * 156 THEN 156 ELSE {ORDERS_A_DAY} - 95 * 156 END AS orders
+                FROM ranked
+            )
+            SELECT
+                * EXCLUDE (rank, batch, orders, day) REPLACE (o_orderkey + day * {KEYS_A_DAY} AS o_orderkey),
+                TIMESTAMPTZ '{START.isoformat()}' + to_days(day::INTEGER) + to_minutes(15 * batch)
+                    + to_microseconds((rank - 156 * batch) * 900_000_000 // orders) AS o_ordertime
+            FROM numbered, range({days}) AS days(day)
+            WHERE day * {BATCHES} + batch IN $chosen""",
+            {"chosen": chosen},
+        )
+        con.execute(
+            f"""CREATE TABLE lineitem AS
+            SELECT l.* REPLACE (o_orderkey AS l_orderkey),
+                o_ordertime + to_microseconds((l_shipdate - o_orderdate) * 259_200_000_000 // 121) AS l_shiptime
+            FROM '{tpchgen()}/lineitem.parquet' AS l, orders AS o, range({days}) AS days(day)
+            WHERE o_orderkey = l_orderkey + day * {KEYS_A_DAY}"""
+        )
+        yield con
+
+
+def columns(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
+    return con.sql(f"FROM {name}").to_arrow_table()
+
+
+QUERIES = load_queries()

@@ -4,10 +4,11 @@ BIN := .venv/bin
 DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezone.utc) - timedelta(days=1)).date())")
 UI ?= 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
-SERVE := $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+# Dagster and the dashboard side by side; when the first of them ends, or on Ctrl-C, both do.
+SERVE := $(BIN)/python -m tpch_assets.serve
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test check clean
+.PHONY: help install demo dev dashboard test check bench chromium clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,13 +35,27 @@ demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale facto
 dev: install .env $(DAGSTER_HOME)/dagster.yaml ## dagster dev, with schedules and sensors switched on
 	TPCH_AUTOMATION=true $(SERVE)
 
-test: install ## run every test
+dashboard: install .env ## only the dashboard, on http://127.0.0.1:5006
+	$(BIN)/python -m dashboards
+
+test: install chromium ## run every test
 	$(BIN)/python -m pytest
 
 check: install ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: install ## ours against peers, and where a replay's time goes
+	$(BIN)/python -m benchmarks.import_time
+	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.replay
+
+# The dashboard's tests drive a real browser.
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } || \
+		{ echo "The dashboard's tests need chromium: apt-get install chromium"; exit 1; }
 
 clean: ## remove the lake, the Dagster instance and .env
 	rm -rf lake .dagster .env

@@ -17,7 +17,7 @@ from tpch_assets.queries import load_queries
 from tpch_assets.settings import Settings
 from tpch_assets.tables import PAIRED, TABLES
 
-RECENT, SWEEP = timedelta(days=1), timedelta(hours=1)
+RECENT, SWEEP = timedelta(days=1), timedelta(minutes=10)
 LATE = timedelta(hours=1)
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -77,7 +77,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
     def bronze_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
         if _busy(context.instance, "bronze"):
             return dg.SkipReason("A bronze run is under way.")
-        # The recent days are looked at every time, the whole history once an hour.
+        # The recent days are looked at every time, the whole history every ten minutes.
         now = datetime.now(UTC)
         swept = datetime.fromisoformat(json.loads(context.cursor)["swept"]) if context.cursor else None
         full = swept is None or now - swept >= SWEEP
@@ -145,7 +145,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
 
 
 def _keyed(requests: list[dg.RunRequest], context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    """A schedule's requests: Dagster refuses several of one tick without keys. With the tick's time none meets twice."""
+    """Dagster refuses several requests of one tick without keys; keys with the tick's time never suppress a retry."""
     moment = _moment(context)
     return [request.with_replaced_attrs(run_key=f"{moment.isoformat()} {i}") for i, request in enumerate(requests)]
 

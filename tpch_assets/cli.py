@@ -125,7 +125,11 @@ def _status(arguments: argparse.Namespace) -> None:
     table = Table(title=lake.uri, box=None, title_justify="left")
     for name in ("layer", "table", "partitions", "rows", "files", "bytes", "latest batch"):
         table.add_column(name, justify="left" if name in ("layer", "table", "latest batch") else "right")
-    for row in status(lake):
+    found = list(status(lake))
+    if not found:
+        print(f"The lake {lake.uri} is empty. Fill it with `make demo` or `tpch-assets replay`.")
+        return
+    for row in found:
         rows = "" if row.rows is None else f"{row.rows:,}"
         table.add_row(row.layer, row.name, f"{row.partitions:,}", rows, f"{row.files:,}", f"{row.size:,}", row.latest)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
@@ -148,9 +152,11 @@ def _show(arguments: argparse.Namespace) -> None:
         raise LakeError(f"{gold.uri} has no answer yet: replay a day, or materialize it in Dagster.")
     latest = max(file.partition for file in gold.files)
     answer = read(gold, gold.of({latest})).drop_columns(["as_of"])
-    table = Table(title=f"{queries[arguments.query].title}, as of {latest}", box=None, title_justify="left")
+    table = Table(box=None)
     for name in answer.column_names:
         table.add_column(name, no_wrap=True)
     for row in answer.to_pylist():
         table.add_row(*(f"{value:,.2f}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 240)
+    console.print(f"{queries[arguments.query].title}, as of {latest}", style="italic", highlight=False)
+    console.print(table)

@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -126,7 +127,8 @@ def write_file(lake: Lake, uri: str, partition: str, name: str, write: Callable[
     try:
         write(staged)
         metadata = pq.read_metadata(staged)
-        schema = metadata.schema.to_arrow_schema().remove_metadata()
+        # Whether a column may be null is told from the rows by some writers, so it says nothing of the table.
+        schema = pa.schema([(column.name, column.type) for column in metadata.schema.to_arrow_schema()])
         least, greatest, nulls = _statistics(metadata)
         stats = json.dumps(
             {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls},
@@ -275,14 +277,19 @@ def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
     except TableNotFoundError:
         if not lake.remote:
             lake.fs.makedirs(uri, exist_ok=True)
-        return DeltaTable.create(
-            uri,
-            schema=Schema.from_arrow(schema),
-            mode="ignore",
-            # Opening a table reads the log since the last checkpoint; the default of 100 commits makes that 30 ms.
-            configuration={"delta.checkpointInterval": "20"},
-            storage_options=lake.options,
-        )
+        # With retries, two creators at once both commit, the second of them over the first one's table.
+        once = CommitProperties(max_commit_retries=0)
+        with suppress(CommitFailedError):
+            DeltaTable.create(
+                uri,
+                schema=Schema.from_arrow(schema),
+                mode="ignore",
+                # Opening a table reads the log since the last checkpoint; the default of 100 commits makes that 30 ms.
+                configuration={"delta.checkpointInterval": "20"},
+                storage_options=lake.options,
+                commit_properties=once,
+            )
+        return DeltaTable(uri, storage_options=lake.options)
 
 
 def _write(

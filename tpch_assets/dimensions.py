@@ -94,11 +94,13 @@ def _cut_up(
     inner = [k for k in inner if (low is None or k > low) and (high is None or k < high)]
     edges = [low, *inner, high]
     for begin, end in pairwise(edges):
-        yield between(key, begin, end), [overlapping(files, key, begin, end) for _, files in parts]
+        inside = [overlapping(files, key, begin, end) for _, files in parts]
+        if any(inside):  # A cut at the least key of all leaves nothing before it.
+            yield between(key, begin, end), inside
 
 
 def _added_since(bronze: Snapshot, version: int | None) -> tuple[DataFile, ...] | None:
-    """Bronze files added since `version`; None if some were removed or that version is no longer known."""
+    """The files of all batches that got some since `version`; None if some were removed or that version is gone."""
     if version is None:
         return None
     if version == bronze.version:
@@ -107,5 +109,7 @@ def _added_since(bronze: Snapshot, version: int | None) -> tuple[DataFile, ...] 
         before = {file.path for file in snapshot(bronze.lake, bronze.uri, version).files}
     except DeltaError:  # The log of that version has been cleaned up: build from all files instead.
         return None
-    now = {file.path: file for file in bronze.files}
-    return None if before - now.keys() else tuple(file for path, file in now.items() if path not in before)
+    now = {file.path for file in bronze.files}
+    # With a new file come all of its batch: which of their rows is the last arrival is told by the files' names.
+    batches = {file.partition for file in bronze.files if file.path not in before}
+    return None if before - now else tuple(bronze.of(batches))

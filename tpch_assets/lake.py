@@ -75,19 +75,26 @@ class Lake:
         """
         try:
             if self.remote:
-                bucket = self.uri.split("://")[1].split("/")[0]
-                self.fs.ls(bucket)
-            elif write:
-                Path(self.uri).mkdir(parents=True, exist_ok=True)
-                if not os.access(self.uri, os.W_OK):
-                    raise PermissionError("the folder is not writable")
-            elif Path(self.uri).exists() and not Path(self.uri).is_dir():
-                raise NotADirectoryError("it is not a folder")
+                self._check_bucket()
+            else:
+                self._check_folder(write)
         except Exception as error:
             reason = str(error) or type(error).__name__
             raise LakeError(
                 f"The lake {self.uri} cannot be used: {reason}. Set TPCH_LAKE to a place you may write."
             ) from error
+
+    def _check_bucket(self) -> None:
+        impatient = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 1}}
+        fs = fsspec.filesystem("s3", config_kwargs=impatient, skip_instance_cache=True)
+        fs.ls(self.uri.removeprefix("s3://").split("/")[0])
+
+    def _check_folder(self, write: bool) -> None:
+        there = next(path for path in (Path(self.uri), *Path(self.uri).parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is not a folder")
+        if write and not os.access(there, os.W_OK):
+            raise PermissionError(f"{there} is not writable")
 
     def raw_batches(self, table: TableName, since: str = "") -> list[str]:
         """Names of the folders in raw/<table>/, from `since` on, sorted."""

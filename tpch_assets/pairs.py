@@ -107,9 +107,11 @@ def plan_pairs(
 ) -> dict[TableName, dict[str, dict[str, Rows]]]:
     """The files of `windows`, and of windows that share an order key with them: table -> window -> name -> rows.
 
-    Both tables get the same names up to the content: `<inputs>-<index>of<count>-…`; that prefix is the pair's id.
+    Both tables get the same names up to the content: `<inputs>-<index>of<count>-…`; that prefix is the pair's id. Of
+    windows that are built together it names the inputs of all: one of them is new where any of them is.
     """
     group = _sharing(bronze, silver, set(windows))
+    together = "." + _digest(inputs(bronze, window) for window in sorted(group)) if len(group) > 1 else ""
     plan: dict[TableName, dict[str, dict[str, Rows]]] = {name: {} for name in PAIRED}
     for window in sorted(group):
         members = group if len(group) > 1 else {window}
@@ -120,7 +122,8 @@ def plan_pairs(
             plan[name][window] = {}
             for index, (low, high) in enumerate(bounds(cuts)):
                 homes = _homes(bronze, window, members, low, high) if len(members) > 1 else None
-                plan[name][window][f"{digest}-{index}of{len(cuts) + 1}-{{content}}.parquet"] = Rows(
+                place = f"{index}of{len(cuts) + 1}{together}"
+                plan[name][window][f"{digest}-{place}-{{content}}.parquet"] = Rows(
                     name,
                     bronze[name],
                     overlapping(candidates, _key(name), low, high),
@@ -146,11 +149,12 @@ def _sharing(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot
     group, looked = set(windows), set[str]()
     while group != looked:
         looked = set(group)
+        group |= _built_with_rows_of(group, silver)
         ours = [(name, source, _in_windows(source, group)) for name, source in bronze.items()]
         ours += [(name, source, tuple(source.of(group))) for name, source in silver.items()]
         low, high = _range(ours)
         if low is None:
-            break
+            continue
         near = [
             (name, source, overlapping(source.files, _key(name), low, high, closed=True))
             for name, source in bronze.items()
@@ -162,6 +166,20 @@ def _sharing(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot
         if any(files for _, _, files in others):
             group |= _windows_with_keys_of(ours, others)
     return group
+
+
+def _built_with_rows_of(group: set[str], silver: dict[TableName, Snapshot]) -> set[str]:
+    """Windows that hold rows which arrived in those of `group`: a redelivery may have taken these back."""
+    found: set[str] = set()
+    for source in silver.values():
+        for file in source.files:
+            last = window_of(file.greatest["_batch"]) if file.rows else ""
+            if any(file.partition < window <= last for window in group):
+                with cursor() as con:
+                    batches = con.execute(f"SELECT DISTINCT _batch FROM {scan(source, [file])}").fetchall()
+                if group & {window_of(batch) for (batch,) in batches}:
+                    found.add(file.partition)
+    return found
 
 
 def _range(parts: list[Part]) -> tuple[Any, Any]:

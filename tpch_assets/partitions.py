@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +46,8 @@ def partitions_of(obj: Any, keys: list[str], expression: str | None) -> Partitio
 def _pieces(obj: Any) -> list[Any]:
     if isinstance(obj, list | tuple):
         return list(obj)
-    return list(obj.to_delayed()) if hasattr(obj, "to_delayed") else [obj]
+    # Asked of the type, since a delayed object claims to have whatever it is asked for.
+    return list(obj.to_delayed()) if hasattr(type(obj), "to_delayed") else [obj]
 
 
 def _by_column(obj: Any, keys: list[str], expression: str | None) -> dict[str, dict[str, Any]]:
@@ -54,17 +56,30 @@ def _by_column(obj: Any, keys: list[str], expression: str | None) -> dict[str, d
             f"one run stores {len(keys)} partitions: give the asset metadata={{'partition_expr': '<time column>'}}, "
             "or return Partitions"
         )
-    bounds = [(key, parse(key)) for key in keys]
+    begins = [parse(key) for key in keys]
+    ends = [*begins[1:], begins[-1] + (begins[-1] - begins[-2])]
     files: dict[str, dict[str, Any]] = {key: {} for key in keys}
     for index, piece in enumerate(_pieces(obj)):
-        for place, (key, begin) in enumerate(bounds):
-            end = bounds[place + 1][1] if place + 1 < len(bounds) else None
-            files[key][f"{index:05}-{{content}}.parquet"] = task(_between, piece, expression, begin, end)
+        for key, begin, end in zip(keys, begins, ends, strict=True):
+            whole = (begins[0], ends[-1]) if key == keys[0] else None
+            files[key][f"{index:05}-{{content}}.parquet"] = task(_between, piece, expression, begin, end, whole)
     return files
 
 
-def _between(rows: Any, column: str, begin: Any, end: Any) -> pa.Table:
+def _between(
+    rows: Any, column: str, begin: datetime, end: datetime, whole: tuple[datetime, datetime] | None
+) -> pa.Table:
+    """The rows of one partition; an error if any row lies outside of `whole`, which nobody would store."""
+    inside = f"{column}::TIMESTAMPTZ >= $begin AND {column}::TIMESTAMPTZ < $end"
     with cursor() as con:
         con.register("piece", arrow(rows))
-        condition = f"{column}::TIMESTAMPTZ >= $begin AND ($end IS NULL OR {column}::TIMESTAMPTZ < $end)"
-        return con.sql(f"SELECT * FROM piece WHERE {condition}", params={"begin": begin, "end": end}).to_arrow_table()
+        if whole:
+            params = {"begin": whole[0], "end": whole[1]}
+            outside = con.sql(f"SELECT 1 FROM piece WHERE ({inside}) IS NOT TRUE", params=params).to_arrow_table()
+            if outside.num_rows:
+                raise ValueError(
+                    f"{outside.num_rows} rows are in none of the run's partitions: their {column} is not from "
+                    f"{whole[0]:%Y-%m-%d %H:%M} up to {whole[1]:%Y-%m-%d %H:%M} (UTC)"
+                )
+        params = {"begin": begin, "end": end}
+        return con.sql(f"SELECT * FROM piece WHERE {inside}", params=params).to_arrow_table()

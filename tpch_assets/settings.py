@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -116,7 +117,8 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A value, or the name of a `TPCH_…` variable, is not valid.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    for name in sorted(os.environ):
+    files: Any = Settings.model_config.get("env_file") or ()
+    for name in sorted({*os.environ, *(name for file in files for name in dotenv_values(file))}):
         if name.startswith(PREFIX) and name not in known:
             close = get_close_matches(name, known, n=1)
             raise SettingsError(f"{name} is not a setting{f'; did you mean {close[0]}?' if close else '.'}")

@@ -5,7 +5,10 @@ What must come out is told by tpchgen's own Parquet and by formulas of its own h
 
 import atexit
 import functools
+import gzip
 import importlib.util
+import json
+import logging
 import os
 import runpy
 import shutil
@@ -13,7 +16,7 @@ import subprocess
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,13 +29,14 @@ import pyarrow as pa
 import pytest
 
 from tpch_assets.delta import Snapshot, read, snapshot
-from tpch_assets.instance import prepare_home
+from tpch_assets.instance import databases_held_open, prepare_home
 from tpch_assets.lake import LAYERS, Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.settings import PREFIX, Settings, current_settings
 from tpch_assets.tables import TABLE_NAMES
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
+START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
+"""Not long ago, since Dagster's work for a run grows with the calendar behind it."""
 BATCH = timedelta(minutes=15)
 SCALE_FACTOR = 0.01
 ORDERS_A_DAY, KEYS_A_DAY, BATCHES = 15_000, 60_000, 96
@@ -42,6 +46,11 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 def key(number: int) -> str:
     """The partition key of batch `number`."""
     return (START + number * BATCH).strftime("%Y-%m-%dT%H%M")
+
+
+def day(number: int) -> str:
+    """The partition key of day `number`."""
+    return str((START + timedelta(days=number)).date())
 
 
 def keys(first: int, count: int) -> list[str]:
@@ -69,12 +78,21 @@ class Place:
 
     def environment(self, **settings: object) -> dict[str, str]:
         """A process's environment with every setting in it, so that no `.env` of a developer reaches the tests."""
-        ours = {"lake": self.lake.uri, "start": START.date(), "scale_factor": SCALE_FACTOR, "workers": 2, **settings}
+        ours = {"lake": self.lake.uri, "start": day(0), "scale_factor": SCALE_FACTOR, "workers": 2, **settings}
         values = {name: ours.get(name, field.default) for name, field in Settings.model_fields.items()}
         values["owners"] = "team:data-platform"
         there = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         found = {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
         return {**there, **found, "DAGSTER_HOME": str(self.home)}
+
+    def deliver(self, table: str, batch: str, name: str, rows: bytes | Iterable[dict[str, Any]]) -> Path:
+        """Put a file into raw as anybody would: under another name first. A name with .gz packs it."""
+        content = rows if isinstance(rows, bytes) else b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        folder = Path(self.lake.uri, "raw", table, batch)
+        folder.mkdir(parents=True, exist_ok=True)
+        hidden = folder / f".{name}"
+        hidden.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return hidden.rename(folder / name)
 
     def start(self, *command: str, **settings: object) -> subprocess.Popen[str]:
         """Start `tpch-assets`."""
@@ -110,7 +128,7 @@ def whole_day() -> Place:
     """One day of 96 batches by `tpch-assets replay`, made once for all tests. Copy it to change it."""
     place = Place(Path(tempfile.mkdtemp(prefix="tpch-day-")))
     atexit.register(shutil.rmtree, place.folder, ignore_errors=True)
-    place.replay("--start", str(START.date()), "--batches", str(BATCHES))
+    place.replay("--start", day(0), "--batches", str(BATCHES))
     return place
 
 
@@ -141,11 +159,13 @@ class Graph:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(instance=self.instance, tags=request.tags, run_config=quiet, **options)
 
-    def sensor(self, name: str, cursor: str | None = None) -> Any:
+    def sensor(self, name: str, cursor: str | None = None, log: logging.Handler | None = None) -> Any:
         """One tick of a sensor: its run requests, skip message and cursor."""
         context = dg.build_sensor_context(
             instance=self.instance, cursor=cursor, resources={"lake": self.lake}, definitions=self.defs
         )
+        if log:
+            context.log.addHandler(log)
         return self.defs.resolve_sensor_def(name).evaluate_tick(context)
 
     def schedule(self, name: str, moment: datetime) -> Any:
@@ -186,7 +206,7 @@ def graph(place: Place, **settings: object) -> Iterator[Graph]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
             defs = runpy.run_path(spec.origin)["defs"]
-        with place.instance() as instance:
+        with place.instance() as instance, databases_held_open(place.home):
             yield Graph(place, defs, instance)
     current_settings.cache_clear()
 
@@ -201,13 +221,14 @@ def stretch(request: dg.RunRequest) -> tuple[str, str]:
     return tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
 
 
-def statement(layer: str, names: Sequence[str], first: str, last: str | None = None) -> dg.RunRequest:
-    """A request for a range of partitions of some assets, without checks."""
+def request(layer: str, names: Iterable[str], first: str = "", last: str = "") -> dg.RunRequest:
+    """A request for a range of partitions of some assets (of assets without partitions: no keys), without checks."""
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
     return dg.RunRequest(
         job_name=f"{layer}_job",
         asset_selection=[dg.AssetKey([layer, name]) for name in names],
         asset_check_keys=[],
-        tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first},
+        tags=tags if first else {},
     )
 
 
@@ -223,6 +244,14 @@ def tables_of(lake: Lake) -> dict[str, Snapshot]:
         if (path / "_delta_log").is_dir()
     ]
     return {f"{layer}/{name}": snapshot(lake, lake.table(layer, name)) for layer, name in names}
+
+
+def raw_rows(lake: Lake, table: str, batch: str) -> list[dict[str, Any]]:
+    """What the files of one raw batch say, in the order in which it counts: by file name, then by line."""
+    folder = Path(lake.uri, "raw", table, batch)
+    files = (path.read_bytes() for path in sorted(folder.glob("[!.]*")))
+    plain = (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content for content in files)
+    return [json.loads(line) for content in plain for line in content.splitlines()]
 
 
 def rows_of(lake: Lake, layer: str, name: str, partition: str | None = None) -> pa.Table:
@@ -292,11 +321,12 @@ def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) ->
             if name not in ("orders", "lineitem"):
                 con.execute(f"CREATE VIEW {name} AS FROM '{tpchgen()}/{name}.parquet'")
         con.execute(
-            f"""CREATE TABLE orders AS
+            f"""CREATE TEMP TABLE numbered AS
             WITH ranked AS (
-                SELECT *, row_number() OVER (ORDER BY o_orderkey) - 1 AS rank FROM '{tpchgen()}/orders.parquet'
+                SELECT *, o_orderkey AS tpch_key, row_number() OVER (ORDER BY o_orderkey) - 1 AS rank
+                FROM '{tpchgen()}/orders.parquet'
             ),
-            numbered AS (
+            placed AS (
                 SELECT *, least(rank // 156, 95) AS batch,
                     CASE WHEN rank < 95 * 156 THEN 156 ELSE {ORDERS_A_DAY} - 95 * 156 END AS orders
                 FROM ranked
@@ -305,16 +335,16 @@ def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) ->
                 * EXCLUDE (rank, batch, orders, day) REPLACE (o_orderkey + day * {KEYS_A_DAY} AS o_orderkey),
                 TIMESTAMPTZ '{START.isoformat()}' + to_days(day::INTEGER) + to_minutes(15 * batch)
                     + to_microseconds((rank - 156 * batch) * 900_000_000 // orders) AS o_ordertime
-            FROM numbered, range({days}) AS days(day)
+            FROM placed, range({days}) AS days(day)
             WHERE day * {BATCHES} + batch IN $chosen""",
             {"chosen": chosen},
         )
+        con.execute("CREATE TABLE orders AS SELECT * EXCLUDE tpch_key FROM numbered")
         con.execute(
             f"""CREATE TABLE lineitem AS
             SELECT l.* REPLACE (o_orderkey AS l_orderkey),
                 o_ordertime + to_microseconds((l_shipdate - o_orderdate) * 259_200_000_000 // 121) AS l_shiptime
-            FROM '{tpchgen()}/lineitem.parquet' AS l, orders AS o, range({days}) AS days(day)
-            WHERE o_orderkey = l_orderkey + day * {KEYS_A_DAY}"""
+            FROM '{tpchgen()}/lineitem.parquet' AS l JOIN numbered ON tpch_key = l_orderkey"""
         )
         yield con
 

@@ -29,6 +29,9 @@ from tpch_assets.lake import Lake
 SCHEMA = pa.schema([("key", pa.int64()), ("writer", pa.string())])
 
 
+WRITE_NOTHING = partial(pq.write_table, SCHEMA.empty_table())
+
+
 def uri_of(lake: Lake) -> str:
     return lake.table("silver", "things")
 
@@ -279,17 +282,18 @@ def test_data_and_log_are_flushed_to_the_disk(lake: Lake, monkeypatch: pytest.Mo
 # Two processes at once.
 
 COMMITS = 12
+Processes = list[ProcessPoolExecutor]
 
 
 @pytest.fixture(scope="module")
-def two_processes() -> Iterator[list[ProcessPoolExecutor]]:
+def two_processes() -> Iterator[Processes]:
     """Two other processes, for all tests: starting one takes a second."""
     with ExitStack() as stack:
         context = multiprocessing.get_context("spawn")
         yield [stack.enter_context(ProcessPoolExecutor(1, mp_context=context)) for _ in range(2)]
 
 
-def at_once(processes: list[ProcessPoolExecutor], target: Callable[[str, str], None], lake: Lake) -> None:
+def at_once(processes: Processes, target: Callable[[str, str], None], lake: Lake) -> None:
     """Run `target` in both processes at once; an error of either is raised."""
     for future in [p.submit(target, lake.uri, w) for p, w in zip(processes, ("left", "right"), strict=True)]:
         future.result(60)
@@ -301,9 +305,7 @@ def commit_partitions(uri: str, writer: str) -> None:
         store(lake, f"{writer}-{number}", rows(number, writer=writer), rows(number + COMMITS, writer=writer))
 
 
-def test_two_processes_lose_and_double_nothing_in_partitions_of_their_own(
-    two_processes: list[ProcessPoolExecutor], lake: Lake
-) -> None:
+def test_two_processes_lose_and_double_nothing_in_partitions_of_their_own(two_processes: Processes, lake: Lake) -> None:
     at_once(two_processes, commit_partitions, lake)
     found = read(snapshot(lake, uri_of(lake))).to_pylist()
     assert sorted((row["writer"], row["key"]) for row in found) == [
@@ -314,15 +316,28 @@ def test_two_processes_lose_and_double_nothing_in_partitions_of_their_own(
     assert [entry["version"] for entry in versions] == list(range(2 * COMMITS, -1, -1))
 
 
+def make_tables(uri: str, writer: str) -> None:
+    lake = Lake(uri)
+    for number in range(COMMITS):
+        table = lake.path(str(number))
+        commit(lake, table, [write_file(lake, table, writer, "x.parquet", WRITE_NOTHING)], {writer})
+
+
+def test_two_processes_make_a_table_once(two_processes: Processes, lake: Lake) -> None:
+    at_once(two_processes, make_tables, lake)
+    for number in range(COMMITS):
+        table = DeltaTable(lake.path(str(number)))
+        assert [entry["operation"] for entry in reversed(table.history())] == ["CREATE TABLE", "WRITE", "WRITE"]
+        assert len(table.file_uris()) == 2
+
+
 def replace_one_partition(uri: str, writer: str) -> None:
     lake = Lake(uri)
     for number in range(COMMITS):
         store(lake, "same", rows(number, writer=writer), rows(-number - 1, writer=writer))
 
 
-def test_two_processes_replace_the_same_partition_one_after_the_other(
-    two_processes: list[ProcessPoolExecutor], lake: Lake
-) -> None:
+def test_two_processes_replace_the_same_partition_one_after_the_other(two_processes: Processes, lake: Lake) -> None:
     at_once(two_processes, replace_one_partition, lake)
     last = snapshot(lake, uri_of(lake)).version
     assert last == 2 * COMMITS
@@ -350,9 +365,7 @@ def count_up(uri: str, writer: str) -> None:
             continue
 
 
-def test_two_processes_that_plan_on_a_version_never_overrule_each_other(
-    two_processes: list[ProcessPoolExecutor], lake: Lake
-) -> None:
+def test_two_processes_that_plan_on_a_version_never_overrule_each_other(two_processes: Processes, lake: Lake) -> None:
     at_once(two_processes, count_up, lake)
     assert keys(lake) == [2 * COMMITS]
 
@@ -362,9 +375,7 @@ def commit_the_same(uri: str, writer: str) -> None:
         store(Lake(uri), "same", rows(number), rows(-number - 1))
 
 
-def test_two_processes_that_write_the_same_rows_write_them_once(
-    two_processes: list[ProcessPoolExecutor], lake: Lake
-) -> None:
+def test_two_processes_that_write_the_same_rows_write_them_once(two_processes: Processes, lake: Lake) -> None:
     at_once(two_processes, commit_the_same, lake)
     found = keys(lake)
     assert (len(found), found[0] + found[1]) == (2, -1)

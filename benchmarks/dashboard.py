@@ -1,0 +1,269 @@
+"""How fast the dashboard is: first view, a change of query or segment, and 20 people at once.
+
+    python benchmarks/dashboard.py [--lake FOLDER] [--days 30] [--people 20] [--seconds 20]
+
+It copies the newest gold of a lake to a temporary one with `--days` days of gold, serves it in a process of its own, and
+asks as browsers do: a page, a websocket, a choice, and the answer's arrival. With chromium there, the first view and
+changes are also timed in the browser, until they can be read.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+from tpch_assets.delta import commit, read, snapshot, write_file
+from tpch_assets.lake import Lake
+from tpch_assets.queries import load_queries
+from tpch_assets.settings import current_settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+THINK = (1.0, 4.0)  # Seconds a person looks at an answer before the next choice.
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lake", default=current_settings().lake, help="a lake with gold (default: TPCH_LAKE)")
+    parser.add_argument("--days", type=int, default=30, help="days of gold (default: 30)")
+    parser.add_argument("--people", type=int, default=20, help="people at once (default: 20)")
+    parser.add_argument("--seconds", type=float, default=20, help="how long they go on (default: 20)")
+    parser.add_argument("--port", type=int, default=5016)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(f"{folder}/lake")
+        rows = copy_gold(Lake(chosen.lake), lake, chosen.days)
+        say(f"{chosen.days} days of gold, {rows:,} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        server = multiprocessing.get_context("spawn").Process(target=serve, args=(lake, chosen.port), daemon=True)
+        server.start()
+        url = f"127.0.0.1:{chosen.port}"
+        try:
+            wait_for(url)
+            if CHROMIUM.exists():
+                in_browser(f"http://{url}")
+            asyncio.run(people(url, chosen.people, chosen.seconds))
+        finally:
+            server.terminate()
+            server.join()
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def tell(what: str, seconds: list[float]) -> None:
+    if not seconds:
+        say(f"{what:<44} none")
+        return
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    say(f"{what:<44} median {statistics.median(ordered):6.3f} s   p95 {p95:6.3f} s   ({len(ordered)} times)")
+
+
+def copy_gold(source: Lake, target: Lake, count: int) -> int:
+    """Every query's newest answer, as that of `count` days; returns rows written."""
+    total = 0
+    for query in load_queries():
+        found = snapshot(source, source.table("gold", query))
+        if not found.files:
+            continue
+        rows = read(found, found.of({max(found.by_partition())}))
+        rows = rows.drop_columns(["as_of"])
+        uri, last = target.table("gold", query), date(2026, 6, 30)
+        written = []
+        for day in (last - timedelta(days=i) for i in range(count)):
+            dated = rows.append_column("as_of", pa.array([day] * len(rows), pa.date32()))
+            write = write_file(target, uri, day.isoformat(), "{content}.parquet", _writer(dated))
+            written.append(write)
+            total += len(rows)
+        commit(target, uri, written, [])
+    return total
+
+
+def _writer(rows: pa.Table) -> Callable[[str], object]:
+    return lambda path: pq.write_table(rows, path)
+
+
+def serve(lake: Lake, port: int) -> None:
+    """The dashboard, as `python -m dashboards` serves it."""
+    from dashboards import app
+    from dashboards.data import Store
+    from dashboards.settings import DashboardSettings
+
+    store = Store(lake)
+    store.poll()
+    running: Any = app.server(store.start(), DashboardSettings(port=port))
+    running.start()
+    running.io_loop.start()
+
+
+def wait_for(url: str) -> None:
+    for _ in range(300):
+        try:
+            for page in ("", "queries", "pipeline"):  # Warm: each page was asked for once.
+                urlopen(f"http://{url}/{page}", timeout=30).read()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise SystemExit("the dashboard did not start")
+
+
+def in_browser(url: str) -> None:
+    """Times until what was asked for can be read, in a real browser."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-quic"]
+    views, segments, queries = [], [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        for _ in range(5):
+            page = browser.new_context().new_page()
+            begun = time.perf_counter()
+            page.goto(url)
+            page.locator(".tabulator-row").first.wait_for()
+            page.locator("canvas").first.wait_for()
+            views.append(time.perf_counter() - begun)
+            segments += _changes(page, "Market segment", ["BUILDING", "FURNITURE", "MACHINERY"])
+            page.goto(f"{url}/queries")
+            page.locator(".tabulator-row").first.wait_for()
+            titles = ["Q05 Local supplier volume", "Q09 Product type profit measure", "Q16 Parts/supplier relationship"]
+            queries += _changes(page, "Query", titles)
+            page.context.close()
+        browser.close()
+    tell("first view, new browser profile", views)
+    tell("change of segment, in the browser", segments)
+    tell("change of query, in the browser", queries)
+
+
+def _changes(page: Any, choice: str, options: list[str]) -> list[float]:
+    """From the click on an option to the new answer's rows on the screen."""
+    took = []
+    for option in options:
+        item = page.get_by_role("combobox", name=choice)
+        before = page.locator(".tabulator-row").first.inner_text()
+        begun = time.perf_counter()
+        item.select_option(label=option)
+        while (
+            page.locator(".tabulator-row").count() == 0 or page.locator(".tabulator-row").first.inner_text() == before
+        ):
+            time.sleep(0.005)
+        took.append(time.perf_counter() - begun)
+    return took
+
+
+class Person:
+    """One person at one page: opens it, then chooses again and again, and notes how long answers took."""
+
+    def __init__(self, url: str, path: str, choice: str) -> None:
+        self.url, self.path, self.choice = url, path, choice
+        self.opened, self.changed = 0.0, []  # type: float, list[float]
+        self._number = 0
+
+    async def open(self) -> None:
+        begun = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        address = f"http://{self.url}/{self.path}"
+        html = await loop.run_in_executor(None, lambda: urlopen(address, timeout=60).read().decode())
+        token = html.split('"token":"')[1].split('"')[0]
+        request = HTTPRequest(
+            f"ws://{self.url}/{self.path + '/' if self.path else ''}ws",
+            headers={"Origin": f"http://{self.url}", "Sec-WebSocket-Protocol": f"bokeh, {token}"},
+        )
+        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 28)
+        await self._message()  # ACK
+        await self._send("PULL-DOC-REQ", {})
+        document = (await self._reply("PULL-DOC-REPLY"))["doc"]
+        self.opened = time.perf_counter() - begun
+        self.model = next(
+            found for found in _models(document) if self.choice in (found.get("title"), found.get("label"))
+        )
+
+    async def go_on(self, until: float) -> None:
+        options = [value if isinstance(value, str) else value[1] for value in self.model["options"]]
+        while time.perf_counter() < until:
+            await asyncio.sleep(random.uniform(*THINK))
+            begun = time.perf_counter()
+            await self._choose(random.choice(options))
+            self.changed.append(time.perf_counter() - begun)
+
+    async def _choose(self, value: str) -> None:
+        event = {"kind": "ModelChanged", "model": {"id": self.model["id"]}, "attr": "value", "new": value}
+        await self._send("PATCH-DOC", {"events": [event]})
+        await self._reply("OK")
+
+    async def _send(self, kind: str, content: dict[str, Any]) -> None:
+        self._number += 1
+        header = {"msgid": f"{id(self):x}{self._number}", "msgtype": kind}
+        for part in (header, {}, content):
+            await self.socket.write_message(json.dumps(part))
+
+    async def _reply(self, kind: str) -> dict[str, Any]:
+        while True:
+            header, content = await self._message()
+            if header["msgtype"] == "ERROR":
+                raise RuntimeError(content)
+            if header["msgtype"] == kind:
+                return content
+
+    async def _message(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        header, _, content = [json.loads(await self._fragment()) for _ in range(3)]
+        for _ in range(header.get("num_buffers", 0)):
+            await self._fragment()
+            await self._fragment()
+        return header, content
+
+    async def _fragment(self) -> Any:
+        found = await self.socket.read_message()
+        if found is None:
+            raise ConnectionError("the server closed the connection")
+        return found
+
+
+def _models(part: Any) -> Any:
+    """Every model in a document, as its properties and its id."""
+    if isinstance(part, dict):
+        if part.get("type") == "object" and "id" in part:
+            attributes = part.get("attributes", {})
+            yield {"id": part["id"], **attributes}
+        for child in part.values():
+            yield from _models(child)
+    elif isinstance(part, list):
+        for child in part:
+            yield from _models(child)
+
+
+async def people(url: str, count: int, seconds: float) -> None:
+    """`count` people come one after the other, and all go on choosing at once."""
+    everyone = [
+        Person(url, *(("", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
+    ]
+    for person in everyone:
+        await person.open()
+    tell("a page's document, people coming in turn", [person.opened for person in everyone])
+    until = time.perf_counter() + seconds
+    await asyncio.gather(*(person.go_on(until) for person in everyone))
+    tell(f"a choice, {count} people at once", [took for person in everyone for took in person.changed])
+    at_once = [Person(url, person.path, person.choice) for person in everyone]
+    await asyncio.gather(*(person.open() for person in at_once))
+    tell(f"a page's document, {count} people in one instant", [person.opened for person in at_once])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Gold as the pages need it: answers of a day as data frames, days kept, and how a figure changed. No Panel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dashboards.data import HISTORY_DAYS, Store
+from tpch_assets.delta import Snapshot
+
+
+def days(source: Snapshot) -> list[str]:
+    """The days kept, newest first."""
+    return sorted(source.by_partition(), reverse=True)
+
+
+def day_before(source: Snapshot, day: str) -> str | None:
+    """The last day kept before `day`."""
+    return max((other for other in source.by_partition() if other < day), default=None)
+
+
+def answer(store: Store, source: Snapshot, day: str) -> pa.Table:
+    """One day's answer, exactly as gold has it, without the day itself."""
+    rows = store.rows(source, source.of({day}))
+    return rows.drop_columns(["as_of"]) if "as_of" in rows.column_names else rows
+
+
+def frame(store: Store, source: Snapshot, day: str) -> pd.DataFrame:
+    """One day's answer for the screen: decimals as floats, times in UTC. Shared by sessions: not to be changed."""
+    paths = tuple(file.path for file in source.of({day}))
+    return store.kept(("frame", source.uri, paths), lambda: to_frame(answer(store, source, day)), _bytes)
+
+
+def to_frame(rows: pa.Table) -> pd.DataFrame:
+    """An Arrow table for the screen."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_decimal(field.type):
+            rows = rows.set_column(index, field.name, pc.cast(rows[index], pa.float64(), safe=False))
+        elif pa.types.is_timestamp(field.type):
+            rows = rows.set_column(index, field.name, pc.cast(rows[index], pa.timestamp("us")))
+    found = rows.to_pandas(date_as_object=False)
+    return found.astype({name: object for name in found.columns if isinstance(found[name].dtype, pd.StringDtype)})
+
+
+def history(
+    store: Store, source: Snapshot, day: str, measure: Callable[[pd.DataFrame], dict[str, Any]]
+) -> pd.DataFrame:
+    """A measure of each of the days up to `day`: one row per day, one column per name that `measure` gives."""
+    chosen = [other for other in reversed(days(source)) if other <= day][-HISTORY_DAYS:]
+    found = [{"day": pd.Timestamp(other), **measure(frame(store, source, other))} for other in chosen]
+    return pd.DataFrame(found)
+
+
+def _bytes(found: pd.DataFrame) -> int:
+    return int(found.memory_usage(deep=False).sum()) * 2

@@ -1,0 +1,111 @@
+"""The dashboard's own settings, from `TPCH_DASHBOARD_<NAME>` (and `.env`). Where the lake is, `TPCH_LAKE` says."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tpch_assets.settings import PROJECT, SettingsError
+
+PREFIX = "TPCH_DASHBOARD_"
+
+
+class DashboardSettings(BaseSettings):
+    """Every setting of the dashboard; docs/dashboard.md explains them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=(PROJECT / ".env", ".env"), extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    address: str = Field(default="127.0.0.1", description="Network address to listen on.")
+    port: int = Field(default=5006, ge=1, le=65535, description="Port to listen on.")
+    origins: Annotated[list[str], NoDecode] = Field(
+        default=[], description="`host:port` under which browsers reach it, separated by commas; behind a proxy."
+    )
+    poll_seconds: float = Field(default=3, ge=0.2, le=10, description="How often the tables' versions are looked at.")
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000",
+        pattern=r"^https?://[^\s\"'<>]+$",
+        description="The Dagster UI that links go to.",
+    )
+    basic_auth: str | None = Field(
+        default=None, description="Basic auth: a password, or a JSON file of users and passwords."
+    )
+    oauth_provider: Literal["auth0", "azure", "bitbucket", "generic", "github", "gitlab", "google", "okta"] | None = (
+        Field(default=None, description="OAuth: who signs people in.")
+    )
+    oauth_key: str | None = Field(default=None, description="OAuth: the client's id.")
+    oauth_secret: str | None = Field(default=None, description="OAuth: the client's secret.")
+    oauth_redirect_uri: str | None = Field(default=None, description="OAuth: where the provider sends people back to.")
+    oauth_encryption_key: str | None = Field(default=None, description="OAuth: encrypts the tokens in cookies.")
+    oauth_extra_params: dict[str, str] = Field(default={}, description="OAuth: more for the provider, as JSON.")
+    cookie_secret: str | None = Field(
+        default=None, min_length=16, description="Signs the sign-in cookie; at least 16 random characters."
+    )
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("origins")
+    @classmethod
+    def _hosts(cls, value: list[str]) -> list[str]:
+        if bad := [origin for origin in value if "/" in origin or "*" in origin]:
+            raise ValueError(f"write host:port, without scheme or wildcard, not {bad[0]}")
+        return value
+
+    @field_validator("dagster_url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "DashboardSettings":
+        if self.basic_auth and self.oauth_provider:
+            raise ValueError("choose one of TPCH_DASHBOARD_BASIC_AUTH and TPCH_DASHBOARD_OAUTH_PROVIDER")
+        if (self.basic_auth or self.oauth_provider) and not self.cookie_secret:
+            raise ValueError("signing in needs TPCH_DASHBOARD_COOKIE_SECRET (`openssl rand -hex 32` makes one)")
+        if self.oauth_provider and not (self.oauth_key and self.oauth_secret):
+            raise ValueError("OAuth needs TPCH_DASHBOARD_OAUTH_KEY and TPCH_DASHBOARD_OAUTH_SECRET")
+        if self.basic_auth and self.basic_auth.endswith(".json") and not Path(self.basic_auth).is_file():
+            raise ValueError(f"TPCH_DASHBOARD_BASIC_AUTH={self.basic_auth}: there is no such file")
+        return self
+
+    def serve_options(self) -> dict[str, object]:
+        """Keyword arguments of `panel.serve`."""
+        options: dict[str, object] = {
+            "address": self.address,
+            "port": self.port,
+            "websocket_origin": [*self.origins, f"127.0.0.1:{self.port}", f"localhost:{self.port}"],
+            "cookie_secret": self.cookie_secret,
+        }
+        if self.basic_auth:
+            options["basic_auth"] = self.basic_auth
+        if self.oauth_provider:
+            names = ("provider", "key", "secret", "redirect_uri", "encryption_key", "extra_params")
+            options |= {f"oauth_{name}": value for name in names if (value := getattr(self, f"oauth_{name}"))}
+        return options
+
+
+def load_dashboard_settings(**overrides: object) -> DashboardSettings:
+    """The dashboard's settings in force.
+
+    Raises:
+        SettingsError: A value is not valid; the message names it and what is allowed.
+    """
+    try:
+        return DashboardSettings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        raise SettingsError(f"{name}{message}") from None
+
+
+@cache
+def dashboard_settings() -> DashboardSettings:
+    """The process's dashboard settings, read once."""
+    return load_dashboard_settings()

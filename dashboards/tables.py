@@ -1,0 +1,89 @@
+"""Tables on the screen: sorted, filtered and paged in this process, so that a page carries one screenful of rows."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+import pyarrow as pa
+import pyarrow.csv
+
+from dashboards.text import label
+
+_CSS = """
+.tabulator { font-size: 0.85rem; }
+.tabulator .tabulator-header-filter input { min-width: 0; border-radius: 4px; }
+.tabulator .tabulator-footer { font-size: 0.85rem; }
+.tabulator-cell { font-variant-numeric: tabular-nums; }
+"""
+_PLAIN = ("key", "year", "rank", "line", "size", "c_count")  # Whole numbers that name things rather than count them.
+
+
+def cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """A frame as it is shown: times as text that also sorts by time."""
+    times = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name])]
+    if not times:
+        return rows
+    shown = rows.copy()
+    for name in times:
+        days = (rows[name].dt.normalize() == rows[name]).all()
+        shown[name] = rows[name].dt.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M").astype(object)
+    return shown
+
+
+def tabulator(rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_size: int = 15) -> pn.widgets.Tabulator:
+    """A table of a frame: every column sorts and filters; text is never read as HTML."""
+    shown = cells(rows)
+    return pn.widgets.Tabulator(
+        shown,
+        titles={name: (titles or {}).get(name, label(name)) for name in shown.columns},
+        formatters={name: found for name in shown.columns if (found := _formatter(name, shown[name]))},
+        text_align={name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
+        header_filters={name: _filter(shown[name]) for name in shown.columns},
+        pagination="remote",
+        page_size=page_size,
+        show_index=False,
+        disabled=True,
+        selectable=False,
+        layout="fit_data_fill",
+        sizing_mode="stretch_width",
+        stylesheets=[_CSS],
+        margin=(0, 0, 8, 0),
+    )
+
+
+def _formatter(name: str, column: pd.Series) -> dict[str, Any] | None:
+    if pd.api.types.is_float_dtype(column):
+        small = len(column) and column.abs().max() < 1
+        return {"type": "money", "precision": 4 if small else 2, "thousand": ",", "decimal": "."}
+    if pd.api.types.is_integer_dtype(column) and not name.endswith(_PLAIN):
+        return {"type": "money", "precision": 0, "thousand": ","}
+    return {"type": "plaintext"}
+
+
+def _filter(column: pd.Series) -> dict[str, str]:
+    if pd.api.types.is_numeric_dtype(column):
+        return {"type": "number", "func": ">=", "placeholder": "at least"}
+    return {"type": "input", "func": "like", "placeholder": "contains"}
+
+
+def download(make: Callable[[], pa.Table], filename: str) -> pmui.FileDownload:
+    """A button that downloads rows as CSV, decimals exact. Nothing is made before it is pressed."""
+
+    def content() -> io.BytesIO:
+        out = io.BytesIO()
+        pyarrow.csv.write_csv(make(), out)
+        out.seek(0)
+        return out
+
+    return pmui.FileDownload(
+        callback=content,
+        filename=filename,
+        label="Download CSV",
+        variant="outlined",
+        color="default",
+        size="small",
+        width=170,
+    )

@@ -1,0 +1,35 @@
+"""Dagster's UI and the dashboard side by side, until Ctrl-C or until one of them ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tpch_assets.settings import PROJECT
+
+DAGSTER = ("dagster", "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", "3000")
+
+
+def main() -> None:
+    """Start both, wait, and stop both."""
+    # `dagster dev` is what Dagster's users know; the note that a newer command does the same helps nobody here.
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded"}
+    commands = [[str(Path(sys.executable).with_name(DAGSTER[0])), *DAGSTER[1:]], [sys.executable, "-m", "dashboards"]]
+    processes = [subprocess.Popen(command, cwd=PROJECT, env=environment) for command in commands]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+        for process in processes:
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -38,8 +38,9 @@ dev: install .env $(DAGSTER_HOME)/dagster.yaml ## dagster dev, with schedules an
 dashboard: install .env ## only the dashboard, on http://127.0.0.1:5006
 	$(BIN)/python -m dashboards
 
+# Tests flush thousands of small files to the disk for safety's sake; in memory that costs nothing.
 test: install chromium ## run every test
-	$(BIN)/python -m pytest
+	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest
 
 check: install ## lint and types
 	$(BIN)/ruff check .

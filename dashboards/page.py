@@ -18,6 +18,10 @@ from tpch_assets.delta import Snapshot
 
 PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"
+_SELECT = """
+select.bk-input { appearance: auto; background-image: none; font-size: 0.95rem; padding-right: 6px;
+  color: var(--panel-on-background-color); background-color: var(--panel-background-color); }
+"""
 
 
 @cache
@@ -138,13 +142,14 @@ class Page:
 def select(label: str, options: Sequence[str] | dict[str, str], value: str, width: int = 220) -> pn.widgets.Select:
     """A choice of one: the browser's own, since the keyboard cannot open panel-material-ui 0.16's."""
     return pn.widgets.Select(
-        name=label,
+        label=label,
         options=options,
         value=value,
         margin=(0, 12, 4, 0),
         sizing_mode="stretch_width",
         max_width=width,
         styles={"flex": "1 1 160px"},
+        stylesheets=[_SELECT],
     )
 
 

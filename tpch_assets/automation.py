@@ -136,6 +136,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         return gold_requests(lake, settings.start, until) or dg.SkipReason("Nothing is late.")
 
     freshness_schedule = dg.ScheduleDefinition(
+        name="freshness_schedule",
         job=FRESHNESS_JOB,
         cron_schedule="5,20,35,50 * * * *",
         default_status=schedule_status,

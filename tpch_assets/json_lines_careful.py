@@ -91,7 +91,7 @@ def sort_lines(source: str, table: Table, *, good: str, bad: str, damage: str | 
         def reject(text: bytes, reason: str) -> None:
             nonlocal rejects, longest
             line = {"_line": number, "_text": text.decode("utf-8", "backslashreplace"), "_reason": _encodable(reason)}
-            written = bad_lines.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            written = bad_lines.write(_encode(line).encode() + b"\n")
             rejects, longest = rejects + 1, max(longest, written)
 
         for number, (line, whole) in enumerate(_physical_lines(lines), 1):
@@ -124,7 +124,7 @@ def _physical_lines(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 def _line_reader(table: Table) -> Callable[[bytes], bytes]:
     """A function from a line to the line to be stored; it raises _Reject."""
     columns = {column.name: column for column in table.columns}
-    checks = {name: _check(column) for name, column in columns.items()}
+    plan = [(column, f"{json.dumps(name)}:", _check(column)) for name, column in columns.items()]
     evident: re.Pattern[str] | None = None
 
     def read(line: bytes) -> bytes:
@@ -137,10 +137,10 @@ def _line_reader(table: Table) -> Callable[[bytes], bytes]:
         if evident and evident.fullmatch(text):
             return line + b"\n"
         fields = _parse(text)
-        values = [_stored(column, fields, checks[name]) for name, column in columns.items()]
+        values = [key + _stored(column, fields, check) for column, key, check in plan]
         unknown = {name: value for name, value in fields.items() if name not in columns}
         if unknown:
-            values.append(f'"_rescued":{json.dumps(_spell(unknown), ensure_ascii=False)}')
+            values.append(f'"_rescued":{_encode(_spell(unknown))}')
         elif evident is None and len(fields) == len(columns):
             evident = _evident([columns[name] for name in fields])
         try:
@@ -174,16 +174,19 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=_Number, pars
 
 
 def _stored(column: Column, fields: dict[str, Any], check: Callable[[Any], str]) -> str:
-    """The field as it is to be stored: a JSON key and value."""
+    """The column's value as it is to be stored, as JSON."""
     value = fields.get(column.name)
     if value is None:
         if not column.nullable:
             raise _Reject(f"{column.name}: {'null' if column.name in fields else 'missing'}, but must have a value")
-        return f"{json.dumps(column.name)}:null"
+        return "null"
     try:
-        return f"{json.dumps(column.name)}:{check(value)}"
+        return check(value)
     except _Reject as reason:
         raise _Reject(f"{column.name}: {_show(value)} {reason}") from None
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _spell(value: Any) -> str:
@@ -196,7 +199,7 @@ def _spell(value: Any) -> str:
         return "{" + ",".join(f"{_spell(key)}:{_spell(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_spell, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return _encode(value)
 
 
 def _show(value: Any) -> str:
@@ -273,10 +276,9 @@ def _check_time(value: Any) -> str:
 def _check_text(value: Any) -> str:
     if type(value) is not str:
         raise _Reject("is not a string")
-    text = json.dumps(value, ensure_ascii=False)
-    if text != _encodable(text):
+    if not value.isascii() and value != _encodable(value):
         raise _Reject("holds a lone surrogate, which no text can hold")
-    return text
+    return _encode(value)
 
 
 def _evident(columns: list[Column]) -> re.Pattern[str] | None:

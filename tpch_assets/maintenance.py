@@ -62,6 +62,7 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
 
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     schedule = dg.ScheduleDefinition(
+        name="maintenance_schedule",
         job=maintenance_job,
         cron_schedule="30 3 * * *",
         default_status=status,

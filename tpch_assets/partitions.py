@@ -17,7 +17,7 @@ class Partitions:
     """What is to be stored, by partition key and file name (`{content}` in it becomes the content's hash).
 
     A file's rows are a function that workers call (it returns `Sql`, Arrow, pandas or an object with
-    `write_parquet(path)`), a Dask delayed table, or a plain one.
+    `write_rows(rows_path, rejects_path)`), a Dask delayed table, or a plain one.
 
     Attributes:
         keep: Paths of files in these partitions that stay as they are.

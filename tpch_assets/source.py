@@ -14,10 +14,12 @@ from pathlib import Path
 
 from tpch_assets.calendar import BATCH, BATCHES_PER_DAY
 from tpch_assets.engine import Sql, scratch, sql_list
+from tpch_assets.lake import discard
 from tpch_assets.tables import TABLES, TableName
 
 DAY_AT_ONCE = 3.0  # Up to this scale factor the parts of a day fit a temporary folder; one call makes them all.
 _lock = threading.Lock()
+_thread = threading.local()
 
 
 def delivers(table: TableName, number: int) -> bool:
@@ -33,7 +35,7 @@ def rows(table: TableName, number: int, scale_factor: float, time: datetime, *, 
     """
     if TABLES[table].arrives == "once" or (table == "supplier" and number == 0):
         return Sql(f"SELECT * FROM read_parquet({sql_list([_whole(table, scale_factor)])})")
-    folder = _parts(number, scale_factor, many)
+    folder = _parts(table, number, scale_factor, many)
 
     def part(name: TableName) -> str:
         return f"read_parquet({sql_list([f'{folder}/{name}/{name}.{number % BATCHES_PER_DAY + 1}.parquet'])})"
@@ -61,11 +63,11 @@ def _iso(micros: str) -> str:
     return f"strftime(make_timestamp({micros}), '%Y-%m-%dT%H:%M:%S.%fZ')"
 
 
-def _parts(number: int, scale_factor: float, many: bool) -> str:
+def _parts(table: TableName, number: int, scale_factor: float, many: bool) -> str:
     if many and scale_factor <= DAY_AT_ONCE:
         with _lock:
             return _day(scale_factor)
-    return _part(number % BATCHES_PER_DAY + 1, scale_factor)
+    return _part(table, number % BATCHES_PER_DAY + 1, scale_factor)
 
 
 @cache
@@ -73,8 +75,14 @@ def _day(scale_factor: float) -> str:
     return _generate(scale_factor, "orders,lineitem,supplier", "--parts", str(BATCHES_PER_DAY))
 
 
-def _part(part: int, scale_factor: float) -> str:
-    return _generate(scale_factor, "orders,lineitem,supplier", "--parts", str(BATCHES_PER_DAY), "--part", str(part))
+def _part(table: TableName, part: int, scale_factor: float) -> str:
+    """One part in a folder that lasts until this thread asks for the next one."""
+    if previous := getattr(_thread, "folder", None):
+        discard(previous)
+    needed = "orders,lineitem" if table == "lineitem" else table
+    parts = ("--parts", str(BATCHES_PER_DAY), "--part", str(part))
+    _thread.folder = _generate(scale_factor, needed, *parts)
+    return _thread.folder
 
 
 @cache

@@ -72,8 +72,8 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
         "raw_schedule",
         "silver_schedule",
         "gold_schedule",
-        "freshness_job_schedule",
-        "maintenance_job_schedule",
+        "freshness_schedule",
+        "maintenance_schedule",
     }
     assert sensors == {"bronze_sensor", "late_data_sensor"}
     described = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]

@@ -221,10 +221,7 @@ def test_one_leading_key_larger_than_a_file_stays_whole(bronze: Bronze) -> None:
 
 
 @pytest.mark.parametrize("table", ["supplier", "partsupp"])
-@pytest.mark.parametrize("number", range(3))
-def test_merging_step_by_step_gives_what_a_build_from_all_of_bronze_gives(
-    bronze: Bronze, table: TableName, number: int
-) -> None:
+def test_merging_step_by_step_gives_what_a_build_from_all_of_bronze_gives(bronze: Bronze, table: TableName) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)

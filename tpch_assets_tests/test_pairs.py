@@ -451,7 +451,7 @@ def some_files(chance: random.Random, table: TableName) -> Files:
     return {f"{name}.json": [row() for _ in range(chance.randint(0, 8))] for name in chance.sample("abc", 2)}
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(3))
 def test_whatever_arrives_in_whatever_order_silver_is_unique_by_key_and_the_last_arrival_wins(
     bronze: Bronze, number: int
 ) -> None:

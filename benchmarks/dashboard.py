@@ -2,8 +2,8 @@
 
     python benchmarks/dashboard.py [--lake FOLDER] [--days 30] [--people 20] [--seconds 20]
 
-It copies a lake's newest gold to a temporary lake with `--days` days of it, serves that in a process of its own, and asks
-as browsers do: a page, a websocket, a choice, and the answer's arrival. With chromium there, the first view and changes
+A lake's newest gold is copied to a temporary lake with `--days` days of it, served by another process, and asked for as
+browsers do: a page, a websocket, a choice, and the answer's arrival. With chromium there, the first view and changes
 are also timed in the browser, until they can be read.
 """
 

@@ -40,7 +40,7 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Cal
 
 def server(store: Store, settings: DashboardSettings, **options: object) -> object:
     """A server that is not started yet."""
-    pn.extension("tabulator", notifications=False)
+    pn.extension("tabulator", js_files={"history": "./files/history.js"})
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["static_dirs"] = {"files": str(Path(__file__).parent / "static")}
     return get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]

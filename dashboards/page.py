@@ -120,7 +120,6 @@ class Page:
             meta_title=f"{PAGES[self.path]} · TPC-H",
             meta_description="Orders, business queries and the pipeline behind them.",
             busy_indicator="linear",
-            js_files={"history": "./files/history.js"},
         )
         page.param.watch(self._themed, "dark_theme")
         return page

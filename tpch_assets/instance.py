@@ -49,8 +49,13 @@ def owner() -> str:
 
 def reap(instance: dg.DagsterInstance) -> int:
     """Fail runs whose process on this machine is gone, and free their pool slots. Returns how many there were."""
-    started = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]))
-    dead = [run for run in started if _is_dead(run.tags.get(OWNER_TAG, ""))]
+    statuses = [
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if _is_dead(run.tags.get(OWNER_TAG, ""))]
     for run in dead:
         instance.report_run_failed(run, "The process that executed this run is gone; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

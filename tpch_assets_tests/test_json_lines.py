@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,13 @@ def spell(fields: Fields, comma: str = ",", colon: str = ":") -> bytes:
     return ("{" + comma.join(f"{name}{colon}{value}" for name, value in fields.items()) + "}").encode()
 
 
+@cache
+def line_of(table: Table, number: int) -> bytes:
+    return spell(good(table, number))
+
+
 def lines_of(table: Table, count: int) -> list[bytes]:
-    return [spell(good(table, number)) for number in range(count)]
+    return [line_of(table, number) for number in range(count)]
 
 
 def expected(line: bytes, table: Table) -> dict[str, Any] | None:
@@ -449,7 +455,7 @@ def test_clean_file_takes_the_fast_path(name, comma_and_colon, parse, only_fast)
 
 
 def test_fast_and_careful_path_write_the_same(table, con, tmp_path, monkeypatch):
-    count = 125_000  # more than one row group
+    count = 125_000 if table.name == "orders" else 10_000  # of orders more than one row group
     some = lines_of(table, 500)
     (tmp_path / "source").write_bytes(b"\n".join(some * (count // 500)))
     files = [str(tmp_path / "fast.parquet"), str(tmp_path / "careful.parquet")]
@@ -509,9 +515,9 @@ def test_type_without_parser_is_an_error(parse):
 
 @pytest.mark.parametrize("name", ["source.json.gz", "source.json"])
 def test_gzip(name, table, parse, only_fast):
-    content = b"\n".join(lines_of(table, 1000))
+    content = b"\n".join(lines_of(table, 300))
     result = parse(gzip.compress(content[:50_000]) + gzip.compress(content[50_000:]) + bytes(100), table, name)
-    assert result[0] == Parsed(1000, 1000, 0)
+    assert result[0] == Parsed(300, 300, 0)
     check(content, table, result)
 
 
@@ -522,7 +528,7 @@ def test_plain_file_called_gz(table, parse, only_fast):
 @pytest.mark.parametrize("kept", [0, 1, 2, 5, 20, 0.3, 0.7, -9, -8, -4, -1])
 def test_gzip_cut_off(kept, table, parse):
     """What can be unpacked lands or is a reject; one more reject says what happened."""
-    content = b"\n".join(lines_of(table, 1000)) + b"\n"
+    content = b"\n".join(lines_of(table, 300)) + b"\n"
     packed = gzip.compress(content)
     packed = packed[: int(len(packed) * kept) if isinstance(kept, float) else kept]
     parsed, rows, rejects = parse(packed, table, "source.json.gz")
@@ -531,24 +537,24 @@ def test_gzip_cut_off(kept, table, parse):
     assert rejects[-1]["_line"] == parsed.lines
     assert 1 <= parsed.rejects <= 2
     if isinstance(kept, float):
-        assert parsed.rows > 800 * kept
+        assert parsed.rows > 240 * kept
     if kept in (-8, -4, -1):
-        assert parsed == Parsed(1001, 1000, 1)
+        assert parsed == Parsed(301, 300, 1)
 
 
 def test_gzip_corrupt(table, parse):
-    content = b"\n".join(lines_of(table, 1000)) + b"\n"
+    content = b"\n".join(lines_of(table, 300)) + b"\n"
     packed = bytearray(gzip.compress(content))
     packed[-6] ^= 1  # in the checksum
     parsed, rows, rejects = parse(bytes(packed), table)
-    assert parsed == Parsed(1001, 1000, 1)
+    assert parsed == Parsed(301, 300, 1)
     assert "damaged" in rejects[0]["_reason"]
     middle = len(packed) // 2
     packed[middle : middle + 50] = b"\xff" * 50
     parsed, rows, rejects = parse(bytes(packed), table)
-    assert parsed.rows > 400
+    assert parsed.rows > 100
     assert "damaged" in rejects[-1]["_reason"]
-    assert [comparable(row) for row in rows[:400]] == [expected(line, table) for line in content.split(b"\n")[:400]]
+    assert [comparable(row) for row in rows[:100]] == [expected(line, table) for line in content.split(b"\n")[:100]]
 
 
 def test_gzip_with_something_behind(table, parse):
@@ -562,6 +568,7 @@ def test_random_damage(table, parse):
     seed = time.time_ns()
     print(f"seed {seed}")  # noqa: T201
     rng = random.Random(seed)
+    cases = [case for case in BAD if not case.startswith("nested")]  # too deep for `expected`
 
     def bend(line: bytes) -> bytes:
         at, other = rng.randrange(len(line)), rng.randrange(len(line))
@@ -587,11 +594,10 @@ def test_random_damage(table, parse):
         lines = lines_of(table, 60)
         for _ in range(rng.randrange(5)):
             number = rng.randrange(60)
-            make = rng.choice([bend, lambda _: BAD[rng.choice([*BAD])][0](table, good(table, 0))])
+            make = rng.choice([bend, lambda _: BAD[rng.choice(cases)][0](table, good(table, 0))])
             lines[number] = rng.choice([make, lambda _: ODD[rng.choice([*ODD])](table, good(table, 0))])(lines[number])
         content = b"\n".join(lines)
-        if b"nested" not in content:
-            check(content.replace(b"[" * 900, b"["), table, parse(content.replace(b"[" * 900, b"["), table))
+        check(content, table, parse(content, table))
 
 
 @pytest.mark.parametrize("block", [64, 128, 1 << 19])

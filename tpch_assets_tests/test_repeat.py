@@ -47,7 +47,7 @@ def versions(lake: Lake) -> dict[str, int]:
 def test_a_day_made_again_changes_nothing(place: Place) -> None:
     before = versions(place.lake)
     silver_and_gold = [
-        days.request("silver", PAIRED, WINDOWS[0], WINDOWS[3]),
+        *(days.request("silver", PAIRED, window) for window in WINDOWS),
         days.request("silver", DIMENSIONS),
         days.request("gold", list(days.QUERIES), DAY),
     ]

@@ -104,10 +104,11 @@ def _writer(rows: pa.Table) -> Callable[[str], object]:
 def serve(lake: Lake, port: int) -> None:
     """The dashboard, as `python -m dashboards` serves it."""
     from dashboards import app
+    from dashboards.answers import warm
     from dashboards.data import Store
     from dashboards.settings import DashboardSettings
 
-    store = Store(lake)
+    store = Store(lake, warm=warm)
     store.poll()
     running: Any = app.server(store.start(), DashboardSettings(port=port))
     running.start()
@@ -184,6 +185,8 @@ class Person:
         token = html.split('"token":"')[1].split('"')[0]
         request = HTTPRequest(
             f"ws://{self.url}/{self.path + '/' if self.path else ''}ws",
+            connect_timeout=60,
+            request_timeout=60,
             headers={"Origin": f"http://{self.url}", "Sec-WebSocket-Protocol": f"bokeh, {token}"},
         )
         self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 28)

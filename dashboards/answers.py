@@ -1,13 +1,11 @@
 """Gold as the pages need it: answers of a day as data frames, days kept, and how a figure changed. No Panel."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboards.data import HISTORY_DAYS, Store
+from dashboards.views import View, measure, view_of
 from tpch_assets.delta import Snapshot
 
 
@@ -44,13 +42,23 @@ def to_frame(rows: pa.Table) -> pd.DataFrame:
     return found.astype({name: object for name in found.columns if isinstance(found[name].dtype, pd.StringDtype)})
 
 
-def history(
-    store: Store, source: Snapshot, day: str, measure: Callable[[pd.DataFrame], dict[str, Any]]
-) -> pd.DataFrame:
-    """A measure of each of the days up to `day`: one row per day, one column per name that `measure` gives."""
+def history(store: Store, source: Snapshot, day: str, view: View) -> pd.DataFrame:
+    """What a view follows, on each of the days up to `day`: one row per day, one column per line."""
     chosen = [other for other in reversed(days(source)) if other <= day][-HISTORY_DAYS:]
-    found = [{"day": pd.Timestamp(other), **measure(frame(store, source, other))} for other in chosen]
-    return pd.DataFrame(found)
+    return pd.DataFrame([{"day": pd.Timestamp(other), **_measured(store, source, other, view)} for other in chosen])
+
+
+def warm(store: Store, source: Snapshot) -> None:
+    """Make ready what the pages ask for, before anyone does."""
+    kept = days(source)
+    if kept:
+        name = source.uri.rsplit("/", 1)[-1]
+        history(store, source, kept[0], view_of(name, frame(store, source, kept[0])))
+
+
+def _measured(store: Store, source: Snapshot, day: str, view: View) -> dict[str, float]:
+    paths = tuple(file.path for file in source.of({day}))
+    return store.kept(("measure", source.uri, paths, view), lambda: measure(view)(frame(store, source, day)))
 
 
 def _bytes(found: pd.DataFrame) -> int:

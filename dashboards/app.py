@@ -8,6 +8,7 @@ from pathlib import Path
 import panel as pn
 from panel.io.server import get_server
 
+from dashboards.answers import warm
 from dashboards.data import Store
 from dashboards.orders import Orders
 from dashboards.page import Page
@@ -53,7 +54,7 @@ def main() -> None:
         settings, lake = dashboard_settings(), Lake(current_settings().lake)
     except SettingsError as error:
         sys.exit(f"dashboard: {error}")
-    store = Store(lake, settings.poll_seconds).start()
+    store = Store(lake, settings.poll_seconds, warm).start()
     running = server(store, settings)
     sys.stderr.write(f"Dashboard of {lake.uri}: http://{settings.address}:{settings.port}\n")
     running.start()  # type: ignore[attr-defined]

@@ -24,8 +24,7 @@ from dashboards.views import View, points
 
 PALETTE = ("#2a7fc1", "#e08a00", "#159a76", "#c2659b", "#d1582b", "#7b6fd0")  # Told apart by colour-blind people too.
 HEAT = ["#31507a", "#3a6c93", "#4788a5", "#5ba5b0", "#7ac1b5", "#a5dab7", "#d7f0bd"]
-DAY = 86_400_000
-ZOOM = "xpan,box_zoom,xwheel_zoom,reset"
+ZOOM = "xpan,xbox_zoom,xwheel_zoom,reset"  # Only along x: the height always fits what is shown.
 DATES = {"hours": "%H:%M", "hourmin": "%H:%M", "minutes": "%H:%M", "days": "%d %b", "months": "%b %Y"}
 _COMPACT = "return new Intl.NumberFormat('en', {notation: 'compact', maximumFractionDigits: 2}).format(tick)"
 _SHARE = "return new Intl.NumberFormat('en', {style: 'percent', maximumFractionDigits: 2}).format(tick)"
@@ -38,14 +37,14 @@ _BYTES = """
 
 
 class Chart:
-    """A figure and what tells whether new data fits into it as it is."""
+    """A figure, its data, and what it is of: only data of the same form fits into it."""
 
-    def __init__(self, plot: figure, source: ColumnDataSource, shape: Any = None) -> None:
-        self.plot, self.source, self.shape = plot, source, shape
+    def __init__(self, plot: figure, source: ColumnDataSource, of: Any = None) -> None:
+        self.plot, self.source, self.of = plot, source, of
 
-    def update(self, data: dict[str, Any], shape: Any = None) -> bool:
+    def update(self, data: dict[str, Any], of: Any = None) -> bool:
         """Draw other data in the same figure; False where another figure is needed."""
-        if shape != self.shape or set(data) != set(self.source.data):
+        if of != self.of or set(data) != set(self.source.data):
             return False
         self.source.data = data
         return True
@@ -68,51 +67,64 @@ def _figure(title: str, height: int = 340, tools: str = "", **options: Any) -> f
     return plot
 
 
+class Results:
+    """The chart of a session's results: one figure for each form, filled anew for each query.
+
+    Making a figure costs ten times as much as filling one.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], Chart] = {}
+
+    def draw(self, view: View, rows: pd.DataFrame, *, new: bool) -> Chart:
+        """The chart of a result; `new` says that it is of another query, so that a zoom goes."""
+        form, data, shape = result(view, rows)
+        key = (form, view.unit)
+        if key not in self._made or (new and form == "numbers"):
+            self._made[key] = _make(view, form, data)
+        chart = self._made[key]
+        _FILL[form](chart.plot, data, shape)
+        chart.plot.title.text = view.title
+        chart.source.data = data
+        return chart
+
+
 def result(view: View, rows: pd.DataFrame) -> tuple[str, dict[str, Any], Any]:
-    """What the chart of a result is: its form, its data, and the shape that a figure for it has."""
+    """What the chart of a result is: its form, its data, and its categories."""
     found = points(view, rows)
+    data: dict[str, Any] = {name: found[name].to_numpy() for name in ("x", "y", "by")}
+    data |= {"name": data["x"], "colour": [PALETTE[0]] * len(found)}
+    names, series = _in_order(found["x"]), _in_order(found["by"])
     if view.kind == "bars":
-        names = [_cut(name) for name in found["x"]]
-        return "bars", {"x": names, "y": found["y"], "by": found["by"], "name": found["x"]}, tuple(names)
+        data["x"] = [_cut(name) for name in found["x"]]
+        return "bars", data, tuple(data["x"])
     if view.kind == "heatmap":
-        return (
-            "heatmap",
-            {name: found[name] for name in ("x", "y", "by")},
-            (_in_order(found["x"]), _in_order(found["by"])),
-        )
-    series = _in_order(found["by"])
+        return "heatmap", data, (names, series)
     if len(series) > 1:
-        return (
-            "groups",
-            {"x": list(zip(found["x"], found["by"], strict=True)), "y": found["y"], "by": found["by"]},
-            (
-                _in_order(found["x"]),
-                series,
-            ),
-        )
-    numbers = view.kind == "columns" and len(found) > 8 and found["x"].str.fullmatch(r"-?\d+(\.0)?").all()
-    x = found["x"].astype(float) if numbers else found["x"]
-    return (
-        "numbers" if numbers else "columns",
-        {"x": x, "y": found["y"], "by": found["by"]},
-        None if numbers else tuple(x),
-    )
+        colours = {by: PALETTE[i % len(PALETTE)] for i, by in enumerate(series)}
+        data["colour"] = [colours[by] for by in found["by"]]
+        data["x"] = list(zip(found["x"], found["by"], strict=True))
+        return "groups", data, [(name, by) for name in names for by in series]
+    if view.kind == "columns" and len(found) > 8 and found["x"].str.fullmatch(r"-?\d+(\.0)?").all():
+        return "numbers", data | {"x": found["x"].astype(float).to_numpy()}, None
+    return "columns", data, names
 
 
-def draw(view: View, rows: pd.DataFrame) -> Chart:
-    """The chart of a result."""
-    form, data, shape = result(view, rows)
+def _make(view: View, form: str, data: dict[str, Any]) -> Chart:
     source = ColumnDataSource(data)
-    plot = _FORMS[form](view, source, shape)
-    unit = "0.[00]%" if view.unit == "share" else "0,0.[00]"
-    tips = [("", "@name" if form == "bars" else "@x"), ("", "@by"), ("", f"@y{{{unit}}}")]
-    plot.add_tools(HoverTool(tooltips=tips[:1] + tips[1:] if form in ("heatmap", "groups") else [tips[0], tips[2]]))
-    return Chart(plot, source, (form, shape))
+    plot = _FORMS[form](source)
+    share = view.unit == "share"
+    if form in ("columns", "numbers", "groups"):
+        plot.y_range.start = 0
+        plot.yaxis.formatter = CustomJSTickFormatter(code=_SHARE if share else _COMPACT)
+    tips = [("", "@name"), ("", f"@y{{{'0.[00]%' if share else '0,0.[00]'}}}")]
+    plot.add_tools(HoverTool(tooltips=[*tips, ("", "@by")] if form in ("heatmap", "groups") else tips))
+    return Chart(plot, source, form)
 
 
-def _bars(view: View, source: ColumnDataSource, names: tuple[str, ...]) -> figure:
-    plot = _figure(view.title, max(180, 70 + 22 * len(names)), y_range=FactorRange(*reversed(names)))
-    plot.hbar(y="x", right="y", height=0.75, source=source, color=PALETTE[0])
+def _bars(source: ColumnDataSource) -> figure:
+    plot = _figure("", y_range=FactorRange())
+    plot.hbar(y="x", right="y", height=0.75, source=source, color="colour")
     plot.x_range.start = 0
     plot.xaxis.formatter = CustomJSTickFormatter(code=_COMPACT)
     plot.xaxis.ticker = BasicTicker(desired_num_ticks=4)
@@ -120,65 +132,56 @@ def _bars(view: View, source: ColumnDataSource, names: tuple[str, ...]) -> figur
     return plot
 
 
-def _columns(view: View, source: ColumnDataSource, names: tuple[str, ...]) -> figure:
-    plot = _figure(view.title, x_range=FactorRange(*names))
-    plot.vbar(x="x", top="y", width=0.7, source=source, color=PALETTE[0])
-    _upright(plot, view)
-    if max(map(len, names), default=0) > 8:
-        plot.xaxis.major_label_orientation = 0.6
+def _fill_bars(plot: figure, data: dict[str, Any], names: Sequence[str]) -> None:
+    plot.y_range.factors = list(reversed(names))
+    plot.height = max(180, 70 + 22 * len(names))
+
+
+def _columns(source: ColumnDataSource) -> figure:
+    plot = _figure("", x_range=FactorRange())
+    plot.vbar(x="x", top="y", width=0.7, source=source, color="colour")
     return plot
 
 
-def _numbers(view: View, source: ColumnDataSource, _: None) -> figure:
-    plot = _figure(view.title, tools=ZOOM)
-    plot.vbar(x="x", top="y", width=0.85, source=source, color=PALETTE[0])
-    _upright(plot, view)
+def _fill_columns(plot: figure, data: dict[str, Any], names: Sequence[str]) -> None:
+    plot.x_range.factors = list(names)
+    plot.xaxis.major_label_orientation = 0.6 if max(map(len, names), default=0) > 8 else "horizontal"
+
+
+def _numbers(source: ColumnDataSource) -> figure:
+    plot = _figure("", tools=ZOOM)
+    plot.vbar(x="x", top="y", width=0.85, source=source, color="colour")
     return plot
 
 
-def _groups(view: View, source: ColumnDataSource, shape: tuple[Sequence[str], Sequence[str]]) -> figure:
-    names, series = shape
-    plot = _figure(view.title, x_range=FactorRange(*[(x, by) for x in names for by in series]))
-    colours = {by: PALETTE[i % len(PALETTE)] for i, by in enumerate(series)}
-    source.data["colour"] = [colours[by] for by in source.data["by"]]
+def _groups(source: ColumnDataSource) -> figure:
+    plot = _figure("", x_range=FactorRange())
     plot.vbar(x="x", top="y", width=0.85, source=source, color="colour", legend_field="by")
     plot.xaxis.major_label_text_alpha = 0  # The legend says it, with room for longer names.
     plot.xaxis.major_tick_line_color = None
     _legend(plot)
-    _upright(plot, view)
     return plot
 
 
-def _heatmap(view: View, source: ColumnDataSource, shape: tuple[Sequence[str], Sequence[str]]) -> figure:
-    columns, lines = shape
-    height = 90 + 19 * len(lines)
-    plot = _figure(view.title, height, x_range=FactorRange(*columns), y_range=FactorRange(*sorted(lines, reverse=True)))
-    values = np.asarray(source.data["y"])
-    mapper = LinearColorMapper(HEAT, low=float(values.min()), high=float(values.max()))
+def _fill_groups(plot: figure, data: dict[str, Any], factors: Sequence[tuple[str, str]]) -> None:
+    plot.x_range.factors = list(factors)
+
+
+def _heatmap(source: ColumnDataSource) -> figure:
+    plot = _figure("", x_range=FactorRange(), y_range=FactorRange())
+    mapper = LinearColorMapper(HEAT)
     plot.rect("x", "by", 0.97, 0.95, source=source, fill_color={"field": "y", "transform": mapper}, line_color=None)
     plot.ygrid.grid_line_color = None
-    plot.add_layout(
-        ColorBar(color_mapper=mapper, formatter=CustomJSTickFormatter(code=_COMPACT), width=8, padding=4), "right"
-    )
+    formatter = CustomJSTickFormatter(code=_COMPACT)
+    plot.add_layout(ColorBar(color_mapper=mapper, formatter=formatter, width=8, padding=4), "right")
     return plot
 
 
-def _upright(plot: figure, view: View) -> None:
-    plot.y_range.start = 0
-    plot.yaxis.formatter = CustomJSTickFormatter(code=_SHARE if view.unit == "share" else _COMPACT)
-
-
-def _legend(plot: figure) -> None:
-    """Above the plot, where it covers nothing."""
-    legend = plot.legend[0]
-    plot.add_layout(legend, "above")
-    legend.location = "left"
-    legend.orientation = "horizontal"
-    legend.ncols = 2 if max(len(str(item.label)) for item in legend.items) > 32 else 4
-    legend.spacing = 8
-    legend.border_line_color = None
-    legend.background_fill_alpha = 0
-    legend.label_text_font_size = "12px"
+def _fill_heatmap(plot: figure, data: dict[str, Any], shape: tuple[Sequence[str], Sequence[str]]) -> None:
+    columns, lines = shape
+    plot.x_range.factors, plot.y_range.factors = list(columns), sorted(lines, reverse=True)
+    plot.height = 90 + 19 * len(lines)
+    plot.right[0].color_mapper.update(low=float(min(data["y"])), high=float(max(data["y"])))
 
 
 _FORMS: dict[str, Any] = {
@@ -188,33 +191,70 @@ _FORMS: dict[str, Any] = {
     "groups": _groups,
     "heatmap": _heatmap,
 }
+_FILL: dict[str, Any] = {
+    "bars": _fill_bars,
+    "columns": _fill_columns,
+    "numbers": lambda plot, data, shape: None,
+    "groups": _fill_groups,
+    "heatmap": _fill_heatmap,
+}
 
 
-def days(title: str, rows: pd.DataFrame) -> Chart:
-    """A line with points for each column but `day`."""
-    data = series_data(rows)
-    source = ColumnDataSource(data)
-    plot = _figure(title, 260, ZOOM, x_axis_type="datetime")
-    names = [name for name in data if name != "day"]
-    for index, name in enumerate(names):
-        legend = {"legend_label": name} if len(names) > 1 else {}
-        plot.line("day", name, source=source, line_width=2, color=PALETTE[index % len(PALETTE)], **legend)
-        dots = plot.scatter("day", name, source=source, size=7, color=PALETTE[index % len(PALETTE)], **legend)
-        tips = [("", "@day{%F}"), (name, f"@{{{name}}}{{0,0.[00]}}")]
-        plot.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters={"@day": "datetime"}))
-    if len(names) > 1:
-        _legend(plot)
-    plot.xaxis.formatter = DatetimeTickFormatter(days="%d %b", months="%b %Y", hours="", hourmin="", minutes="")
-    plot.xaxis.ticker.desired_num_ticks = 5
-    plot.yaxis.formatter = CustomJSTickFormatter(code=_COMPACT)
-    if len(rows) == 1:  # One point has no range of its own.
-        plot.x_range.range_padding = DAY
-        plot.x_range.range_padding_units = "absolute"
-    return Chart(plot, source)
+def _legend(plot: figure) -> None:
+    """Above the plot, where it covers nothing."""
+    legend = plot.legend[0]
+    plot.add_layout(legend, "above")
+    legend.location = "left"
+    legend.orientation = "horizontal"
+    legend.ncols = 3
+    legend.spacing = 8
+    legend.border_line_color = None
+    legend.background_fill_alpha = 0
+    legend.label_text_font_size = "12px"
 
 
-def series_data(rows: pd.DataFrame) -> dict[str, Any]:
-    return {name: rows[name].to_numpy() for name in rows.columns}
+class Past:
+    """How figures changed over the days: a line with points for each, in one figure whatever their number."""
+
+    def __init__(self) -> None:
+        self._lines = ColumnDataSource({"day": [], "y": [], "name": [], "colour": []})
+        self._dots = ColumnDataSource({"day": [], "y": [], "name": [], "colour": []})
+        self.plot = _figure("", 260, ZOOM, x_axis_type="datetime")
+        self.plot.multi_line("day", "y", source=self._lines, line_width=2, line_color="colour", legend_field="name")
+        dots = self.plot.scatter("day", "y", source=self._dots, size=7, color="colour")
+        tips = [("", "@day{%F}"), ("", "@name"), ("", "@y{0,0.[00]}")]
+        self.plot.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters={"@day": "datetime"}))
+        self.plot.xaxis.formatter = DatetimeTickFormatter(
+            days="%d %b", months="%b %Y", hours="", hourmin="", minutes=""
+        )
+        self.plot.xaxis.ticker.desired_num_ticks = 5
+        self.plot.yaxis.formatter = CustomJSTickFormatter(code=_COMPACT)
+        _legend(self.plot)
+
+    def draw(self, title: str, rows: pd.DataFrame) -> None:
+        """Fill it: column `day` and one more for each line."""
+        names = [name for name in rows.columns if name != "day"]
+        days = rows["day"].to_numpy()
+        colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+        self.plot.title.text = title
+        self.plot.legend.visible = len(names) > 1
+        self.plot.legend.ncols = 2 if sum(map(len, names)) > 30 else 3
+        self._lines.data = {
+            "day": [days] * len(names),
+            "y": [rows[name].to_numpy(float) for name in names],
+            "name": names,
+            "colour": colours,
+        }
+        self._dots.data = {
+            "day": np.tile(days, len(names)),
+            "y": np.concatenate([rows[name].to_numpy(float) for name in names]),
+            "name": np.repeat(np.array(names, dtype=object), len(rows)),
+            "colour": np.repeat(np.array(colours, dtype=object), len(rows)),
+        }
+
+    def lines(self) -> dict[str, list[float]]:
+        """What is drawn, by name."""
+        return {name: list(y) for name, y in zip(self._lines.data["name"], self._lines.data["y"], strict=True)}
 
 
 def times(

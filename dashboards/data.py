@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,8 +90,10 @@ class Recent:
 class Store:
     """The lake as all sessions see it: its state, and one consistent version of each table."""
 
-    def __init__(self, lake: Lake, seconds: float = 3) -> None:
-        self.lake, self.seconds = lake, seconds
+    def __init__(
+        self, lake: Lake, seconds: float = 3, warm: Callable[["Store", Snapshot], None] = lambda store, found: None
+    ) -> None:
+        self.lake, self.seconds, self._warm = lake, seconds, warm
         self.state = LakeState("loading")
         self.tables: dict[Key, Snapshot] = {}
         self.raw: dict[str, Raw] = {}
@@ -198,7 +200,9 @@ class Store:
             self._open(key)
         if changed:
             self.tables = {key: seen.snapshot for key, seen in self._seen.items()}
-            self._warm(key for key in changed if key[0] == "gold")
+            for key in changed:
+                if key[0] == "gold" and key in self.tables:
+                    self._warm(self, self.tables[key])
         if any(layer == "gold" for layer, _ in self.tables):
             self.state = LakeState("ok")
         else:
@@ -229,10 +233,3 @@ class Store:
         except FileNotFoundError:
             return ""
         return str(info.get("ETag") or (info.get("mtime"), info.get("ino"), info["size"]))
-
-    def _warm(self, keys: Iterable[Key]) -> None:
-        """Read new answers before anyone asks for them."""
-        for key in keys:
-            if found := self.tables.get(key):
-                days = set(sorted(found.by_partition())[-HISTORY_DAYS:])
-                self.rows(found, found.of(days))

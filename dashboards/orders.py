@@ -121,7 +121,7 @@ class Orders(Page):
         if self._choosing or not self.ready():
             return
         self.url.set(segment=self.segment.value, day=None if self.day.value == LATEST else self.day.value)
-        self.show()
+        self.refresh()
 
     def _from_url(self) -> None:
         self._choosing = True

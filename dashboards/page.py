@@ -1,6 +1,7 @@
 """What the three pages share: frame, navigation, choices kept in the URL, and following the lake."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import quote
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 from dashboards.charts import Chart
 from dashboards.data import Store
@@ -39,6 +41,12 @@ def grid(*parts: tuple[pn.viewable.Viewable, int]) -> pn.Row:
     for part, width in parts:
         part.styles = {"flex": f"{width} 1 {max(420, 80 * width)}px", "min-width": "min(100%, 340px)"}
     return _wrapping(*(part for part, _ in parts), gap="24px")
+
+
+def at_once() -> AbstractContextManager[Any]:
+    """Bokeh walks all of a page's models after each change of one; within this, once."""
+    document = pn.state.curdoc
+    return document.models.freeze() if document else nullcontext()
 
 
 class Url:
@@ -119,8 +127,11 @@ class Page:
             theme_config={"palette": {"primary": {"main": "#1f4e79"}}},
             meta_title=f"{PAGES[self.path]} · TPC-H",
             meta_description="Orders, business queries and the pipeline behind them.",
-            busy_indicator="linear",
+            busy_indicator=None,
         )
+        # Linked by default: whenever anyone's choice is worked on, every open page would be updated, at 10 ms each.
+        with edit_readonly(page):
+            page.busy = False
         page.param.watch(self._themed, "dark_theme")
         return page
 

@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from dashboards import charts, health
 from dashboards.data import Store
 from dashboards.health import LAYERS, PARTITION, WORDS, Health
-from dashboards.page import Page, block, grid, place, put, select
+from dashboards.page import Page, at_once, block, grid, place, put, select
 from dashboards.runs import Runs
 from dashboards.states import empty
 from dashboards.tables import cells, tabulator
@@ -73,8 +73,9 @@ class Pipeline(Page):
         told = layer, name, one.version, one.latest, one.size, one.rejects
         if told == self._told:
             return
-        self._charts(layer, name)
-        self._rejects(layer, name, one)
+        with at_once():
+            self._charts(layer, name)
+            self._rejects(layer, name, one)
         self.commits.object = self._commits(layer, name)
         self._told = told
 

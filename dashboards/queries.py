@@ -8,9 +8,9 @@ import panel as pn
 from dashboards import charts, views
 from dashboards.answers import answer, day_before, days, frame, history
 from dashboards.data import QUERIES
-from dashboards.page import LATEST, Page, block, choices, grid, place, put, select
+from dashboards.page import LATEST, Page, at_once, block, choices, grid, place, put, select
 from dashboards.states import empty
-from dashboards.tables import cells, download, tabulator
+from dashboards.tables import cells, download, retable, tabulator
 from dashboards.text import cards, change, definitions, escape, short
 from tpch_assets.delta import Snapshot
 from tpch_assets.queries import Query, parameters
@@ -32,11 +32,12 @@ class Queries(Page):
         self.csv = download(self._rows, "answer.csv")
         self.heading, self.sql, self.figures, self.none = block(), block(), block(), block()
         self.parameters = block()
-        self.place, self.chart_place, self.past_place = place(), place(), place()
+        self.place, self.chart_place = place(), place()
+        self.results, self.past = charts.Results(), charts.Past()
         self.chart: charts.Chart | None = None
-        self.past: charts.Chart | None = None
         self.table: pn.widgets.Tabulator | None = None
-        right = pn.Column(self.figures, self.chart_place, self.past_place, sizing_mode="stretch_width", margin=0)
+        past = pn.pane.Bokeh(self.past.plot, sizing_mode="stretch_width", margin=0)
+        right = pn.Column(self.figures, self.chart_place, past, sizing_mode="stretch_width", margin=0)
         left = pn.Column(self.place, self.parameters, sizing_mode="stretch_width", margin=0)
         self.answer = grid((left, 6), (right, 6))
         self.body[:] = [
@@ -69,7 +70,8 @@ class Queries(Page):
         if new:
             self._describe(query)
         self.parameters.object = _parameters(query, day)
-        self._draw(query, source, day, rows, new)
+        with at_once():
+            self._draw(query, source, day, rows, new)
         self.csv.filename = f"{query.name}_{day}.csv"
         self.tell(source, day)
         self._told = now
@@ -84,22 +86,21 @@ class Queries(Page):
         self.as_of.object, self._told = "", None
 
     def _draw(self, query: Query, source: Snapshot, day: str, rows: pd.DataFrame, new: bool) -> None:
-        if new or self.table is None or list(self.table.value.columns) != list(rows.columns):
-            self.table = tabulator(rows, page_size=15)
+        if self.table is None:
+            self.table = tabulator(rows)
             self.place[:] = [self.table]
+        elif new:
+            retable(self.table, rows)
         else:
             self.table.value = cells(rows)
         view = views.view_of(query.name, rows)
-        past = history(self.store, source, day, views.measure(view))
+        past = history(self.store, source, day, view)
         before = day_before(source, day)
         earlier = views.figure(view, frame(self.store, source, before)) if before else None
         self._draw_chart(view, rows, earlier, new)
         name = view.y and views.label(view.y)
         title = f"{name or 'Rows'} over the past days" if len(past) > 1 else f"{name or 'Rows'}, the first day kept"
-        data = charts.series_data(past)
-        if new or self.past is None or not self.past.update(data):
-            self.past = charts.days(title, past)
-            put(self.past_place, self.past)
+        self.past.draw(title, past)
 
     def _draw_chart(self, view: views.View, rows: pd.DataFrame, earlier: float | None, new: bool) -> None:
         total = views.figure(view, rows) if len(rows) else None
@@ -110,10 +111,10 @@ class Queries(Page):
             self.chart = None
             put(self.chart_place, None)
             return
-        form, data, shape = charts.result(view, rows)
-        if new or self.chart is None or not self.chart.update(data, (form, shape)):
-            self.chart = charts.draw(view, rows)
-            put(self.chart_place, self.chart)
+        chart = self.results.draw(view, rows, new=new)
+        if chart is not self.chart:
+            self.chart = chart
+            put(self.chart_place, chart)
 
     def _describe(self, query: Query) -> None:
         source = f' <span class="muted">({escape(query.source)})</span>' if query.source else ""
@@ -145,7 +146,7 @@ class Queries(Page):
         if self._choosing or not self.ready():
             return
         self.url.set(query=self.query.value, day=None if self.day.value == LATEST else self.day.value)
-        self.show()
+        self.refresh()
 
     def _from_url(self) -> None:
         self._choosing = True

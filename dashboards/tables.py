@@ -35,13 +35,8 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 def tabulator(rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_size: int = 15) -> pn.widgets.Tabulator:
     """A table of a frame: every column sorts and filters; text is never read as HTML."""
-    shown = cells(rows)
     return pn.widgets.Tabulator(
-        shown,
-        titles={name: (titles or {}).get(name, label(name)) for name in shown.columns},
-        formatters={name: found for name in shown.columns if (found := _formatter(name, shown[name]))},
-        text_align={name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
-        header_filters={name: _filter(shown[name]) for name in shown.columns},
+        **_columns(cells(rows), titles or {}),
         pagination="remote",
         page_size=page_size,
         show_index=False,
@@ -54,7 +49,22 @@ def tabulator(rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_
     )
 
 
-def _formatter(name: str, column: pd.Series) -> dict[str, Any] | None:
+def retable(table: pn.widgets.Tabulator, rows: pd.DataFrame) -> None:
+    """Show other rows with other columns in a table: from the first page, neither sorted nor filtered."""
+    table.param.update(**_columns(cells(rows), {}), page=1, sorters=[], filters=[])
+
+
+def _columns(shown: pd.DataFrame, titles: dict[str, str]) -> dict[str, Any]:
+    return {
+        "value": shown,
+        "titles": {name: titles.get(name, label(name)) for name in shown.columns},
+        "formatters": {name: _formatter(name, shown[name]) for name in shown.columns},
+        "text_align": {name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
+        "header_filters": {name: _filter(shown[name]) for name in shown.columns},
+    }
+
+
+def _formatter(name: str, column: pd.Series) -> dict[str, Any]:
     if pd.api.types.is_float_dtype(column):
         small = len(column) and column.abs().max() < 1
         return {"type": "money", "precision": 4 if small else 2, "thousand": ",", "decimal": "."}

@@ -1,6 +1,5 @@
 """DuckDB in this process: one database, one cursor per task, so that tasks share its threads, memory and spill."""
 
-import atexit
 import hashlib
 import os
 import shutil
@@ -9,6 +8,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.util import Finalize
 
 import duckdb
 import pyarrow as pa
@@ -23,7 +23,8 @@ _lock = threading.Lock()
 def scratch() -> str:
     """A folder of this process's own for temporary files; it goes with the process."""
     folder = tempfile.mkdtemp(prefix="tpch-assets-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Unlike atexit's, these also run at the end of processes that multiprocessing forked.
+    Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
     return folder
 
 

@@ -110,27 +110,37 @@ def plan_pairs(
     Both tables get the same names up to the content: `<inputs>-<index>of<count>-…`; that prefix is the pair's id. Of
     windows that are built together it names the inputs of all: one of them is new where any of them is.
     """
-    group = _sharing(bronze, silver, set(windows))
-    together = "." + _digest(inputs(bronze, window) for window in sorted(group)) if len(group) > 1 else ""
     plan: dict[TableName, dict[str, dict[str, Rows]]] = {name: {} for name in PAIRED}
+    for window in sorted(windows):
+        if window not in plan["orders"]:
+            _plan_group(bronze, silver, _sharing(bronze, silver, {window}), pair_rows, plan)
+    return plan
+
+
+def _plan_group(
+    bronze: dict[TableName, Snapshot],
+    silver: dict[TableName, Snapshot],
+    group: set[str],
+    pair_rows: int,
+    plan: dict[TableName, dict[str, dict[str, Rows]]],
+) -> None:
+    """Add the files of windows that are built together to the plan."""
+    together = "." + _digest(inputs(bronze, window) for window in sorted(group)) if len(group) > 1 else ""
     for window in sorted(group):
-        members = group if len(group) > 1 else {window}
         cuts = _cuts(bronze, silver, window, pair_rows)
         digest = inputs(bronze, window)
         for name in PAIRED:
-            candidates = _in_windows(bronze[name], members)
+            candidates = _in_windows(bronze[name], group)
             plan[name][window] = {}
             for index, (low, high) in enumerate(bounds(cuts)):
-                homes = _homes(bronze, window, members, low, high) if len(members) > 1 else None
                 place = f"{index}of{len(cuts) + 1}{together}"
                 plan[name][window][f"{digest}-{place}-{{content}}.parquet"] = Rows(
                     name,
                     bronze[name],
                     overlapping(candidates, _key(name), low, high),
                     between(_key(name), low, high),
-                    homes,
+                    _homes(bronze, window, group, low, high) if together else None,
                 )
-    return plan
 
 
 def _homes(bronze: dict[TableName, Snapshot], window: str, members: set[str], low: Any, high: Any) -> Homes:

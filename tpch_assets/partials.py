@@ -75,6 +75,18 @@ def plan(query: Query, silver: dict[TableName, Snapshot], day: date, scale_facto
     return answer, {"pairs": len(pairs), "kept": kept, "skipped": len(pairs) - len(live)}
 
 
+def dimension_digest(query: Query, silver: dict[TableName, Snapshot]) -> str:
+    """Names the content of the dimension columns that a query reads, whatever files hold it."""
+    statements = [text for text in (query.partial, query.combine) if text]
+    prints = [
+        _fingerprint(silver[name], columns_read(text, name))
+        for name in query.tables
+        if name in DIMENSIONS
+        for text in statements
+    ]
+    return hashlib.sha256("\0".join(prints).encode()).hexdigest()[:12]
+
+
 def run_partial(statement: Statement, pair: tuple[Input, ...], target: str) -> str:
     """Compute one pair's partial and keep it at `target`. Runs on workers; running it twice writes the same."""
     lake = statement.lake

@@ -82,6 +82,8 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
     queues[0].put(None)
     try:
         _follow(processes, news, progress)
+        for process in processes:
+            process.join(timeout=30)  # Each clears up after itself.
     finally:
         for process in processes:
             process.terminate()

@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
+
+from tpch_assets.instance import prepare_home, reap
 from tpch_assets.settings import PROJECT
 
 DAGSTER = ("dagster", "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", "3000")
@@ -14,6 +17,9 @@ DAGSTER = ("dagster", "dev", "--workspace", "workspace.yaml", "--host", "127.0.0
 
 def main() -> None:
     """Start both, wait, and stop both."""
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        reap(instance)
     # `dagster dev` is what Dagster's users know; the note that a newer command does the same helps nobody here.
     environment = {**os.environ, "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded"}
     commands = [[str(Path(sys.executable).with_name(DAGSTER[0])), *DAGSTER[1:]], [sys.executable, "-m", "dashboards"]]

@@ -9,8 +9,11 @@ from tpch_assets.calendar import BATCH, DAY, WINDOW, batch_key, day_key, parse, 
 from tpch_assets.delta import DataFile, Snapshot, mark, snapshot
 from tpch_assets.dimensions import BRONZE_VERSION
 from tpch_assets.lake import Lake
+from tpch_assets.partials import dimension_digest
 from tpch_assets.queries import Query
 from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, TableName
+
+NO_PAIRS = "dimensions"  # What an answer is made of that reads no pairs.
 
 
 def missing_raw(lake: Lake, start: datetime, until: datetime) -> list[str]:
@@ -48,14 +51,15 @@ def stale_dimensions(lake: Lake) -> list[TableName]:
 
 
 def stale_days(lake: Lake, queries: Iterable[Query], start: datetime, until: datetime) -> dict[str, list[str]]:
-    """Per query the days that ended by `until` whose answer is missing, or was made from other pairs than today's.
+    """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
 
-    A day counts from when its last window, or a later one, is in silver, and none of its windows is stale.
+    A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
+    of order data concerns all days since; one of dimension tables, which have no history, the latest day alone.
     """
-    silver = _both(lake, "silver")
+    silver: dict[TableName, Snapshot] = {name: snapshot(lake, lake.table("silver", name)) for name in TABLES}
     stale = pairs.stale_windows(_both(lake, "bronze"), silver)
     there = set(silver["orders"].by_partition()) & set(silver["lineitem"].by_partition())
-    if not there:
+    if not there or any(silver[name].version < 0 for name in TABLES):
         return {}
     last, first_stale = max(there), min(stale, default="9")
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
@@ -64,9 +68,17 @@ def stale_days(lake: Lake, queries: Iterable[Query], start: datetime, until: dat
     found = {}
     for query in queries:
         gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
-        want = {day: digests[day] if query.partial else "dimensions" for day in ready}
+        want = {day: digests[day] if query.partial else NO_PAIRS for day in ready}
+        if ready:
+            want[ready[-1]] += f".{dimension_digest(query, silver)}"
         found[query.name] = [day for day in ready if not _made_from(gold.get(day, []), want[day])]
     return {name: days for name, days in found.items() if days}
+
+
+def made_from(query: Query, silver: dict[TableName, Snapshot], day: str) -> str:
+    """Names the data that a query's answer as of `day` is made of; the answer's file carries it."""
+    of_pairs = pairs_digest(silver["orders"], silver["lineitem"], day) if query.partial else NO_PAIRS
+    return f"{of_pairs}.{dimension_digest(query, silver)}"
 
 
 def last_window(day: str) -> str:
@@ -75,7 +87,7 @@ def last_window(day: str) -> str:
 
 
 def pairs_digest(orders: Snapshot, lineitem: Snapshot, day: str) -> str:
-    """Names the pairs of all windows up to a day; a gold file carries it, to show which pairs it is made of."""
+    """Names the pairs of all windows up to a day."""
     end = window_key(parse(day) + DAY)
     names = sorted(
         f"{name}/{file.partition}/{file.name.rsplit('-', 1)[1]}"
@@ -87,7 +99,7 @@ def pairs_digest(orders: Snapshot, lineitem: Snapshot, day: str) -> str:
 
 
 def _made_from(files: list[DataFile], digest: str) -> bool:
-    return any(file.name.startswith(f"{digest}-") for file in files)
+    return any(file.name.startswith((f"{digest}-", f"{digest}.")) for file in files)
 
 
 def _both(lake: Lake, layer: str) -> dict[TableName, Snapshot]:

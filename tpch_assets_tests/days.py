@@ -101,7 +101,7 @@ class Place:
             return subprocess.Popen(
                 [SCRIPTS / "tpch-assets", *command],
                 cwd=self.folder,
-                env=self.environment(**settings),
+                env={**self.environment(**settings), "TMPDIR": str(self.folder)},  # A killed one cannot clear up.
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboards import app, health, text, views
-from dashboards.answers import answer, days, frame, history
+from dashboards.answers import answer, days, frame, history, warm
 from dashboards.data import QUERIES, LakeState, Recent, Store
 from dashboards.orders import Orders
 from dashboards.page import Page, Url
@@ -148,7 +148,7 @@ def filled(lake: Lake) -> Lake:
 
 @pytest.fixture
 def store(filled: Lake) -> Store:
-    found = Store(filled)
+    found = Store(filled, warm=warm)
     found.poll()
     found.poll_raw()
     return found
@@ -326,7 +326,7 @@ def test_a_chosen_day_stays_when_a_newer_one_comes(store: Store) -> None:
 def test_a_query_is_told_drawn_and_followed(store: Store, query: str) -> None:
     page = open_page(Queries, store, f"?query={query}")
     assert QUERIES[query].question in page.heading.object.replace("&#x27;", "'")
-    assert page.chart is not None and len(page.past.source.data["day"]) == len(DAYS)
+    assert page.chart is not None and all(len(line) == len(DAYS) for line in page.past.lines().values())
     assert text.escape(QUERIES[query].combine) in page.sql.object
     assert "2024-01-03" in page.parameters.object
 
@@ -334,7 +334,7 @@ def test_a_query_is_told_drawn_and_followed(store: Store, query: str) -> None:
 def test_a_single_figure_needs_no_chart(store: Store) -> None:
     page = open_page(Queries, store, "?query=q06_forecasting_revenue_change")
     assert page.chart is None and "4.50 M" in page.figures.object
-    assert list(page.past.source.data["Revenue"]) == [1.5e6, 3e6, 4.5e6]
+    assert page.past.lines() == {"Revenue": [1.5e6, 3e6, 4.5e6]}
 
 
 def test_a_query_without_an_answer_says_so(store: Store) -> None:
@@ -365,7 +365,7 @@ def test_a_query_that_nobody_drew_yet_is_drawn(store: Store) -> None:
 def test_history_goes_up_to_the_day(store: Store) -> None:
     source = store.tables["gold", "q05_local_supplier_volume"]
     view = views.VIEWS["q05_local_supplier_volume"]
-    past = history(store, source, "2024-01-02", views.measure(view))
+    past = history(store, source, "2024-01-02", view)
     assert list(past["CHINA"]) == [200.0, 400.0]
     assert answer(store, source, "2024-01-02").column_names == ["n_name", "revenue"]
 

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboards import app
+from dashboards.answers import warm
 from dashboards.data import Store
 from dashboards.settings import DashboardSettings
 from tpch_assets.lake import Lake
@@ -46,7 +47,7 @@ class Served:
     """A dashboard over one lake, in a thread of this process."""
 
     def __init__(self, lake: Lake) -> None:
-        self.lake, self.store = lake, Store(lake, POLL)
+        self.lake, self.store = lake, Store(lake, POLL, warm)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

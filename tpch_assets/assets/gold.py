@@ -13,7 +13,7 @@ from tpch_assets.lake import Lake
 from tpch_assets.partitions import Partitions
 from tpch_assets.queries import Query, load_queries
 from tpch_assets.settings import Settings
-from tpch_assets.staleness import pairs_digest
+from tpch_assets.staleness import made_from
 from tpch_assets.tables import PAIRED
 
 
@@ -46,8 +46,7 @@ def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
         extra = {}
         for key in context.partition_keys:
             answer, counts = partials.plan(query, silver, date.fromisoformat(key), settings.scale_factor)  # type: ignore[arg-type]
-            made_from = pairs_digest(silver["orders"], silver["lineitem"], key) if query.partial else "dimensions"
-            files[key] = {f"{made_from}-{{content}}.parquet": answer}
+            files[key] = {f"{made_from(query, silver, key)}-{{content}}.parquet": answer}  # type: ignore[arg-type]
             extra[key] = counts
         return Partitions(files, extra=extra)
 

@@ -208,6 +208,23 @@ def test_silver_and_gold_schedules_ask_for_what_has_ended(place: Place) -> None:
         assert days.asset_names([late]) == days.asset_names([gold])
 
 
+def test_a_corrected_dimension_row_reaches_the_queries_that_read_it(place: Place) -> None:
+    customer = {**days.raw_rows(place.lake, "customer", days.key(0))[0], "c_mktsegment": "ELSEWHERE"}
+    place.deliver("customer", days.key(7), "correction.json", [customer])
+    with graph(place) as loaded:
+        assert all(result.success for result in loaded.run(loaded.sensor("bronze_sensor").run_requests))
+        requests = loaded.schedule("silver_schedule", days.START + 30 * HOUR).run_requests
+        assert days.asset_names(requests) == {"silver/customer"}
+        assert all(result.success for result in loaded.run(requests))
+        requests = loaded.sensor("late_data_sensor").run_requests
+        assert days.asset_names(requests) == {"gold/q03_shipping_priority", "gold/unshipped_orders"}
+        assert all(result.success for result in loaded.run(requests))
+        assert loaded.sensor("late_data_sensor").skip_message
+    rows = days.rows_of(place.lake, "silver", "customer").to_pylist()
+    assert [row["c_mktsegment"] for row in rows if row["c_custkey"] == customer["c_custkey"]] == ["ELSEWHERE"]
+    assert len(rows) == len({row["c_custkey"] for row in rows})
+
+
 def test_ticks_skip_while_a_run_is_under_way(place: Place) -> None:
     for layer in ("bronze", "silver", "gold"):
         shutil.rmtree(f"{place.lake.uri}/{layer}")

@@ -52,8 +52,7 @@ bench: install ## ours against peers, and where a replay's time goes
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.replay
 
-# The dashboard's tests drive a real browser.
-chromium:
+chromium: ## install the browser that the dashboard's tests drive, where it is missing
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } || \
 		{ echo "The dashboard's tests need chromium: apt-get install chromium"; exit 1; }

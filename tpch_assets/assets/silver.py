@@ -57,7 +57,8 @@ def _pairs(settings: Settings) -> dg.AssetsDefinition:
 def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["silver", table.name],
-        ins={"bronze": dg.AssetIn(["bronze", table.name])},
+        # All of bronze is read; to name the last partition spares Dagster from listing every one of the calendar.
+        ins={"bronze": dg.AssetIn(["bronze", table.name], partition_mapping=dg.LastPartitionMapping())},
         description=f"{table.description} The latest row per {', '.join(table.key)}.",
         group_name="silver",
         kinds={"deltalake", "duckdb"},

@@ -32,9 +32,18 @@ def main() -> None:
         pass
     finally:
         for process in processes:
-            process.send_signal(signal.SIGINT)
-        for process in processes:
-            process.wait()
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, firmly where it takes no hint (a shell's background jobs ignore interrupts)."""
+    for hint in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        process.send_signal(hint)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            continue
+        return
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
+DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard's own settings, which it validates itself.
 
 
 class SettingsError(ValueError):
@@ -119,7 +120,7 @@ def load_settings(**overrides: object) -> Settings:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     files: Any = Settings.model_config.get("env_file") or ()
     for name in sorted({*os.environ, *(name for file in files for name in dotenv_values(file))}):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and not name.startswith(DASHBOARD_PREFIX):
             close = get_close_matches(name, known, n=1)
             raise SettingsError(f"{name} is not a setting{f'; did you mean {close[0]}?' if close else '.'}")
     try:

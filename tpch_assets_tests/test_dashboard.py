@@ -108,7 +108,7 @@ def fill_gold(lake: Lake, chosen: tuple[str, ...] = DAYS) -> None:
 
 
 def fill_pipeline(lake: Lake, latest: datetime) -> None:
-    """Raw, bronze, silver and rejects of `orders`: four batches up to `latest`, compacted into their one or two windows."""
+    """Raw, bronze, silver and rejects of `orders`: four batches up to `latest`, and the windows they lie in."""
     for i in range(4):
         batch = batch_key(latest - (3 - i) * BATCH)
         folder = Path(lake.path("raw", "orders", batch))

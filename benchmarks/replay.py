@@ -14,11 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
-START = "2026-01-01"
 LAYERS = {"raw": "generating and writing", "bronze": "parsing and writing", "silver": "compacting", "gold": "querying"}
 
 
@@ -27,15 +27,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale-factor", default="0.1")
     parser.add_argument("--batches", default="96")
+    yesterday = str((datetime.now(UTC) - timedelta(days=1)).date())
+    parser.add_argument("--start", default=yesterday, help="first day of the calendar (default: yesterday)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         home.mkdir()
-        environment = {**os.environ, "DAGSTER_HOME": str(home), "TPCH_START": START, "TPCH_LAKE": f"{folder}/lake"}
+        ours = {
+            "DAGSTER_HOME": str(home),
+            "TPCH_START": arguments.start,
+            "TPCH_LAKE": f"{folder}/lake",
+        }
         command = [str(Path(sys.executable).with_name("tpch-assets")), "replay", "--batches", arguments.batches]
         command += ["--scale-factor", arguments.scale_factor]
         begin = time.time()
-        subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(command, env={**os.environ, **ours}, check=True, stderr=subprocess.DEVNULL)
         end = time.time()
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
         print(f"{arguments.batches} batches at scale factor {arguments.scale_factor}: {end - begin:.1f} s")

@@ -85,6 +85,8 @@ def _threads(settings: Settings) -> Any:
         threads_per_worker=settings.workers,
         protocol="inproc://",
         **LOOPBACK,
+        # Dask's own pages cost each run a second of imports, and end with the run that they would show.
+        scheduler_kwargs={"dashboard": False},
         memory_limit=0,  # The worker is this process: DuckDB's own limit and spilling bound its memory.
     )
 

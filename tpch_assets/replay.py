@@ -1,8 +1,8 @@
 """Replay: materialize a stretch of batches, and the windows and days they complete, through Dagster.
 
-The four layers run side by side, each in a process of its own that takes windows in order from the layer before: while
-bronze parses one window, raw makes the next. (Processes, since Dagster's runs are not safe in threads of one.) What the
-lake holds already is not made again, so a replay that was killed goes on where it was.
+The layers run side by side in stages, each a process of its own that takes windows in order from the stages before:
+while bronze parses one window, raw makes the next. (Processes, since Dagster's runs are not safe in threads of one.)
+What the lake holds already is not made again, so a replay that was killed goes on where it was.
 """
 
 import multiprocessing
@@ -11,22 +11,25 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
+import distributed  # noqa: F401 - imported once, before the layers' processes are forked
 
-from tpch_assets import staleness
+from tpch_assets import ingest, staleness
 from tpch_assets.automation import gold_requests, silver_requests
 from tpch_assets.calendar import BATCH, WINDOW, batch_key, floor
 from tpch_assets.definitions import defs
-from tpch_assets.instance import OWNER_TAG, owner
+from tpch_assets.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
 from tpch_assets.jobs import JOBS, range_requests
 from tpch_assets.lake import Lake
 from tpch_assets.settings import Settings, current_settings
-from tpch_assets.tables import TABLES
+from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, TableName
 
 LAYERS = ("raw", "bronze", "silver", "gold")
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -46,6 +49,16 @@ class Stretch:
     @property
     def keys(self) -> list[str]:
         return [batch_key(self.begin + i * BATCH) for i in range((self.end - self.begin) // BATCH)]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One process of the replay: what it has to run for a stretch, and the stages that it waits for."""
+
+    name: str
+    layer: str
+    requests: Callable[[Lake, Settings, Stretch], list[dg.RunRequest]]
+    after: tuple[str, ...] = ()
 
 
 def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
@@ -69,19 +82,30 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
     """
     # Forking shares what is imported; Dask and DuckDB start in each process when it first needs them.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    queues = [context.Queue() for _ in range(len(LAYERS) + 1)]
+    stages = _stages()
+    queues = {(before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)}
     news = context.Queue()
     processes = [
-        context.Process(target=_work, args=(layer, queues[i], queues[i + 1], news, os.getpid()), name=layer)
-        for i, layer in enumerate(LAYERS)
+        context.Process(
+            target=_work,
+            args=(
+                stage,
+                [queue for (_, name), queue in queues.items() if name == stage.name],
+                [queue for (before, _), queue in queues.items() if before == stage.name],
+                news,
+                os.getpid(),
+            ),
+            name=stage.name,
+        )
+        for stage in stages
     ]
     for process in processes:
         process.start()
-    for stretch in stretches_of(begin, batches):
-        queues[0].put(stretch)
-    queues[0].put(None)
+    for first in (queue for (before, _), queue in queues.items() if not before):
+        for stretch in [*stretches_of(begin, batches), None]:
+            first.put(stretch)
     try:
-        _follow(processes, news, progress)
+        _follow(stages, processes, news, progress)
         for process in processes:
             process.join(timeout=30)  # Each clears up after itself.
     finally:
@@ -90,41 +114,52 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
             process.join()
 
 
-def _follow(processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
+def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
+    """Tell the progress of each layer, that is of its slowest stage, until all have finished."""
+    done = {stage.name: 0 for stage in stages}
+    told = dict.fromkeys(LAYERS, 0)
     finished = 0
-    while finished < len(processes):
+    while finished < len(stages):
         while news.empty():
             if dead := [p.name for p in processes if p.exitcode]:
-                raise ReplayError(f"the process of layer {dead[0]} died (out of memory?); run the replay again")
+                raise ReplayError(f"the process of {dead[0]} died (out of memory?); run the replay again")
             time.sleep(0.02)
-        kind, layer, value = news.get()
+        kind, name, value = news.get()
         if kind == "failed":
-            raise ReplayError(f"{layer}: {value}")
-        if kind == "done":
-            progress(layer, value)
-        finished += kind == "finished"
+            raise ReplayError(f"{name}: {value}")
+        if kind == "finished":
+            finished += 1
+            continue
+        done[name] += value
+        layer = next(stage.layer for stage in stages if stage.name == name)
+        slowest = min(done[stage.name] for stage in stages if stage.layer == layer)
+        if slowest > told[layer]:
+            progress(layer, slowest - told[layer])
+            told[layer] = slowest
 
 
-def _work(layer: str, inbox: Any, outbox: Any, news: Any, parent: int) -> None:
+def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    share_compiled_sql()
     settings = current_settings()
-    make = _LAYERS[layer]
     with dg.DagsterInstance.get() as instance:
-        while (stretch := inbox.get()) is not None:
+        while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
             try:
-                for request in make(Lake(settings.lake), settings, stretch):
-                    _execute(instance, layer, request)
+                for request in stage.requests(Lake(settings.lake), settings, stretch):
+                    _execute(instance, stage.layer, request)
             except dg.DagsterExecutionInterruptedError:
                 return  # The parent has said to stop; it knows why.
             except Exception as error:  # noqa: BLE001 - raised again by the parent
                 cause = error.__cause__ or error
                 traceback.print_exc(limit=-3)
-                news.put(("failed", layer, f"{type(cause).__name__}: {cause}"))
+                news.put(("failed", stage.name, f"{type(cause).__name__}: {cause}"))
                 return
-            news.put(("done", layer, len(stretch.keys)))
-            outbox.put(stretch)
-    outbox.put(None)
-    news.put(("finished", layer, None))
+            news.put(("done", stage.name, len(stretch.keys)))
+            for outbox in outboxes:
+                outbox.put(stretch)
+    for outbox in outboxes:
+        outbox.put(None)
+    news.put(("finished", stage.name, None))
 
 
 def _leave_with(parent: int) -> None:
@@ -141,9 +176,9 @@ def _raw(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest
     return once + range_requests("raw", {n: missing for n, table in TABLES.items() if table.arrives == "every batch"})
 
 
-def _bronze(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
     keys = {*stretch.keys, batch_key(settings.start)}
-    pending = staleness.pending_batches(lake)
+    pending = {name: ingest.pending(lake, name) for name in tables}
     return range_requests("bronze", {name: [key for key in found if key in keys] for name, found in pending.items()})
 
 
@@ -155,12 +190,16 @@ def _gold(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunReques
     return gold_requests(lake, settings.start, stretch.end)
 
 
-_LAYERS: dict[str, Callable[[Lake, Settings, Stretch], list[dg.RunRequest]]] = {
-    "raw": _raw,
-    "bronze": _bronze,
-    "silver": _silver,
-    "gold": _gold,
-}
+def _stages() -> list[Stage]:
+    """Bronze has a stage per paired table, since parsing is the most work; the first takes the dimensions along."""
+    lanes = [(*DIMENSIONS, PAIRED[0]), *((name,) for name in PAIRED[1:])]
+    bronze = [Stage(f"bronze {lane[-1]}", "bronze", partial(_bronze, lane), ("raw",)) for lane in lanes]
+    return [
+        Stage("raw", "raw", _raw),
+        *bronze,
+        Stage("silver", "silver", _silver, tuple(stage.name for stage in bronze)),
+        Stage("gold", "gold", _gold, ("silver",)),
+    ]
 
 
 def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
@@ -168,8 +207,11 @@ def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -
         asset_selection=frozenset(request.asset_selection or []),
         asset_check_selection=frozenset(request.asset_check_keys or []),
     )
-    job.execute_in_process(
-        instance=instance,
-        tags={**request.tags, OWNER_TAG: owner()},
-        run_config=QUIET,
-    )
+    run_id = str(uuid.uuid4())
+    with run_log_held_open(instance, run_id):
+        job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={**request.tags, OWNER_TAG: owner()},
+            run_config=QUIET,
+        )

@@ -134,7 +134,8 @@ def write_file(lake: Lake, uri: str, partition: str, name: str, write: Callable[
             {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls},
             default=_json,
         )
-        path = f"{partition}/{name.replace('{content}', sha256(staged))}"
+        name = name.replace("{content}", sha256(staged)) if "{content}" in name else name
+        path = f"{partition}/{name}"
         size = _size(staged)
         lake.publish(staged, f"{uri}/{path}")
     finally:

@@ -244,6 +244,8 @@ def commit(
             and not old
             and all(table.transaction_version(app) == number for app, number in (marks or {}).items())
         ):
+            if attempt and not lake.remote:  # An earlier attempt landed although its answer was lost.
+                _fsync_log(uri, table.version())
             return Committed(table.version(), kept=kept)
         # A table created here is at version 0 with no files: nobody's plan is older than that.
         if base is not None and table.version() != max(base, 0):
@@ -290,6 +292,8 @@ def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
                 storage_options=lake.options,
                 commit_properties=once,
             )
+        if not lake.remote:
+            _fsync_log(uri, 0)
         return DeltaTable(uri, storage_options=lake.options)
 
 

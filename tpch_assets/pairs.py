@@ -85,21 +85,27 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def stale_windows(bronze: dict[TableName, Snapshot], silver: dict[TableName, Snapshot]) -> list[str]:
-    """The windows whose bronze files are not the ones that silver was built from, in either table."""
+    """The windows whose bronze files are not the ones that silver was built from, or whose pairs are half written.
+
+    Half a pair is left where a run was cut off between its two commits; what it was built for may be another window,
+    which need not be stale any more.
+    """
     wanted: dict[str, list[str]] = {}
     for name in PAIRED:
         for file in bronze[name].files:
             wanted.setdefault(window_of(file.partition), []).append(f"{name}/{file.path}")
-    expected = {window: {_digest(sorted(paths))} for window, paths in wanted.items()}
     have = {
-        name: {
-            window: {file.name.split("-")[0] for file in files} for window, files in silver[name].by_partition().items()
-        }
+        name: {window: {pair_id(file) for file in files} for window, files in silver[name].by_partition().items()}
         for name in PAIRED
     }
-    return sorted(
-        window for window, digest in expected.items() if any(have[name].get(window) != digest for name in PAIRED)
-    )
+    windows = wanted.keys() | {window for built in have.values() for window in built}
+    return sorted(window for window in windows if not _is_built(_digest(sorted(wanted.get(window, ()))), have, window))
+
+
+def _is_built(digest: str, have: dict[TableName, dict[str, set[str]]], window: str) -> bool:
+    """Whether both tables hold the same pairs of a window, and none but those built from the inputs of this digest."""
+    first, *others = (have[name].get(window, set()) for name in PAIRED)
+    return {pair.split("-")[0] for pair in first} == {digest} and all(pairs == first for pairs in others)
 
 
 def plan_pairs(

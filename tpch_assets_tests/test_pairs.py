@@ -441,6 +441,26 @@ def test_a_window_rebuilt_for_the_sake_of_another_is_refused_while_half_there(fl
         complete_pairs(silver["orders"], silver["lineitem"], SECOND)
 
 
+def test_a_half_written_window_is_built_again_also_when_what_it_was_rebuilt_for_has_changed(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1)
+    flow.lines(batch_in(FIRST), (1, 1))
+    flow.build_stale()
+    flow.lines(batch_in(SECOND), (1, 1), comment="new")
+    assert flow.build([SECOND], tables=["orders"]) == {FIRST, SECOND}
+    flow.lines(batch_in(SECOND), (2, 1))  # Redelivered: the windows share no order any more.
+    assert flow.stale() == [FIRST, SECOND]
+    flow.build([SECOND])
+    flow.build_stale()
+    flow.check()
+
+
+def test_a_half_written_window_without_any_rows_is_built_again(flow: Flow) -> None:
+    flow.build([FIRST], tables=["orders"])
+    assert flow.stale() == [FIRST]
+    flow.build_stale()
+    flow.check()
+
+
 # By chance.
 
 

@@ -14,6 +14,8 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tpch_assets.deployment import DeploymentError, deployment
+
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
 DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard's own settings, which it validates itself.
@@ -69,9 +71,32 @@ class Settings(BaseSettings):
     coiled_region: str | None = Field(default=None, description="Coiled: cloud region; best next to the bucket.")
     coiled_name: str = Field(default="tpch-assets", description="Coiled: name of the cluster that runs share.")
 
-    @field_validator("lake")
+    dashboard_mode: Literal["off", "local", "coiled"] = Field(
+        default="off", description="Who starts a dashboard that is down: nobody, this machine, or Coiled."
+    )
+    dashboard_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#@]+$",
+        description="Where the dashboard answers; by default its own address on this machine.",
+    )
+    dashboard_image: str | None = Field(
+        default=None, description="Container image of the dashboard on Coiled; else this Python environment is copied."
+    )
+    dashboard_vm_type: str = Field(default="t3.medium", description="VM type of the dashboard on Coiled.")
+    branch_lakes: str | None = Field(
+        default=None,
+        description="Each branch deployment has a lake of its own below this; by default `branches/` in `TPCH_LAKE`.",
+    )
+    branch_automation: bool = Field(
+        default=False,
+        description="As `TPCH_AUTOMATION`, which counts for full deployments only, for branch deployments.",
+    )
+
+    @field_validator("lake", "branch_lakes")
     @classmethod
-    def _absolute(cls, value: str) -> str:
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if "://" in value:
             scheme = value.split("://")[0]
             if scheme not in ("s3", "file"):
@@ -132,7 +157,25 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"{PREFIX}{name.upper()}={first['input']!r}: {message}") from None
     if settings.compute == "address" and not settings.address:
         raise SettingsError("TPCH_COMPUTE=address needs TPCH_ADDRESS, the scheduler's address (tcp://host:8786).")
-    return settings
+    if settings.dashboard_mode == "coiled" and not settings.dashboard_url:
+        raise SettingsError(
+            "TPCH_DASHBOARD_MODE=coiled needs TPCH_DASHBOARD_URL (http://tpch.<workspace>.dask.host:5006)."
+        )
+    return _of_deployment(settings)
+
+
+def _of_deployment(settings: Settings) -> Settings:
+    """A branch deployment gets a lake of its own, and neither automation nor a dashboard by production's settings."""
+    try:
+        here = deployment()
+    except DeploymentError as error:
+        raise SettingsError(str(error)) from None
+    if not here.is_branch:
+        return settings
+    root = settings.branch_lakes or f"{settings.lake}/branches"
+    return settings.model_copy(
+        update={"lake": f"{root}/{here.name}", "automation": settings.branch_automation, "dashboard_mode": "off"}
+    )
 
 
 @cache

@@ -37,17 +37,13 @@ class Starter(Protocol):
         ...
 
 
-def trouble(url: str, timeout: float = ANSWER) -> str | None:
-    """Why no healthy dashboard answers at `url`, in words; None where one does.
-
-    Args:
-        timeout: Seconds to wait for its answer.
-    """
+def trouble(url: str) -> str | None:
+    """Why no healthy dashboard answers at `url` within some seconds, in words; None where one does."""
     # A proxy for the world outside cannot reach this machine's own address.
     proxies: dict[str, str] | None = {} if urlsplit(url).hostname in LOOPBACK else None
     opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
     try:
-        with opener.open(url + HEALTH, timeout=timeout) as response:
+        with opener.open(url + HEALTH, timeout=ANSWER) as response:
             answer = json.loads(response.read(1000))
     except urllib.error.HTTPError as error:
         with error:

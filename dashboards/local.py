@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,9 @@ import psutil
 from dashboards.keeper import POLL, DashboardError, answers_within, trouble
 from tpch_assets.settings import PROJECT
 
-COMMAND = [sys.executable, "-m", "dashboards"]
+# Seconds that a dashboard gets to answer after all, and to end when it is asked to.
+PATIENCE, GRACE = 30.0, 10.0
+COMMAND = (sys.executable, "-m", "dashboards")
 # Kept, since Python warns of a child that is forgotten before it ends, and outliving us is the point.
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -23,16 +26,17 @@ class LocalStarter:
     Args:
         home: A folder that stays, Dagster's home.
         seconds: How long the dashboard may take until it answers.
+        command: What serves it.
     """
 
-    def __init__(self, url: str, home: Path, seconds: float = 60) -> None:
-        self.url, self.seconds = url, seconds
+    def __init__(self, url: str, home: Path, seconds: float = 60, command: Sequence[str] = COMMAND) -> None:
+        self.url, self.seconds, self.command = url, seconds, command
         self.note, self.log = home / "dashboard.json", home / "dashboard.log"
 
     def start(self) -> str:
         """See `Starter`. A process that was started before and does not answer is given time, then replaced."""
         before = self.process()
-        if before and answers_within(self.url, self.seconds):
+        if before and answers_within(self.url, PATIENCE):
             return f"The dashboard's process {before.pid} was starting, and answers at {self.url} now."
         self.stop()
         child, offset = self._spawn()
@@ -65,7 +69,7 @@ class LocalStarter:
             for end in (process.terminate, process.kill):
                 end()
                 try:
-                    process.wait(timeout=10)
+                    process.wait(timeout=GRACE)
                 except psutil.TimeoutExpired:
                     continue
                 break
@@ -76,7 +80,7 @@ class LocalStarter:
         with self.log.open("ab") as output:
             offset = output.tell()
             child = subprocess.Popen(
-                COMMAND,
+                self.command,
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

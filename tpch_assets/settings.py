@@ -77,19 +77,16 @@ class Settings(BaseSettings):
     dashboard_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/?#@]+$",
-        description="Where the dashboard answers; by default its own address on this machine.",
+        description="Where the dashboard on Coiled answers: `http://<subdomain>.<workspace>.dask.host:5006`.",
     )
-    dashboard_image: str | None = Field(
-        default=None, description="Container image of the dashboard on Coiled; else this Python environment is copied."
-    )
+    dashboard_image: str | None = Field(default=None, description="Container image of the dashboard on Coiled.")
     dashboard_vm_type: str = Field(default="t3.medium", description="VM type of the dashboard on Coiled.")
     branch_lakes: str | None = Field(
-        default=None,
-        description="Each branch deployment has a lake of its own below this; by default `branches/` in `TPCH_LAKE`.",
+        default=None, description="Each branch deployment of Dagster Cloud has a lake of its own below this."
     )
     branch_automation: bool = Field(
         default=False,
-        description="As `TPCH_AUTOMATION`, which counts for full deployments only, for branch deployments.",
+        description="Schedules and sensors start switched on in branch deployments, which ignore `TPCH_AUTOMATION`.",
     )
 
     @field_validator("lake", "branch_lakes")

@@ -23,9 +23,12 @@ import yaml
 from dagster_cloud_cli.config import DagsterCloudConfigDefaultsMerger
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
+from dashboards.settings import PREFIX as DASHBOARD
+from dashboards.settings import DashboardSettings
 from tpch_assets.deployment import LONGEST, DeploymentError, deployment, slug
 from tpch_assets.lake import LAYERS
 from tpch_assets.settings import PREFIX, PROJECT, Settings, SettingsError, load_settings
+from tpch_assets.tables import TABLES
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 LOCATIONS = ("dagster_cloud.yaml", "deploy/dagster_cloud_hybrid.yaml")
@@ -472,3 +475,34 @@ def ask_for_rights(url: str) -> None:
 def refused(call: Any, **arguments: Any) -> None:
     with pytest.raises(Exception, match="AccessDenied"):
         call(**arguments)
+
+
+# The guide
+
+GUIDE = (PROJECT / "docs/deploy.md").read_text()
+STEPS = re.split(r"^## (?=\d+\. )", GUIDE, flags=re.MULTILINE)[1:]
+
+
+def test_every_step_says_what_one_sees_and_what_it_costs() -> None:
+    assert [int(step.split(".")[0]) for step in STEPS] == list(range(1, len(STEPS) + 1))
+    for step in STEPS:
+        assert "**You see**" in step and re.search(r"\*\*It\s+costs\*\*", step), step.splitlines()[0]
+
+
+def test_prices_are_defined_and_settings_and_files_are_there() -> None:
+    defined = set(re.findall(r"^\| `(P_\w+)`(?:, `(P_\w+)`)?", GUIDE, re.MULTILINE))
+    assert {sign for pair in defined for sign in pair if sign} == set(re.findall(r"P_\w+", GUIDE))
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    own = {DASHBOARD + name.upper() for name in DashboardSettings.model_fields}
+    named = {name for name in re.findall(r"TPCH_[A-Z_]+", GUIDE) if not name.endswith("_")}
+    assert named <= known | own
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", GUIDE) if "://" not in link]
+    files = [f"../{name}" for name in re.findall(r"file://(\S+)", GUIDE)]
+    assert [name for name in links + files if not (PROJECT / "docs" / name).exists()] == []
+    for target in re.findall(r"make ([a-z-]+)", GUIDE):
+        subprocess.run(["make", "-n", target], cwd=PROJECT, capture_output=True, check=True)
+
+
+def test_what_materializes_each_batch_is_as_many_as_the_guide_counts() -> None:
+    arriving = sum(table.arrives == "every batch" for table in TABLES.values())
+    assert f"2 × {arriving} × 96 = {2 * arriving * 96} materializations in raw and bronze, 2 × 4 in" in GUIDE

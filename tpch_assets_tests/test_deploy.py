@@ -491,7 +491,7 @@ def test_every_step_says_what_one_sees_and_what_it_costs() -> None:
 
 def test_prices_are_defined_and_settings_and_files_are_there() -> None:
     defined = set(re.findall(r"^\| `(P_\w+)`(?:, `(P_\w+)`)?", GUIDE, re.MULTILINE))
-    assert {sign for pair in defined for sign in pair if sign} == set(re.findall(r"P_\w+", GUIDE))
+    assert {sign for pair in defined for sign in pair if sign} == set(re.findall(r"\bP_\w+", GUIDE))
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     own = {DASHBOARD + name.upper() for name in DashboardSettings.model_fields}
     named = {name for name in re.findall(r"TPCH_[A-Z_]+", GUIDE) if not name.endswith("_")}
@@ -505,4 +505,4 @@ def test_prices_are_defined_and_settings_and_files_are_there() -> None:
 
 def test_what_materializes_each_batch_is_as_many_as_the_guide_counts() -> None:
     arriving = sum(table.arrives == "every batch" for table in TABLES.values())
-    assert f"2 × {arriving} × 96 = {2 * arriving * 96} materializations in raw and bronze, 2 × 4 in" in GUIDE
+    assert f"2 * {arriving} * 96 = {2 * arriving * 96} materializations in raw and bronze, 2 * 4 in" in GUIDE

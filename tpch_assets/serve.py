@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
+import psutil
 
 from dashboards.keeper import DashboardError, local_url, trouble
 from dashboards.local import LocalStarter
@@ -74,14 +76,19 @@ def _say(sentence: str) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process, firmly where it takes no hint (a shell's background jobs ignore interrupts)."""
-    for hint in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        process.send_signal(hint)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            continue
+    """End a process and all that it started, firmly where one takes no hint: one that is left keeps the port."""
+    try:
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
         return
+    process.send_signal(signal.SIGINT)  # As Ctrl-C does, which a shell's background jobs ignore.
+    _, left = psutil.wait_procs(family, timeout=10)
+    for hint in (signal.SIGTERM, signal.SIGKILL):
+        for one in left:
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(hint)
+        _, left = psutil.wait_procs(left, timeout=10)
+    process.wait()
 
 
 if __name__ == "__main__":

@@ -331,6 +331,24 @@ def test_a_dashboard_that_answers_already_is_not_doubled(
     first.kill()
 
 
+def test_all_that_dagster_started_ends_with_it() -> None:
+    """As in a shell's background, where interrupts are ignored."""
+    child = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)"
+    begin = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {child!r}])"
+    parent = f"{begin}; print(1, flush=True); child.wait()"
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.read(1)
+    (grandchild,) = psutil.Process(process.pid).children()
+    with pytest.MonkeyPatch.context() as patch:
+        wait_procs = psutil.wait_procs
+        patch.setattr(psutil, "wait_procs", lambda found, timeout: wait_procs(found, 1))
+        serve._stop(process)
+    process.stdout.close()
+    assert not grandchild.is_running()
+    assert process.returncode is not None
+
+
 # Coiled
 
 

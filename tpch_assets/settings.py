@@ -4,6 +4,7 @@ Nothing here touches the lake, a cluster or Dagster.
 """
 
 import os
+import re
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
@@ -76,7 +77,6 @@ class Settings(BaseSettings):
     )
     dashboard_url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^\s/?#@]+$",
         description="Where the dashboard on Coiled answers: `http://<subdomain>.<workspace>.dask.host:5006`.",
     )
     dashboard_image: str | None = Field(default=None, description="Container image of the dashboard on Coiled.")
@@ -121,6 +121,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
+            raise ValueError("write an address without a path, such as http://tpch.<workspace>.dask.host:5006")
+        return value.rstrip("/") if value else value
 
     @field_validator("address")
     @classmethod

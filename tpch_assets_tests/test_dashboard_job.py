@@ -515,6 +515,13 @@ def test_coiled_needs_a_token_and_an_address(on_coiled: pytest.MonkeyPatch) -> N
         load_settings()
 
 
+@pytest.mark.parametrize("url", ["tpch.dask.host:5006", "http://a/b", "http://user:pw@a", "http://", "ftp://a"])
+def test_an_address_that_is_none_is_one_sentence(environment: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^TPCH_DASHBOARD_URL=.*write an address without a path"):
+        load_settings(dashboard_url=url)
+    assert load_settings(dashboard_url="https://a.b:1/").dashboard_url == "https://a.b:1"
+
+
 def test_coiled_that_takes_too_long_is_told(on_coiled: pytest.MonkeyPatch, environment: Path, server: Path) -> None:
     starter = coiled_starter(environment, server)
     starter.program, starter.seconds = [sys.executable, "-c", "import time; time.sleep(60)"], 0.3

@@ -442,7 +442,7 @@ def test_the_policies_allow_the_lake_and_nothing_else(s3: str) -> None:
     bucket.put_object(Bucket="example-lake", Key="tpch/raw/x", Body=b"1")
     iam = client("iam", s3)
     users = {}
-    for name in ("iam_policy", "iam_policy_read"):
+    for name in ("iam_policy", "iam_policy_read", "iam_policy_branch"):
         iam.create_user(UserName=name)
         document = (PROJECT / f"deploy/{name}.json").read_text()
         iam.put_user_policy(UserName=name, PolicyName="lake", PolicyDocument=document)
@@ -450,16 +450,21 @@ def test_the_policies_allow_the_lake_and_nothing_else(s3: str) -> None:
         users[name] = client("s3", s3, key["AccessKeyId"], key["SecretAccessKey"])
     ask_for_rights(s3)
     for name, user in users.items():
-        assert user.get_object(Bucket="example-lake", Key="tpch/raw/x")["Body"].read() == b"1"
         assert user.list_objects_v2(Bucket="example-lake", Prefix="tpch/")["KeyCount"]
-        refused(user.put_object, Bucket="another", Key="tpch/x", Body=b"")
-        refused(user.put_object, Bucket="example-lake", Key="elsewhere/x", Body=b"")
+        for elsewhere in ({"Bucket": "another", "Key": "tpch/x"}, {"Bucket": "example-lake", "Key": "elsewhere/x"}):
+            refused(user.put_object, **elsewhere)
         refused(user.delete_bucket, Bucket="example-lake")
-        if name == "iam_policy_read":
-            refused(user.put_object, Bucket="example-lake", Key="tpch/raw/y", Body=b"")
+        raw, branch = ({"Bucket": "example-lake", "Key": f"tpch/{key}"} for key in ("raw/x", "branches/fix-1/raw/x"))
+        if name == "iam_policy_branch":
+            refused(user.get_object, **raw)
         else:
-            user.put_object(Bucket="example-lake", Key="tpch/raw/y", Body=b"")
-            user.delete_object(Bucket="example-lake", Key="tpch/raw/y")
+            assert user.get_object(**raw)["Body"].read() == b"1"
+        for key, allowed in ((raw, name == "iam_policy"), (branch, name != "iam_policy_read")):
+            if allowed:
+                user.put_object(**key, Body=b"1")
+                user.delete_object(**branch)
+            else:
+                refused(user.put_object, **key)
 
 
 def ask_for_rights(url: str) -> None:

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import panel as pn
 from panel.io.server import get_server
-from tornado.web import RequestHandler
 
 from dashboards.answers import warm
 from dashboards.data import Store
-from dashboards.keeper import ALIVE
+from dashboards.liveness import LIVENESS
 from dashboards.orders import Orders
 from dashboards.page import Page
 from dashboards.pipeline import Pipeline
 from dashboards.queries import Queries
-from dashboards.settings import HEALTH, DashboardSettings, dashboard_settings
+from dashboards.settings import DashboardSettings, dashboard_settings
 from tpch_assets.lake import Lake
 from tpch_assets.settings import SettingsError, current_settings
 
@@ -41,19 +40,12 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Cal
     return make
 
 
-class Health(RequestHandler):
-    """Says that the process answers; open without sign-in, so it makes no page and tells nothing else."""
-
-    def get(self) -> None:
-        self.write(ALIVE)
-
-
 def server(store: Store, settings: DashboardSettings, **options: object) -> object:
     """A server that is not started yet."""
     pn.extension("tabulator", js_files={"history": "./files/history.js"})
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["static_dirs"] = {"files": str(Path(__file__).parent / "static")}
-    given["extra_patterns"] = [(HEALTH, Health)]
+    given["extra_patterns"] = [LIVENESS]
     return get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
 
 

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -64,15 +66,15 @@ class LocalStarter:
         return found if same else None
 
     def stop(self) -> None:
-        """End the process that was started last, firmly where it takes no hint."""
+        """End the process that was started last and what it started, firmly where one takes no hint."""
         if process := self.process():
-            for end in (process.terminate, process.kill):
-                end()
-                try:
-                    process.wait(timeout=GRACE)
-                except psutil.TimeoutExpired:
-                    continue
-                break
+            with suppress(psutil.NoSuchProcess):
+                left = [process, *process.children(recursive=True)]
+                for hint in (signal.SIGTERM, signal.SIGKILL):
+                    for one in left:
+                        with suppress(psutil.NoSuchProcess):
+                            one.send_signal(hint)
+                    _, left = psutil.wait_procs(left, timeout=GRACE)
         self.note.unlink(missing_ok=True)
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], int]:

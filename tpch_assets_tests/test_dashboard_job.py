@@ -49,21 +49,18 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 
 # Coiled's own command line reads the arguments; then it does on this machine what Coiled would do on another.
 COILED = """
-import json, os, subprocess, sys, click
-from coiled.cli.core import cli
-from coiled.utils import dict_from_key_val_list
+import json, os, subprocess, sys
 
 folder, server, *arguments = sys.argv[1:]
-command, context = cli, click.Context(cli)
-names = []
-while isinstance(command, click.Group):
-    name, command, arguments = command.resolve_command(context, arguments)
-    names.append(name)
-given = command.make_context(" ".join(names), list(arguments)).params
 with open(folder + "/calls", "a") as calls:
-    calls.write(json.dumps([names, sys.argv[3:]]) + "\\n")
-if names == ["cluster", "stop"]:
-    sys.exit(f"Error: Unable to find cluster with name {given['cluster']!r} in workspace 'somewhere'")
+    calls.write(json.dumps(arguments) + "\\n")
+if arguments[:2] == ["cluster", "stop"]:
+    sys.exit(f"Error: Unable to find cluster with name {arguments[2]!r} in workspace 'somewhere'")
+
+from coiled.cli.run import run
+from coiled.utils import dict_from_key_val_list
+
+given = run.make_context("run", arguments[1:]).params
 print("Running with", os.environ)
 values = dict_from_key_val_list(given["env"])
 with open(folder + "/values", "w") as file:
@@ -159,7 +156,8 @@ def test_a_dashboard_that_was_killed_is_up_again(
         assert json.load(urllib.request.urlopen(starter.url + HEALTH)) == ALIVE
         assert "login" in urllib.request.urlopen(starter.url).url
         first.kill()
-        wait(lambda: starter.process() is None)
+        wait(lambda: trouble(starter.url))
+        assert starter.process() is None
         assert isinstance(tick(), dg.RunRequest)
         assert "Started the dashboard" in run()
         assert process(starter) != first
@@ -390,9 +388,9 @@ def _no_token_stays() -> Iterator[None]:
         yield
 
 
-def calls(environment: Path) -> list[tuple[list[str], list[str]]]:
+def calls(environment: Path) -> list[list[str]]:
     path = environment / "calls"
-    return [tuple(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def kill_at(port: int) -> None:
@@ -408,7 +406,7 @@ def test_coiled_starts_one_and_leaves_one_that_answers_alone(
     try:
         assert "on Coiled" in starter.start()
         assert trouble(starter.url) is None
-        assert [names for names, _ in calls(environment)] == [["cluster", "stop"], ["run"]]
+        assert [arguments[0] for arguments in calls(environment)] == ["cluster", "run"]
         assert "again" in starter.start()
         assert len(calls(environment)) == 2
     finally:

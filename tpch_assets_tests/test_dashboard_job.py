@@ -156,8 +156,7 @@ def test_a_dashboard_that_was_killed_is_up_again(
         assert json.load(urllib.request.urlopen(starter.url + HEALTH)) == ALIVE
         assert "login" in urllib.request.urlopen(starter.url).url
         first.kill()
-        wait(lambda: trouble(starter.url))
-        assert starter.process() is None
+        wait(lambda: trouble(starter.url) and starter.process() is None)
         assert isinstance(tick(), dg.RunRequest)
         assert "Started the dashboard" in run()
         assert process(starter) != first

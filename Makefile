@@ -8,10 +8,10 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 SERVE := $(BIN)/python -m tpch_assets.serve
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev dashboard test check bench chromium clean
+.PHONY: help install demo dev dashboard test check bench image-check chromium clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 install: .venv/installed ## make .venv and install everything in it
 
@@ -51,6 +51,9 @@ bench: install ## ours against peers, and where a replay's time goes
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.replay
+
+image-check: ## follow the Containerfile in a folder, where there is no container engine (minutes)
+	$(PYTHON) deploy/check_image.py
 
 chromium: ## install the browser that the dashboard's tests drive, where it is missing
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \

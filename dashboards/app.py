@@ -10,6 +10,7 @@ from panel.io.server import get_server
 
 from dashboards.answers import warm
 from dashboards.data import Store
+from dashboards.liveness import LIVENESS
 from dashboards.orders import Orders
 from dashboards.page import Page
 from dashboards.pipeline import Pipeline
@@ -44,6 +45,7 @@ def server(store: Store, settings: DashboardSettings, **options: object) -> obje
     pn.extension("tabulator", js_files={"history": "./files/history.js"})
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["static_dirs"] = {"files": str(Path(__file__).parent / "static")}
+    given["extra_patterns"] = [LIVENESS]
     return get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
 
 

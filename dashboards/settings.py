@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tpch_assets.settings import PROJECT, SettingsError
 
 PREFIX = "TPCH_DASHBOARD_"
+HEALTH = "/liveness"
 
 
 class DashboardSettings(BaseSettings):

@@ -8,6 +8,7 @@ from tpch_assets.assets.raw import raw_assets
 from tpch_assets.assets.silver import silver_assets
 from tpch_assets.automation import automation
 from tpch_assets.checks import asset_checks
+from tpch_assets.dashboard_job import dashboard
 from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS
 from tpch_assets.lake import Lake
@@ -17,6 +18,7 @@ from tpch_assets.settings import current_settings
 settings = current_settings()
 schedules, sensors = automation(settings)
 maintenance_job, maintenance_schedule = maintenance(settings)
+dashboard_job, dashboard_schedule = dashboard(settings)
 
 defs = dg.Definitions(
     assets=[
@@ -26,8 +28,8 @@ defs = dg.Definitions(
         *gold_assets(settings),
     ],
     asset_checks=asset_checks(),
-    jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job],
-    schedules=[*schedules, maintenance_schedule],
+    jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job, dashboard_job],
+    schedules=[*schedules, maintenance_schedule, dashboard_schedule],
     sensors=sensors,
     resources={"io_manager": LakeIOManager(lake_uri=settings.lake), "lake": Lake(settings.lake)},
     # Dask does the parallel work; a process per step would cost more than most steps do.

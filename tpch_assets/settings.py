@@ -4,6 +4,7 @@ Nothing here touches the lake, a cluster or Dagster.
 """
 
 import os
+import re
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
@@ -13,6 +14,8 @@ from typing import Annotated, Any, Literal
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tpch_assets.deployment import DeploymentError, deployment
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
@@ -69,9 +72,28 @@ class Settings(BaseSettings):
     coiled_region: str | None = Field(default=None, description="Coiled: cloud region; best next to the bucket.")
     coiled_name: str = Field(default="tpch-assets", description="Coiled: name of the cluster that runs share.")
 
-    @field_validator("lake")
+    dashboard_mode: Literal["off", "local", "coiled"] = Field(
+        default="off", description="Who starts a dashboard that is down: nobody, this machine, or Coiled."
+    )
+    dashboard_url: str | None = Field(
+        default=None,
+        description="Where the dashboard on Coiled answers: `http://<subdomain>.<workspace>.dask.host:5006`.",
+    )
+    dashboard_image: str | None = Field(default=None, description="Container image of the dashboard on Coiled.")
+    dashboard_vm_type: str = Field(default="t3.medium", description="VM type of the dashboard on Coiled.")
+    branch_lakes: str | None = Field(
+        default=None, description="Each branch deployment of Dagster Cloud has a lake of its own below this."
+    )
+    branch_automation: bool = Field(
+        default=False,
+        description="Schedules and sensors start switched on in branch deployments, which ignore `TPCH_AUTOMATION`.",
+    )
+
+    @field_validator("lake", "branch_lakes")
     @classmethod
-    def _absolute(cls, value: str) -> str:
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if "://" in value:
             scheme = value.split("://")[0]
             if scheme not in ("s3", "file"):
@@ -99,6 +121,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
+            raise ValueError("write an address without a path, such as http://tpch.<workspace>.dask.host:5006")
+        return value.rstrip("/") if value else value
 
     @field_validator("address")
     @classmethod
@@ -132,7 +161,25 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"{PREFIX}{name.upper()}={first['input']!r}: {message}") from None
     if settings.compute == "address" and not settings.address:
         raise SettingsError("TPCH_COMPUTE=address needs TPCH_ADDRESS, the scheduler's address (tcp://host:8786).")
-    return settings
+    if settings.dashboard_mode == "coiled" and not settings.dashboard_url:
+        raise SettingsError(
+            "TPCH_DASHBOARD_MODE=coiled needs TPCH_DASHBOARD_URL (http://tpch.<workspace>.dask.host:5006)."
+        )
+    return _of_deployment(settings)
+
+
+def _of_deployment(settings: Settings) -> Settings:
+    """A branch deployment gets a lake of its own, and neither automation nor a dashboard by production's settings."""
+    try:
+        here = deployment()
+    except DeploymentError as error:
+        raise SettingsError(str(error)) from None
+    if not here.is_branch:
+        return settings
+    root = settings.branch_lakes or f"{settings.lake}/branches"
+    return settings.model_copy(
+        update={"lake": f"{root}/{here.name}", "automation": settings.branch_automation, "dashboard_mode": "off"}
+    )
 
 
 @cache

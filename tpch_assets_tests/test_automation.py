@@ -188,6 +188,12 @@ def test_empty_lake_is_filled_from_the_start(tmp_path: Path) -> None:
         assert len({request.run_key for request in tick.run_requests}) == 3
 
 
+def test_files_that_land_by_themselves_are_not_asked_for(tmp_path: Path) -> None:
+    with graph(Place(tmp_path), generate=False) as loaded:
+        found = loaded.schedule("raw_schedule", days.START + 24 * HOUR)
+        assert "TPCH_GENERATE=false" in (found.skip_message or "")
+
+
 def test_silver_and_gold_schedules_ask_for_what_has_ended(place: Place) -> None:
     for layer in ("silver", "gold", "partials"):
         shutil.rmtree(f"{place.lake.uri}/{layer}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster_cloud_cli.config import models
 
 from tpch_assets.settings import PROJECT, load_settings
 from tpch_assets.tables import DIMENSIONS, TABLE_NAMES, TABLES
@@ -67,13 +68,15 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
     jobs = {job.name for job in defs.jobs or []}
     schedules = {schedule.name for schedule in defs.schedules or []}
     sensors = {sensor.name for sensor in defs.sensors or []}
-    assert jobs == {"raw_job", "bronze_job", "silver_job", "gold_job", "freshness_job", "maintenance_job"}
+    layers = {f"{layer}_job" for layer in LAYERS}
+    assert jobs == layers | {"freshness_job", "maintenance_job", "dashboard_job"}
     assert schedules == {
         "raw_schedule",
         "silver_schedule",
         "gold_schedule",
         "freshness_schedule",
         "maintenance_schedule",
+        "dashboard_schedule",
     }
     assert sensors == {"bronze_sensor", "late_data_sensor"}
     described = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]
@@ -208,5 +211,4 @@ def test_deployment_files_name_the_code_location() -> None:
 
 
 def test_dagster_plus_accepts_its_file() -> None:
-    models = pytest.importorskip("dagster_cloud_cli.config.models")
     models.load_dagster_cloud_yaml((PROJECT / "dagster_cloud.yaml").read_text())

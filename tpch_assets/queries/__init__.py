@@ -107,6 +107,7 @@ def _load(path: Path) -> Query:
         raise ValueError(f"{path}: {error}") from error
 
 
+@functools.cache
 def _parse(name: str, text: str) -> Query:
     header, statements = _sections(text)
     prose, fields, expressions = _header(header)

@@ -80,11 +80,11 @@ def _replay(arguments: argparse.Namespace) -> None:
     import dagster as dg
 
     from tpch_assets.instance import databases_held_open, prepare_home, reap
-    from tpch_assets.recovery import heal
+    from tpch_assets.recovery import TOLD, heal
     from tpch_assets.replay import ReplayError, replay
 
     for damaged in heal(Lake(settings.lake)):
-        print(f"tpch-assets: damaged by a power loss, moved aside and made again: {damaged}", file=sys.stderr)
+        print(f"tpch-assets: {TOLD} {damaged}", file=sys.stderr)
     home = prepare_home()
     with dg.DagsterInstance.get() as instance:
         reap(instance)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from tpch_assets.lake import LAYERS, Lake, fsync
 
+TOLD = "damaged by a power loss, moved aside and made again from the layer before:"
 ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over names with an underscore.
 
 

@@ -18,6 +18,8 @@ from dashboards.keeper import DashboardError, local_url, trouble
 from dashboards.local import LocalStarter
 from dashboards.settings import load_dashboard_settings
 from tpch_assets.instance import prepare_home, reap
+from tpch_assets.lake import Lake
+from tpch_assets.recovery import TOLD, heal
 from tpch_assets.settings import PROJECT, SettingsError, current_settings
 
 DAGSTER = ("dagster", "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", "3000")
@@ -30,6 +32,8 @@ def main() -> None:
         settings = current_settings()
         mode = settings.dashboard_mode if "dashboard_mode" in settings.model_fields_set else "local"
         os.environ["TPCH_DASHBOARD_MODE"] = mode
+        for damaged in heal(Lake(settings.lake)):
+            _say(f"{TOLD} {damaged}")
         starter = LocalStarter(local_url(load_dashboard_settings()), prepare_home())
         serve(starter, kept=settings.automation and mode == "local")
     except (DashboardError, SettingsError) as error:

@@ -6,8 +6,8 @@ files to write, by partition and name. An asset's argument is loaded as its anno
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -15,10 +15,13 @@ from tpch_assets import cluster
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
-from tpch_assets.partitions import Partitions, partitions_of
+from tpch_assets.partitions import ROWS_READ, Partitions, partitions_of
 from tpch_assets.pieces import REJECTS, Piece, task, write_json, write_piece
+from tpch_assets.progress import Progress
 
-PROGRESS_SECONDS = 10
+if TYPE_CHECKING:
+    from tpch_assets.places import Work
+
 Counts = dict[str, Counter[str]]
 
 
@@ -53,8 +56,9 @@ class LakeIOManager(dg.ConfigurableIOManager):
             for key, files in stored.files.items()
             for file, rows in files.items()
         }
+        done = _compute(context, list(tasks.values()), lambda written: written[0])
         counts: Counts = {}
-        for (key, _), (rows, size) in zip(tasks, _compute(context, list(tasks.values())), strict=True):
+        for (key, _), (rows, size) in zip(tasks, done, strict=True):
             counts.setdefault(key, Counter()).update(rows=rows, bytes=size, files=1)
         return counts
 
@@ -64,7 +68,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
             for key, files in stored.files.items()
             for file, rows in files.items()
         ]
-        pieces = _compute(context, tasks)
+        rows_read = sum(counts.get(ROWS_READ, 0) for counts in stored.extra.values())
+        pieces = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
         if any(piece.lines is not None for piece in pieces) or stored.keep:
             self._store_rejects(f"{uri}_rejects", pieces, stored)
         committed = commit(
@@ -108,19 +113,16 @@ class LakeIOManager(dg.ConfigurableIOManager):
         return load(found, files, wanted)
 
 
-def _compute(context: dg.OutputContext, tasks: list[Any]) -> list[Any]:
-    """Compute on the cluster, and say in the run's log how far it is."""
-    started = said = time.monotonic()
+def _work(context: dg.OutputContext) -> "Work":
+    return "batches" if context.asset_key.path[0] in ("raw", "bronze") else "queries"
 
-    def progress(done: int, total: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said >= PROGRESS_SECONDS and done < total:
-            said = now
-            left = (now - started) / done * (total - done)
-            context.log.info(f"{done} of {total} pieces done, about {left:.0f} s left")
 
-    return cluster.compute(tasks, progress)
+def _compute(
+    context: dg.OutputContext, tasks: list[Any], rows_of: Callable[[Any], int], rows_read: int = 0
+) -> list[Any]:
+    """Compute on the cluster; what tasks log, and how far it is, goes into the run's log."""
+    progress = Progress(lambda level, text: context.log.log(level, text), rows_of, rows_read)
+    return cluster.compute(tasks, progress, _work(context))
 
 
 def _counts(pieces: list[Piece], stored: Partitions, committed: Committed) -> Counts:
@@ -146,7 +148,7 @@ def _report(
     """Metadata for each partition's materialization, under the keys that Dagster's UI plots."""
     total: Counter[str] = sum(counts.values(), Counter())
     speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
-    context.add_output_metadata({**shared, **speed})
+    context.add_output_metadata({**shared, **speed, **cluster.facts(_work(context))})
     if not context.has_asset_partitions:
         context.add_output_metadata(_named(total))
         return

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from tpch_assets.progress import ANNOTATION, SECONDS, Line, Progress
 from tpch_assets.settings import Settings, current_settings
+from tpch_assets.work import Work
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from tpch_assets.places import Place, Work
+    from tpch_assets.places import Place
 
 _lock = threading.RLock()
 _sessions: "dict[str, _Session]" = {}
@@ -48,7 +49,7 @@ class _Session:
             inbox.put(Line(said["level"], said["logger"], said["worker"], said["text"]))
 
 
-def client(work: "Work" = "queries") -> "Client":
+def client(work: Work | None = "queries") -> "Client":
     """The process's Dask client: one cluster per process (on Coiled, per kind of work), closed at exit.
 
     Raises:
@@ -57,7 +58,7 @@ def client(work: "Work" = "queries") -> "Client":
     return _session(work).place.client
 
 
-def facts(work: "Work" = "queries") -> dict[str, Any]:
+def facts(work: Work | None = "queries") -> dict[str, Any]:
     """What a materialization should tell of the cluster in use; empty where there is nothing to tell."""
     with _lock:
         session = _sessions.get(_name(current_settings(), work))
@@ -73,12 +74,12 @@ def close() -> None:
         session.place.close()
 
 
-def compute(tasks: Sequence[Any], progress: Progress | None = None, work: "Work" = "queries") -> list[Any]:
+def compute(tasks: Sequence[Any], progress: Progress | None = None, work: Work | None = "queries") -> list[Any]:
     """Compute Dask collections on the cluster and return their results in order; the first error is raised.
 
     Args:
         progress: Told of what tasks log and of how far the call is.
-        work: What kind of work it is; Coiled has a cluster for each.
+        work: What kind of work it is; Coiled has a cluster for each. None stays in this process.
 
     Raises:
         ClusterLost: The cluster went away.
@@ -160,11 +161,13 @@ def _counter(mark: str) -> "Callable[..., tuple[dict[str, int], int]]":
     return count
 
 
-def _name(settings: Settings, work: "Work") -> str:
+def _name(settings: Settings, work: Work | None) -> str:
+    if work is None:
+        return "threads"
     return work if settings.compute == "coiled" else settings.compute
 
 
-def _session(work: "Work") -> _Session:
+def _session(work: Work | None) -> _Session:
     settings = current_settings()
     name = _name(settings, work)
     with _lock:
@@ -192,13 +195,15 @@ def _forget(session: _Session) -> None:
     session.place.close()
 
 
-def _start(settings: Settings, work: "Work") -> "Place":
+def _start(settings: Settings, work: Work | None) -> "Place":
     import dask
 
     from tpch_assets import places
 
     # Measuring how long threads wait for the GIL warns when DuckDB is busy, and nobody reads it here.
     dask.config.set({"distributed.admin.system-monitor.gil.enabled": False})
+    if work is None:
+        return places.threads(settings)
     match settings.compute:
         case "threads":
             return places.threads(settings)

@@ -7,21 +7,21 @@ files to write, by partition and name. An asset's argument is loaded as its anno
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
-from tpch_assets import cluster
+from tpch_assets import budget, cluster
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
 from tpch_assets.partitions import ROWS_READ, Partitions, partitions_of
 from tpch_assets.pieces import REJECTS, Piece, task, write_json, write_piece
 from tpch_assets.progress import Progress
+from tpch_assets.settings import current_settings
+from tpch_assets.work import work_of
 
-if TYPE_CHECKING:
-    from tpch_assets.places import Work
-
+_allowed: set[str] = set()  # Runs that began within the budget.
 Counts = dict[str, Counter[str]]
 
 
@@ -113,16 +113,29 @@ class LakeIOManager(dg.ConfigurableIOManager):
         return load(found, files, wanted)
 
 
-def _work(context: dg.OutputContext) -> "Work":
-    return "batches" if context.asset_key.path[0] in ("raw", "bronze") else "queries"
-
-
 def _compute(
     context: dg.OutputContext, tasks: list[Any], rows_of: Callable[[Any], int], rows_read: int = 0
 ) -> list[Any]:
     """Compute on the cluster; what tasks log, and how far it is, goes into the run's log."""
+    work = work_of(context.asset_key.path[0])
+    if work:
+        _check_budget(context)
     progress = Progress(lambda level, text: context.log.log(level, text), rows_of, rows_read)
-    return cluster.compute(tasks, progress, _work(context))
+    return cluster.compute(tasks, progress, work)
+
+
+def _check_budget(context: dg.OutputContext) -> None:
+    """Refuse to begin a run when the day's budget is spent; tell when most of it is. A run under way goes on."""
+    run = context.run_id
+    if run in _allowed:
+        return
+    settings = current_settings()
+    if reason := budget.reason_to_wait(settings):
+        raise dg.Failure(f"Nothing was computed. {reason}", allow_retries=False)
+    found = budget.spending(settings)
+    if found and found.state == "alert":
+        context.log.warning(f"{found}; at 100 % runs wait")
+    _allowed.add(run)
 
 
 def _counts(pieces: list[Piece], stored: Partitions, committed: Committed) -> Counts:
@@ -148,7 +161,7 @@ def _report(
     """Metadata for each partition's materialization, under the keys that Dagster's UI plots."""
     total: Counter[str] = sum(counts.values(), Counter())
     speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
-    context.add_output_metadata({**shared, **speed, **cluster.facts(_work(context))})
+    context.add_output_metadata({**shared, **speed, **cluster.facts(work_of(context.asset_key.path[0]))})
     if not context.has_asset_partitions:
         context.add_output_metadata(_named(total))
         return

@@ -6,7 +6,7 @@ What a place costs, and where one looks at it, is told by the place itself; only
 import asyncio
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import dask
 from distributed import Client, LocalCluster
@@ -14,8 +14,6 @@ from distributed.comm import connect as connect_comm
 from distributed.security import Security
 
 from tpch_assets.settings import Settings, SettingsError
-
-Work = Literal["batches", "queries"]  # Little and often (raw, bronze), or much at once (silver, gold).
 
 # Dask serves HTTP on all interfaces unless told otherwise; port 0 takes a free one.
 LOOPBACK: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}

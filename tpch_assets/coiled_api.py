@@ -80,10 +80,6 @@ class CoiledApi:
         """Stop a cluster; nothing happens where it has stopped."""
         self._ask("DELETE", f"/api/v2/clusters/account/{self.workspace}/id/{cluster_id}", params={"reason": reason})
 
-    def page(self, cluster_id: int) -> str:
-        """Where people look at a cluster; unlike the Dask dashboard's link it holds no token."""
-        return f"{self.server}/clusters/{cluster_id}?workspace={self.workspace}"
-
     def _ask(self, method: str, path: str, params: dict[str, str] | None = None) -> Any:
         kind = "ApiToken" if "-" in self.token else "Token"  # Coiled's newer tokens have a dash.
         headers = {"Authorization": f"{kind} {self.token}"}

@@ -88,8 +88,6 @@ def options(settings: Settings, work: Work) -> dict[str, Any]:
         "tags": tags(settings, work),
         "container": settings.coiled_container,  # Without one, Coiled installs on workers what is installed here.
         "environ": {f"{PREFIX}MEMORY": settings.memory, **_aws_addresses()},
-        # Another run may be using the cluster: the last one stops it, see `close`.
-        "shutdown_on_close": False,
         "show_widget": False,
         "configure_logging": False,
     }
@@ -107,12 +105,20 @@ class Coiled:
     def __init__(self, settings: Settings, work: Work) -> None:
         self.api = CoiledApi.configured()
         self.api.check()
+        import coiled
+
         self.settings, self.work = settings, work
         self.name = cluster_name(settings, work)
         _leave_on_sigterm()
         # Several runs may scale one cluster: each must see what the others have asked for.
         dask.config.set({"coiled.adaptive.update-plan-interval": "5s"})
-        self.cluster, self.client = self._join()
+        # A connection of the cluster's own, to be closed with it: the client library keeps one open for ever.
+        self.cloud = coiled.Cloud(token=self.api.token, server=self.api.server, workspace=self.api.workspace)
+        try:
+            self.cluster, self.client = self._join()
+        except BaseException:
+            self.cloud.close()
+            raise
         try:
             check_workers(self.client, f"The Coiled cluster {self.name}")
         except BaseException:
@@ -125,7 +131,9 @@ class Coiled:
 
         end = time.monotonic() + PATIENCE
         while True:
-            cluster = coiled.Cluster(**options(self.settings, self.work))
+            # One that this call makes is deleted if that fails; one that others use is not.
+            cluster = coiled.Cluster(cloud=self.cloud, **options(self.settings, self.work))
+            cluster.shutdown_on_close = False  # From here on, the last run to leave stops it.
             try:
                 client = Client(cluster, set_as_default=False, name=CLIENT)
                 if not client.get_metadata([GOING], default=False):
@@ -134,7 +142,7 @@ class Coiled:
                     return cluster, client
                 client.close()
             except BaseException:
-                cluster.shutdown()
+                cluster.close()
                 raise
             cluster.close()
             if time.monotonic() > end:
@@ -150,7 +158,8 @@ class Coiled:
     def facts(self) -> dict[str, Any]:
         """The cluster's id, its page, and its cost so far (US dollars)."""
         cluster = self.cluster.cluster_id
-        found: dict[str, Any] = {"cluster id": cluster, "cluster page": self.api.page(cluster)}
+        # Unlike the Dask dashboard's link, the page's address holds no token.
+        found: dict[str, Any] = {"cluster id": cluster, "cluster page": self.cluster.details_url}
         try:
             found["cluster cost so far ($)"] = round(dollars(self.api.details(cluster)), 4)
         except CoiledError as error:  # What was computed is stored and counts; only its price is not known yet.
@@ -159,7 +168,7 @@ class Coiled:
 
     def close(self) -> None:
         """Leave the cluster; who leaves last stops it, unless it is to be kept for the next run."""
-        last = _is_last(self.client) and not self.settings.coiled_keep_seconds
+        last = not self.settings.coiled_keep_seconds and _is_last(self.client)
         self.client.close()
         try:
             if last:
@@ -170,6 +179,8 @@ class Coiled:
             LOG.warning("Coiled's client could not leave %s: %s", self.name, error)
             if last:
                 self.api.stop(self.cluster.cluster_id, "the last run has ended")
+            return
+        self.cloud.close()
 
 
 def _is_last(client: Client) -> bool:

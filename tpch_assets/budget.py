@@ -58,6 +58,12 @@ def spending(settings: Settings) -> Spending | None:
         return found
 
 
+def forget() -> None:
+    """Read anew what has been spent, the next time it is asked for."""
+    global _kept
+    _kept = None
+
+
 def reason_to_wait(settings: Settings) -> str | None:
     """Why no run may start now, in a sentence; None if one may."""
     found = spending(settings)

@@ -73,6 +73,9 @@ class Made:
     scheduler: "subprocess.Popen[bytes] | None" = None
     workers: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict)
     count: int = 0
+    cert: str = ""
+    key: str = ""
+    port: int = 0
 
     @property
     def running(self) -> bool:

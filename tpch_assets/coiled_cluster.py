@@ -179,8 +179,8 @@ class Coiled:
             LOG.warning("Coiled's client could not leave %s: %s", self.name, error)
             if last:
                 self.api.stop(self.cluster.cluster_id, "the last run has ended")
-            return
-        self.cloud.close()
+        else:
+            self.cloud.close()
 
 
 def _is_last(client: Client) -> bool:

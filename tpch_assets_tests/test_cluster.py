@@ -35,6 +35,8 @@ from tpch_assets.pieces import task, write_piece
 from tpch_assets.progress import Progress
 from tpch_assets.settings import SettingsError, current_settings
 from tpch_assets.worker_logs import LINES
+from tpch_assets_tests import days
+from tpch_assets_tests.days import Place
 
 PIECES = 6
 
@@ -254,15 +256,37 @@ def test_every_worker_writes_its_own_files_and_one_commit_adds_them(
     for processes in written_by(lake, instance, pieces=16):
         assert len(processes) == 4
         assert os.getpid() not in processes
-
-
-def test_workers_answer_with_what_to_add_and_no_rows(place: pytest.MonkeyPatch, lake: Lake) -> None:
-    use(place, compute="processes", workers="2")
-    uri = lake.table("silver", "things")
-    rows = partial(Sql, "SELECT range AS key, repeat('x', 100) AS text FROM range(200_000)")
+    # What they answer with is what to add, and no rows.
+    uri, rows = lake.table("silver", "large"), partial(Sql, "SELECT range AS key, repeat('x', 100) FROM range(200_000)")
     pieces = cluster.compute([task(write_piece, lake, uri, "all", f"{n}-{{content}}.parquet", rows) for n in range(4)])
     assert [piece.rows.file.rows for piece in pieces] == [200_000] * 4
     assert all(len(pickle.dumps(piece)) < 10_000 for piece in pieces)
+
+
+def test_each_run_of_the_graph_commits_once_per_table(place: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From raw files to an answer, by worker processes; and again after a redelivery."""
+    batches, window = days.keys(0, 4), days.key(0)
+    with days.graph(Place(tmp_path / "place"), pair_rows=1_000, compute="processes", workers=2) as graph:
+
+        def run(layer: str, names: list[str], first: str = "", last: str = "") -> None:
+            before = {name: table.version for name, table in days.tables_of(graph.lake).items()}
+            (result,) = graph.run([days.request(layer, names, first, last)])
+            assert result.success
+            for name, table in days.tables_of(graph.lake).items():
+                # A table that is new has its creation, without rows, as version 0.
+                made = name.split("/")[0] == layer and name.removesuffix("_rejects").split("/")[1] in names
+                assert table.version == max(before.get(name, 0), 0) + made, name
+
+        run("raw", ["orders", "lineitem"], batches[0], batches[-1])
+        run("bronze", ["orders", "lineitem"], batches[0], batches[-1])
+        run("silver", ["orders", "lineitem"], window)
+        run("gold", ["q06_forecasting_revenue_change"], days.day(0))
+        assert len(days.tables_of(graph.lake)["silver/orders"].files) >= 2
+        for table in ("orders", "lineitem"):
+            rows = days.raw_rows(graph.lake, table, batches[0])
+            Path(graph.lake.uri, "raw", table, batches[0], f"{table}.json").unlink()
+            graph.place.deliver(table, batches[0], "again.json", rows)
+        run("bronze", ["orders", "lineitem"], batches[0], batches[-1])
 
 
 def check_address(place: pytest.MonkeyPatch, lake: Lake, instance: dg.DagsterInstance, at: Dask) -> None:

@@ -65,6 +65,10 @@ def refuse(*arguments: object, **named: object) -> None:
     raise AssertionError("this must not be used")
 
 
+def fail(words: str) -> None:
+    raise RuntimeError(words)
+
+
 def ask(count: int = 3) -> set[int]:
     """The processes in which some tasks ran."""
     return set(cluster.compute([dask.delayed(os.getpid, pure=False)() for _ in range(count)]))
@@ -199,6 +203,12 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
     assert not plane.running
     assert ask()
     assert [one.running for one in plane.clusters] == [False, True], "another is made where the last was stopped"
+    # Where the client fails, as it may while the interpreter ends, the cluster is stopped all the same.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coiled.Cluster, "shutdown", lambda self: fail("cannot schedule new futures after shutdown"))
+        cluster.close()
+    assert plane.clusters[1].reason == "the last run has ended"
+    assert not plane.running
 
 
 def test_a_cluster_that_cannot_start_is_deleted(place: pytest.MonkeyPatch, plane: ControlPlane) -> None:

@@ -5,7 +5,9 @@ import os
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing.util import Finalize
@@ -123,16 +125,28 @@ def _collect(
         for index in done:
             if futures[index].status == "error":
                 futures[index].result()
-        if any(futures[index].status in ("cancelled", "lost") for index in done):
-            _forget(session)
-            raise ClusterLost("The Dask cluster went away while it computed; nothing was committed. Run it again.")
-        if done:
-            values = client.gather([futures[index] for index in done])
-            results.update(zip(done, values, strict=True))
-            progress.finished(values)
+        with _lost(session):
+            if any(futures[index].status in ("cancelled", "lost") for index in done):
+                raise CancelledError
+            values = client.gather([futures[index] for index in done]) if done else []
+        results.update(zip(done, values, strict=True))
+        progress.finished(values)
         if not progress.wait and len(results) < len(futures):
-            progress.report(*client.run_on_scheduler(_counter(f"{session.topic}/{call}")))
+            with _lost(session):
+                found = client.run_on_scheduler(_counter(f"{session.topic}/{call}"))
+            progress.report(*found)
     return [results[index] for index in range(len(futures))]
+
+
+@contextmanager
+def _lost(session: _Session) -> Iterator[None]:
+    """Say in one sentence that the cluster is gone, and leave it."""
+    try:
+        yield
+    except (CancelledError, OSError, TimeoutError) as error:
+        _forget(session)
+        what = f"The Dask cluster went away while it computed ({type(error).__name__})"
+        raise ClusterLost(f"{what}; nothing was committed. Run it again.") from error
 
 
 def _take(inbox: "queue.SimpleQueue[Any]", seconds: float) -> list[Any]:

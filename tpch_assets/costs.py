@@ -10,6 +10,7 @@ from tpch_assets.work import LAYERS, Work
 
 CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour), which it also takes for the cloud's price.
 ENDED = ("stopped", "error")
+SETTLED = timedelta(hours=1)  # After its end a cluster's cost changes no more.
 
 
 class Billing(Protocol):
@@ -49,12 +50,13 @@ class CoiledBilling:
         want = tags(self.settings, work)
         for listed in self.api.clusters(cluster_name(self.settings, work)):
             if (listed.get("tags") or want).get("deployment") == want["deployment"] and _overlap(listed, day):
-                yield _ended(self.api, listed["id"]) if _state(listed) in ENDED else self.api.details(listed["id"])
+                settled = _state(listed) in ENDED and datetime.now(UTC) - _life(listed)[1] > SETTLED
+                yield _settled(self.api, listed["id"]) if settled else self.api.details(listed["id"])
 
 
 @cache
-def _ended(api: Any, cluster_id: int) -> dict[str, Any]:
-    """Details of a cluster that has ended, which change no more."""
+def _settled(api: Any, cluster_id: int) -> dict[str, Any]:
+    """Details that change no more, of a cluster that ended long ago."""
     return api.details(cluster_id)
 
 
@@ -73,7 +75,7 @@ def on_day(details: dict[str, Any], day: date) -> float:
     """The share of a cluster's cost that falls on a day, by time."""
     begin, end = _life(details)
     whole = (end - begin).total_seconds()
-    return dollars(details) * (_overlap(details, day) / whole if whole > 0 else 1.0)
+    return dollars(details) * _overlap(details, day) / whole if whole > 0 else 0.0
 
 
 def split(cost: dict[Work, float], seconds: dict[str, float]) -> dict[str, float]:

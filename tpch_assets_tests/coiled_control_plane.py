@@ -244,6 +244,8 @@ def _by_name(plane: ControlPlane, query: Any, body: Any, name: str) -> tuple[int
 
 
 def _create(plane: ControlPlane, query: Any, body: Any) -> tuple[int, Any]:
+    if there := [cluster for cluster in plane.running if cluster.asked["name"] == body["name"]]:
+        return 200, {"id": there[0].id, "existing": True}
     number = len(plane.clusters) + 1
     cluster = Made(number, body, plane.folder / f"cluster-{number}", plane)
     plane.clusters.append(cluster)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +139,14 @@ def test_limits_the_wrong_way_round_and_a_folder_are_refused(place: pytest.Monke
 
 
 def refused(seconds: float = 1) -> str:
-    started = time.monotonic()
-    with pytest.raises(SettingsError) as error:
-        cluster.client()
-    assert time.monotonic() - started < seconds
+    """The one sentence with which a cluster is refused; the quickest of three times counts on a busy machine."""
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        with pytest.raises(SettingsError) as error:
+            cluster.client()
+        took.append(time.monotonic() - started)
+    assert min(took) < seconds
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -156,7 +162,7 @@ def test_a_refused_token_is_one_sentence_and_opens_no_browser(place: pytest.Monk
         message = refused()
     assert "refuses the Coiled token" in message
     assert "an-old-one" not in message
-    assert plane.requests == [("GET", "/api/v2/user/me")]
+    assert set(plane.requests) == {("GET", "/api/v2/user/me")}
 
 
 def test_a_control_plane_that_does_not_answer_is_one_sentence(place: pytest.MonkeyPatch) -> None:
@@ -209,6 +215,21 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
         cluster.close()
     assert plane.clusters[1].reason == "the last run has ended"
     assert not plane.running
+
+
+def test_without_an_image_workers_get_what_is_installed_here(
+    place: pytest.MonkeyPatch, plane: ControlPlane, environment: Path
+) -> None:
+    use(place, coiled_container="")
+    place.syspath_prepend(str(environment))  # Coiled packs the first folder of the path: better not the whole project.
+    try:
+        assert ask()
+    finally:
+        shutil.rmtree(PROJECT / "build", ignore_errors=True)  # Where Coiled builds the project's wheel.
+    (software,) = plane.software
+    packages = {one["name"]: one["specifier"] for one in software["packages"]}
+    assert all(packages[name] == f"=={version(name)}" for name in ("dask", "distributed", "duckdb", "deltalake"))
+    assert [name for name in plane.wheels if name.startswith("tpch_assets-")], plane.wheels
 
 
 def test_a_cluster_that_cannot_start_is_deleted(place: pytest.MonkeyPatch, plane: ControlPlane) -> None:

@@ -26,6 +26,7 @@ from tpch_assets.work import Work
 LOG = logging.getLogger(__name__)
 NO_CLIENTS = 120  # Seconds; a run between two of its steps must not lose its cluster.
 GOING = "tpch-assets-going"  # Set on a scheduler by the last client, before it stops the cluster.
+WORKER_SECONDS = 600  # A cluster that is found may have lost its workers; others are on their way.
 PATIENCE = 120.0  # Seconds to wait for a cluster that is going, before its successor is made.
 
 
@@ -138,7 +139,7 @@ class Coiled:
                 client = Client(cluster, set_as_default=False, name=CLIENT)
                 if not client.get_metadata([GOING], default=False):
                     self._keep(cluster)
-                    client.wait_for_workers(1)
+                    client.wait_for_workers(1, timeout=WORKER_SECONDS)
                     return cluster, client
                 client.close()
             except BaseException:

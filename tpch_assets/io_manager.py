@@ -161,7 +161,9 @@ def _report(
     """Metadata for each partition's materialization, under the keys that Dagster's UI plots."""
     total: Counter[str] = sum(counts.values(), Counter())
     speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
-    context.add_output_metadata({**shared, **speed, **cluster.facts(work_of(context.asset_key.path[0]))})
+    where = cluster.facts(work_of(context.asset_key.path[0]))
+    pages = {name: dg.MetadataValue.url(value) for name, value in where.items() if str(value).startswith("http")}
+    context.add_output_metadata({**shared, **speed, **where, **pages})
     if not context.has_asset_partitions:
         context.add_output_metadata(_named(total))
         return

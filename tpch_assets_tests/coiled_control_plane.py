@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -230,7 +231,7 @@ class ControlPlane:
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         for verb, pattern, function in _ROUTES:
             if verb == method and (match := re.fullmatch(pattern, path)):
-                with self.lock:
+                with self.lock, suppress(IndexError):  # A cluster that there never was.
                     return function(self, query, body, *match.groups())
         return 404, {"detail": f"this control plane knows no {method} {path}"}
 

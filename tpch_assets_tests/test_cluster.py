@@ -104,6 +104,7 @@ def test_processes_compute_in_workers_of_their_own(
     assert os.getpid() not in found
     assert cluster.client().scheduler.address.startswith("tls://127.0.0.1:")
     check_write(lake, instance)
+    check_logs(lake, instance)
 
 
 def test_other_machines_cannot_reach_what_is_started_here(place: pytest.MonkeyPatch) -> None:
@@ -409,17 +410,20 @@ def chatty(name: str, count: int = 2) -> dg.AssetsDefinition:
     return made
 
 
-@pytest.mark.parametrize("compute", ["threads", "processes"])
-def test_what_a_task_logs_is_in_its_runs_log(
-    place: pytest.MonkeyPatch, lake: Lake, instance: dg.DagsterInstance, compute: str
-) -> None:
-    use(place, compute=compute, workers="2")
+def check_logs(lake: Lake, instance: dg.DagsterInstance) -> None:
+    """What the tasks of a run log is in that run's log, and in no other's."""
     for name in ("first", "second"):
         result = dg.materialize(
             [chatty(name)], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)}
         )
         found = sorted(text.split(" reader: ")[1] for text in logged(instance, result.run_id) if " reader: " in text)
         assert found == [f"{name}: piece 0 is odd", f"{name}: piece 1 is odd"]
+
+
+def test_what_a_task_logs_is_in_its_runs_log(
+    place: pytest.MonkeyPatch, lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    check_logs(lake, instance)
 
 
 def test_runs_at_once_on_one_cluster_do_not_see_each_others_lines(

@@ -37,6 +37,7 @@ KEYS: tuple[Key, ...] = (
     *(("silver", name) for name in TABLE_NAMES),
     *(("bronze", name) for name in TABLE_NAMES),
     *(("bronze", f"{name}_rejects") for name in TABLE_NAMES),
+    ("operations", "costs"),
 )
 
 

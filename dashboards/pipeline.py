@@ -8,7 +8,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from dashboards import charts, health
+from dashboards import charts, costs, health
 from dashboards.data import Store
 from dashboards.health import LAYERS, PARTITION, WORDS, Health
 from dashboards.page import Page, at_once, block, grid, place, put, select
@@ -51,6 +51,8 @@ class Pipeline(Page):
             self.rejects_place,
             self.commits,
         ]
+        self.costs = block()
+        self.body.append(self.costs)
         self._choosing = False
         self._tables()
         self.layer.param.watch(lambda _: self._layer_chosen(), "value")
@@ -68,6 +70,7 @@ class Pipeline(Page):
         self.overview.object = self._overview(tables[layer], layer)
         one = next(item for item in tables[layer] if item.name == name)
         self.figures.object = _figures(self.store, one)
+        self.costs.object = costs.panel(self.store)
         self._runs(layer, name)
         self._as_of(one)
         told = layer, name, one.version, one.latest, one.size, one.rejects

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from tpch_assets import ingest, staleness
+from tpch_assets import budget, ingest, staleness
 from tpch_assets.calendar import batch_key
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS, range_requests, request
 from tpch_assets.lake import Lake
@@ -62,6 +62,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
     def raw_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
         if not settings.generate:
             return dg.SkipReason("TPCH_GENERATE=false: files land in raw by themselves.")
+        if reason := budget.reason_to_wait(settings):
+            return dg.SkipReason(reason)
         if _busy(context.instance, "raw"):
             return dg.SkipReason("A raw run is under way.")
         missing = staleness.missing_raw(lake, settings.start, _moment(context))
@@ -77,6 +79,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         description="Every minute: ingest raw files that bronze does not hold, whoever wrote them and however late.",
     )
     def bronze_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if reason := budget.reason_to_wait(settings):
+            return dg.SkipReason(reason)
         if _busy(context.instance, "bronze"):
             return dg.SkipReason("A bronze run is under way.")
         # The recent days are looked at every time, the whole history every ten minutes.
@@ -106,6 +110,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         description="Every 6 hours: compact the windows that have ended, and merge the dimension tables.",
     )
     def silver_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if reason := budget.reason_to_wait(settings):
+            return dg.SkipReason(reason)
         if _busy(context.instance, "silver"):
             return dg.SkipReason("A silver run is under way.")
         requests = silver_requests(lake, _moment(context))
@@ -118,6 +124,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         description="Every day, when its last window is in silver: answer every query as of that day.",
     )
     def gold_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if reason := budget.reason_to_wait(settings):
+            return dg.SkipReason(reason)
         if _busy(context.instance, "gold") or _busy(context.instance, "silver"):
             return dg.SkipReason("A silver or gold run is under way; the late data sensor follows it.")
         requests = gold_requests(lake, settings.start, _moment(context))
@@ -130,6 +138,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         description="Every 5 minutes: bring late, redelivered or missed data on to silver, and from there to gold.",
     )
     def late_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
+        if reason := budget.reason_to_wait(settings):
+            return dg.SkipReason(reason)
         if any(_busy(context.instance, layer) for layer in ("bronze", "silver", "gold")):
             return dg.SkipReason("A bronze, silver or gold run is under way.")
         until = datetime.now(UTC) - LATE  # Younger windows and days are the schedules' own work.

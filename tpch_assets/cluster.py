@@ -1,136 +1,231 @@
-"""The four places to compute, behind one call: threads, processes, a scheduler's address, or Coiled."""
+"""One call to compute Dask collections, wherever the settings say: threads, processes, a scheduler, or Coiled."""
 
 import atexit
+import os
+import queue
 import threading
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
-from tpch_assets.settings import Settings, SettingsError, current_settings
+from tpch_assets.progress import ANNOTATION, SECONDS, Line, Progress
+from tpch_assets.settings import Settings, current_settings
+from tpch_assets.work import Work
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
-# Dask serves HTTP on all interfaces unless told otherwise; port 0 takes a free one.
-LOOPBACK: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
-_lock = threading.Lock()
-_client: "Client | None" = None
+    from tpch_assets.places import Place
+
+_lock = threading.RLock()
+_sessions: "dict[str, _Session]" = {}
 
 
-def client() -> "Client":
-    """The process's Dask client: one cluster per process, started when first needed, closed at exit.
+class ClusterLost(RuntimeError):
+    """The cluster went away while it computed; nothing was committed. Run it again."""
+
+
+@dataclass
+class _Session:
+    """A place in use, and the calls that wait for its tasks' log lines."""
+
+    place: "Place"
+    topic: str = field(default_factory=lambda: f"tpch-assets-{uuid.uuid4().hex}")
+    calls: dict[str, "queue.SimpleQueue[Any]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from tpch_assets.worker_logs import TaskLogs
+
+        client = self.place.client
+        client.register_plugin(TaskLogs())
+        client.subscribe_topic(self.topic, self._hear)
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        said = event[1]
+        if inbox := self.calls.get(said["call"]):
+            inbox.put(Line(said["level"], said["logger"], said["worker"], said["text"]))
+
+
+def client(work: Work | None = "queries") -> "Client":
+    """The process's Dask client: one cluster per process (on Coiled, per kind of work), closed at exit.
 
     Raises:
         SettingsError: The cluster cannot be had (no Coiled token, nothing answers at the address).
     """
-    global _client
+    return _session(work).place.client
+
+
+def facts(work: Work | None = "queries") -> dict[str, Any]:
+    """What a materialization should tell of the cluster in use; empty where there is nothing to tell."""
     with _lock:
-        if _client is None:
-            _client = _start(current_settings())
-            atexit.register(close)
-        return _client
+        session = _sessions.get(_name(current_settings(), work))
+    return session.place.facts() if session else {}
 
 
 def close() -> None:
-    """Shut the process's cluster down, if it started one."""
-    global _client
+    """Leave the process's clusters, and shut down those that are this process's own."""
     with _lock:
-        if _client is not None:
-            cluster = _client.cluster
-            _client.close()
-            if cluster is not None:
-                cluster.close()
-            _client = None
+        sessions = list(_sessions.values())
+        _sessions.clear()
+    for session in sessions:
+        session.place.close()
 
 
-def compute(tasks: Sequence[Any], done: Callable[[int, int], None] | None = None) -> list[Any]:
+def compute(tasks: Sequence[Any], progress: Progress | None = None, work: Work | None = "queries") -> list[Any]:
     """Compute Dask collections on the cluster and return their results in order; the first error is raised.
 
     Args:
-        done: Called with (tasks done, all tasks) as they finish.
+        progress: Told of what tasks log and of how far the call is.
+        work: What kind of work it is; Coiled has a cluster for each. None stays in this process.
+
+    Raises:
+        ClusterLost: The cluster went away.
     """
     if not tasks:
         return []
-    from distributed import as_completed
+    import dask
 
-    futures = client().compute(list(tasks))
+    session, call = _session(work), uuid.uuid4().hex
+    follow = progress or Progress(lambda level, text: None)
+    follow.begin(list(tasks))
+    inbox = session.calls[call] = queue.SimpleQueue()
+    with dask.annotate(**{ANNOTATION: f"{session.topic}/{call}"}):
+        futures = session.place.client.compute(list(tasks))
     try:
-        for count, future in enumerate(as_completed(futures, loop=client().loop), start=1):
-            if future.status == "error":
-                future.result()
-            if done:
-                done(count, len(futures))
-        return client().gather(futures)
+        for index, future in enumerate(futures):
+            future.add_done_callback(partial(_put, inbox, index))
+        return _collect(session, call, futures, inbox, follow)
     finally:
+        del session.calls[call]
         for future in futures:
             future.release()
 
 
-def _start(settings: Settings) -> "Client":
+def _put(inbox: "queue.SimpleQueue[Any]", index: int, future: "Future") -> None:
+    inbox.put(index)
+
+
+def _collect(
+    session: _Session, call: str, futures: "list[Future]", inbox: "queue.SimpleQueue[Any]", progress: Progress
+) -> list[Any]:
+    """Results as they come, those that are there together fetched together, and log lines in between."""
+    client = session.place.client
+    results: dict[int, Any] = {}
+    while len(results) < len(futures):
+        found = _take(inbox, progress.wait)
+        for item in found:
+            if isinstance(item, Line):
+                progress.log(item)
+        done = [item for item in found if not isinstance(item, Line)]
+        for index in done:
+            if futures[index].status == "error":
+                futures[index].result()
+        with _lost(session):
+            if any(futures[index].status in ("cancelled", "lost") for index in done):
+                raise CancelledError
+            values = client.gather([futures[index] for index in done]) if done else []
+        results.update(zip(done, values, strict=True))
+        progress.finished(values)
+        if not progress.wait and len(results) < len(futures):
+            with _lost(session):
+                found = client.run_on_scheduler(_counter(f"{session.topic}/{call}"))
+            progress.report(*found)
+    return [results[index] for index in range(len(futures))]
+
+
+@contextmanager
+def _lost(session: _Session) -> Iterator[None]:
+    """Say in one sentence that the cluster is gone, and leave it."""
+    try:
+        yield
+    except (CancelledError, OSError, TimeoutError) as error:
+        _forget(session)
+        what = f"The Dask cluster went away while it computed ({type(error).__name__})"
+        raise ClusterLost(f"{what}; nothing was committed. Run it again.") from error
+
+
+def _take(inbox: "queue.SimpleQueue[Any]", seconds: float) -> list[Any]:
+    """All that is in the queue, at once; waits for the first item."""
+    found = []
+    try:
+        found.append(inbox.get(timeout=min(seconds, SECONDS)) if seconds else inbox.get_nowait())
+        while True:
+            found.append(inbox.get_nowait())
+    except queue.Empty:
+        return found
+
+
+def _counter(mark: str) -> "Callable[..., tuple[dict[str, int], int]]":
+    """A function for the scheduler: tasks of a call that are not done, by name, and how many workers there are."""
+
+    # Functions within functions travel by value, so that a scheduler need not have this package.
+    def count(dask_scheduler: Any) -> tuple[dict[str, int], int]:
+        left: dict[str, int] = {}
+        for task in dask_scheduler.tasks.values():
+            ours = (task.annotations or {}).get("tpch_assets_call") == mark
+            if ours and task.state in ("waiting", "queued", "no-worker", "processing"):
+                left[task.prefix.name] = left.get(task.prefix.name, 0) + 1
+        return left, len(dask_scheduler.workers)
+
+    return count
+
+
+def _name(settings: Settings, work: Work | None) -> str:
+    if work is None:
+        return "threads"
+    return work if settings.compute == "coiled" else settings.compute
+
+
+def _session(work: Work | None) -> _Session:
+    settings = current_settings()
+    name = _name(settings, work)
+    with _lock:
+        if name in _sessions and _sessions[name].place.client.status != "running":
+            _forget(_sessions[name])
+        if name not in _sessions:
+            _close_at_exit(os.getpid())
+            _sessions[name] = _Session(_start(settings, work))
+        return _sessions[name]
+
+
+@cache
+def _close_at_exit(process: int) -> None:
+    """Leave the clusters when this process ends; multiprocessing's children run finalizers, but no atexit handlers."""
+    atexit.register(close)
+    Finalize(None, close, exitpriority=100)
+
+
+def _forget(session: _Session) -> None:
+    """Leave a place that is of no use any more, so that the next call starts another."""
+    with _lock:
+        for name, one in list(_sessions.items()):
+            if one is session:
+                del _sessions[name]
+    session.place.close()
+
+
+def _start(settings: Settings, work: Work | None) -> "Place":
     import dask
-    from distributed import Client
+
+    from tpch_assets import places
 
     # Measuring how long threads wait for the GIL warns when DuckDB is busy, and nobody reads it here.
     dask.config.set({"distributed.admin.system-monitor.gil.enabled": False})
+    if work is None:
+        return places.threads(settings)
+    match settings.compute:
+        case "threads":
+            return places.threads(settings)
+        case "processes":
+            return places.processes(settings)
+        case "address":
+            return places.Address(settings)
+        case "coiled":
+            from tpch_assets.coiled_cluster import Coiled
 
-    starters = {"threads": _threads, "processes": _processes, "address": _address, "coiled": _coiled}
-    return Client(starters[settings.compute](settings), set_as_default=False)
-
-
-def _threads(settings: Settings) -> Any:
-    from distributed import LocalCluster
-
-    return LocalCluster(
-        processes=False,
-        n_workers=1,
-        threads_per_worker=settings.workers,
-        protocol="inproc://",
-        **LOOPBACK,
-        # Dask's own pages cost each run a second of imports, and end with the run that they would show.
-        scheduler_kwargs={"dashboard": False},
-        memory_limit=0,  # The worker is this process: DuckDB's own limit and spilling bound its memory.
-    )
-
-
-def _processes(settings: Settings) -> Any:
-    from distributed import LocalCluster
-    from distributed.security import Security
-
-    return LocalCluster(
-        n_workers=settings.workers,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        protocol="tls://",
-        security=Security.temporary(),
-        **LOOPBACK,
-        memory_limit=0,
-    )
-
-
-def _address(settings: Settings) -> Any:
-    from distributed import Client
-
-    try:
-        Client(settings.address, timeout=8).close()
-    except OSError as error:
-        raise SettingsError(f"TPCH_ADDRESS={settings.address}: no Dask scheduler answers there ({error}).") from None
-    return settings.address
-
-
-def _coiled(settings: Settings) -> Any:
-    import coiled
-    import dask
-
-    # Without a token the client would open a browser and poll for ten minutes.
-    if not dask.config.get("coiled.token", None):
-        raise SettingsError("TPCH_COMPUTE=coiled needs a Coiled token: run `coiled login`, or set DASK_COILED__TOKEN.")
-    return coiled.Cluster(
-        name=settings.coiled_name,
-        n_workers=[settings.coiled_workers_min, settings.coiled_workers_max],
-        worker_vm_types=[settings.coiled_vm_type],
-        scheduler_vm_types=[settings.coiled_vm_type],
-        spot_policy=settings.coiled_spot_policy,
-        idle_timeout=settings.coiled_idle_timeout,
-        region=settings.coiled_region,
-        tags={"project": "tpch-assets"},
-        shutdown_on_close=False,
-    )
+            return Coiled(settings, work)

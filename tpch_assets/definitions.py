@@ -3,6 +3,7 @@
 import dagster as dg
 
 from tpch_assets.assets.bronze import bronze_assets
+from tpch_assets.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
 from tpch_assets.assets.gold import gold_assets
 from tpch_assets.assets.raw import raw_assets
 from tpch_assets.assets.silver import silver_assets
@@ -26,10 +27,11 @@ defs = dg.Definitions(
         *bronze_assets(settings),
         *silver_assets(settings),
         *gold_assets(settings),
+        *cost_assets(settings),
     ],
-    asset_checks=asset_checks(),
-    jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job, dashboard_job],
-    schedules=[*schedules, maintenance_schedule, dashboard_schedule],
+    asset_checks=[*asset_checks(), *cost_checks()],
+    jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job, dashboard_job, COSTS_JOB],
+    schedules=[*schedules, maintenance_schedule, dashboard_schedule, cost_schedule(settings)],
     sensors=sensors,
     resources={"io_manager": LakeIOManager(lake_uri=settings.lake), "lake": Lake(settings.lake)},
     # Dask does the parallel work; a process per step would cost more than most steps do.

@@ -6,19 +6,22 @@ files to write, by partition and name. An asset's argument is loaded as its anno
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from tpch_assets import cluster
+from tpch_assets import budget, cluster
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
-from tpch_assets.partitions import Partitions, partitions_of
+from tpch_assets.partitions import ROWS_READ, Partitions, partitions_of
 from tpch_assets.pieces import REJECTS, Piece, task, write_json, write_piece
+from tpch_assets.progress import Progress
+from tpch_assets.settings import current_settings
+from tpch_assets.work import work_of
 
-PROGRESS_SECONDS = 10
+_allowed: set[str] = set()  # Runs that began within the budget.
 Counts = dict[str, Counter[str]]
 
 
@@ -53,8 +56,9 @@ class LakeIOManager(dg.ConfigurableIOManager):
             for key, files in stored.files.items()
             for file, rows in files.items()
         }
+        done = _compute(context, list(tasks.values()), lambda written: written[0])
         counts: Counts = {}
-        for (key, _), (rows, size) in zip(tasks, _compute(context, list(tasks.values())), strict=True):
+        for (key, _), (rows, size) in zip(tasks, done, strict=True):
             counts.setdefault(key, Counter()).update(rows=rows, bytes=size, files=1)
         return counts
 
@@ -64,7 +68,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
             for key, files in stored.files.items()
             for file, rows in files.items()
         ]
-        pieces = _compute(context, tasks)
+        rows_read = sum(counts.get(ROWS_READ, 0) for counts in stored.extra.values())
+        pieces = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
         if any(piece.lines is not None for piece in pieces) or stored.keep:
             self._store_rejects(f"{uri}_rejects", pieces, stored)
         committed = commit(
@@ -108,19 +113,29 @@ class LakeIOManager(dg.ConfigurableIOManager):
         return load(found, files, wanted)
 
 
-def _compute(context: dg.OutputContext, tasks: list[Any]) -> list[Any]:
-    """Compute on the cluster, and say in the run's log how far it is."""
-    started = said = time.monotonic()
+def _compute(
+    context: dg.OutputContext, tasks: list[Any], rows_of: Callable[[Any], int], rows_read: int = 0
+) -> list[Any]:
+    """Compute on the cluster; what tasks log, and how far it is, goes into the run's log."""
+    work = work_of(context.asset_key.path[0])
+    if work:
+        _check_budget(context)
+    progress = Progress(lambda level, text: context.log.log(level, text), rows_of, rows_read)
+    return cluster.compute(tasks, progress, work)
 
-    def progress(done: int, total: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said >= PROGRESS_SECONDS and done < total:
-            said = now
-            left = (now - started) / done * (total - done)
-            context.log.info(f"{done} of {total} pieces done, about {left:.0f} s left")
 
-    return cluster.compute(tasks, progress)
+def _check_budget(context: dg.OutputContext) -> None:
+    """Refuse to begin a run when the day's budget is spent; tell when most of it is. A run under way goes on."""
+    run = context.run_id
+    if run in _allowed:
+        return
+    settings = current_settings()
+    if reason := budget.reason_to_wait(settings):
+        raise dg.Failure(f"Nothing was computed. {reason}", allow_retries=False)
+    found = budget.spending(settings)
+    if found and found.state == "alert":
+        context.log.warning(f"{found}; at 100 % runs wait")
+    _allowed.add(run)
 
 
 def _counts(pieces: list[Piece], stored: Partitions, committed: Committed) -> Counts:
@@ -146,7 +161,9 @@ def _report(
     """Metadata for each partition's materialization, under the keys that Dagster's UI plots."""
     total: Counter[str] = sum(counts.values(), Counter())
     speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
-    context.add_output_metadata({**shared, **speed})
+    where = cluster.facts(work_of(context.asset_key.path[0]))
+    pages = {name: dg.MetadataValue.url(value) for name, value in where.items() if str(value).startswith("http")}
+    context.add_output_metadata({**shared, **speed, **where, **pages})
     if not context.has_asset_partitions:
         context.add_output_metadata(_named(total))
         return

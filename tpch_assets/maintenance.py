@@ -30,7 +30,9 @@ def vacuum(lake: Lake, uri: str) -> list[str]:
 
 def tables(lake: Lake) -> list[str]:
     """Every Delta table in the lake."""
-    found = [lake.table(layer, name) for layer in LAYERS for name in sorted(lake.names(lake.path(layer)))]
+    found = [
+        lake.table(layer, name) for layer in (*LAYERS, "operations") for name in sorted(lake.names(lake.path(layer)))
+    ]
     return [uri for uri in found if DeltaTable.is_deltatable(uri, storage_options=lake.options)]
 
 

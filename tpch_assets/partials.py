@@ -19,6 +19,7 @@ from tpch_assets.delta import DataFile, Snapshot
 from tpch_assets.engine import cursor, load_once, sql_list
 from tpch_assets.lake import Lake, discard
 from tpch_assets.pairs import complete_pairs
+from tpch_assets.partitions import ROWS_READ
 from tpch_assets.queries import Query, bind, columns_read, load_queries, parameters
 from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, TableName
 
@@ -72,7 +73,8 @@ def plan(query: Query, silver: dict[TableName, Snapshot], day: date, scale_facto
         kept += name in have
         paths.append(path if name in have else dask.delayed(run_partial)(partial, _pair_inputs(silver, pair), path))
     answer = dask.delayed(run_combine)(combine, partial, paths, day)
-    return answer, {"pairs": len(pairs), "kept": kept, "skipped": len(pairs) - len(live)}
+    read = sum(file.rows for pair, path in zip(live, paths, strict=True) if not isinstance(path, str) for file in pair)
+    return answer, {"pairs": len(pairs), "kept": kept, "skipped": len(pairs) - len(live), ROWS_READ: read}
 
 
 def dimension_digest(query: Query, silver: dict[TableName, Snapshot]) -> str:

@@ -11,6 +11,8 @@ from tpch_assets.calendar import parse
 from tpch_assets.engine import cursor
 from tpch_assets.pieces import arrow, task
 
+ROWS_READ = "rows read"  # In `extra`: rows that the tasks of a partition read; tells how fast they are.
+
 
 @dataclass(frozen=True)
 class Partitions:

@@ -62,15 +62,26 @@ class Settings(BaseSettings):
     owners: Annotated[list[str], NoDecode] = Field(
         default=["team:data-platform"], description="Owners shown in Dagster, separated by commas."
     )
-    coiled_workers_min: int = Field(default=1, ge=0, description="Coiled: fewest workers.")
-    coiled_workers_max: int = Field(default=20, ge=1, description="Coiled: most workers.")
-    coiled_vm_type: str = Field(default="m6i.xlarge", description="Coiled: VM type of scheduler and workers.")
+    coiled_workers_min: int = Field(default=1, ge=1, description="Coiled: fewest workers for silver and gold.")
+    coiled_workers_max: int = Field(default=20, ge=1, description="Coiled: most workers for silver and gold.")
+    coiled_vm_type: str = Field(default="m6i.xlarge", description="Coiled: VM type of workers for silver and gold.")
     coiled_spot_policy: Literal["spot", "spot_with_fallback", "on-demand"] = Field(
         default="spot_with_fallback", description="Coiled: spot or on-demand machines."
     )
     coiled_idle_timeout: str = Field(default="10 minutes", description="Coiled: an idle cluster stops after this.")
-    coiled_region: str | None = Field(default=None, description="Coiled: cloud region; best next to the bucket.")
-    coiled_name: str = Field(default="tpch-assets", description="Coiled: name of the cluster that runs share.")
+    coiled_region: str | None = Field(default=None, description="Coiled: cloud region; by default AWS's.")
+    coiled_name: str = Field(default="tpch-assets", description="Coiled: what the clusters' names begin with.")
+    coiled_batch_workers_max: int = Field(default=2, ge=1, description="Coiled: most workers for raw and bronze.")
+    coiled_batch_vm_type: str = Field(default="t3.large", description="Coiled: VM type of workers for raw and bronze.")
+    coiled_container: str | None = Field(
+        default=None, description="Coiled: container image of workers; without, this environment is copied to them."
+    )
+    coiled_keep_seconds: int = Field(
+        default=0, ge=0, description="Coiled: a cluster outlives its last run by so long; `0` stops it at once."
+    )
+    budget_dollars_per_day: float | None = Field(
+        default=None, gt=0, description="Dollars that a deployment may cost in a day (UTC); runs wait past them."
+    )
 
     dashboard_mode: Literal["off", "local", "coiled"] = Field(
         default="off", description="Who starts a dashboard that is down: nobody, this machine, or Coiled."
@@ -165,6 +176,7 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(
             "TPCH_DASHBOARD_MODE=coiled needs TPCH_DASHBOARD_URL (http://tpch.<workspace>.dask.host:5006)."
         )
+    _check_coiled(settings)
     return _of_deployment(settings)
 
 
@@ -180,6 +192,18 @@ def _of_deployment(settings: Settings) -> Settings:
     return settings.model_copy(
         update={"lake": f"{root}/{here.name}", "automation": settings.branch_automation, "dashboard_mode": "off"}
     )
+
+
+def _check_coiled(settings: Settings) -> None:
+    if settings.compute == "coiled" and "://" not in settings.lake:
+        raise SettingsError(
+            f"TPCH_LAKE={settings.lake}: Coiled's workers reach no folder of here; use s3://bucket/prefix."
+        )
+    if settings.coiled_workers_min > settings.coiled_workers_max:
+        raise SettingsError(
+            f"TPCH_COILED_WORKERS_MIN={settings.coiled_workers_min} is more than TPCH_COILED_WORKERS_MAX="
+            f"{settings.coiled_workers_max}."
+        )
 
 
 @cache

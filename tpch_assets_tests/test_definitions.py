@@ -60,8 +60,8 @@ def test_the_code_location_loads(defs: dg.Definitions) -> None:
 
 def test_every_asset_is_there(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:
     tables = {(layer, name) for layer in ("raw", "bronze", "silver") for name in TABLE_NAMES}
-    assert set(specs) == tables | {("gold", name) for name in GOLD}
-    assert len(specs) == 8 + 8 + 8 + 23
+    assert set(specs) == tables | {("gold", name) for name in GOLD} | {("operations", "costs")}
+    assert len(specs) == 8 + 8 + 8 + 23 + 1
 
 
 def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitions) -> None:
@@ -69,7 +69,7 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
     schedules = {schedule.name for schedule in defs.schedules or []}
     sensors = {sensor.name for sensor in defs.sensors or []}
     layers = {f"{layer}_job" for layer in LAYERS}
-    assert jobs == layers | {"freshness_job", "maintenance_job", "dashboard_job"}
+    assert jobs == layers | {"freshness_job", "maintenance_job", "dashboard_job", "costs_job"}
     assert schedules == {
         "raw_schedule",
         "silver_schedule",
@@ -77,6 +77,7 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
         "freshness_schedule",
         "maintenance_schedule",
         "dashboard_schedule",
+        "costs_schedule",
     }
     assert sensors == {"bronze_sensor", "late_data_sensor"}
     described = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]
@@ -110,7 +111,8 @@ def test_automation_is_switched_on_by_its_setting(environment: Path, on: bool) -
 def test_assets_show_group_kinds_owners_and_description(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:
     for (layer, name), spec in specs.items():
         assert spec.group_name == layer
-        assert spec.kinds >= ({"json"} if layer == "raw" else {"deltalake", "duckdb"}), name
+        kinds = {"raw": {"json"}, "operations": {"deltalake"}}.get(layer, {"deltalake", "duckdb"})
+        assert spec.kinds >= kinds, name
         assert spec.owners == ["team:data-platform"]
         assert spec.description
         assert spec.metadata["dagster/uri"].endswith(f"/{layer}/{name}")
@@ -155,6 +157,7 @@ def test_partitions_are_batches_windows_and_days(
 ) -> None:
     graph = defs.resolve_asset_graph()
     crons = {"raw": "*/15 * * * *", "bronze": "*/15 * * * *", "silver": "0 */6 * * *", "gold": "0 0 * * *"}
+    crons["operations"] = "0 0 * * *"
     for (layer, name), spec in specs.items():
         partitions = spec.partitions_def
         if layer == "silver" and name in DIMENSIONS:

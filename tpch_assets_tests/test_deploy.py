@@ -497,7 +497,7 @@ def test_prices_are_defined_and_settings_and_files_are_there() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     own = {DASHBOARD + name.upper() for name in DashboardSettings.model_fields}
     named = {name for name in re.findall(r"TPCH_[A-Z_]+", GUIDE) if not name.endswith("_")}
-    assert named <= known | own | {"TPCH_BUDGET_DOLLARS_PER_DAY"}
+    assert named <= known | own
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", GUIDE) if "://" not in link]
     files = [f"../{name}" for name in re.findall(r"file://(\S+)", GUIDE)]
     assert [name for name in links + files if not (PROJECT / "docs" / name).exists()] == []

@@ -1,0 +1,110 @@
+"""What computing costs, by kind of work and day, in US dollars. Only Coiled costs; elsewhere nobody is asked."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any, Protocol
+
+from tpch_assets.settings import Settings
+from tpch_assets.work import LAYERS, Work
+
+CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour), which it also takes for the cloud's price.
+ENDED = ("stopped", "error")
+SETTLED = timedelta(hours=1)  # After its end a cluster's cost changes no more.
+
+
+class Billing(Protocol):
+    """Tells what has been spent."""
+
+    def dollars(self, day: date) -> dict[Work, float]:
+        """Dollars by kind of work on a day (UTC), so far if it is today."""
+
+
+class Free:
+    """Threads, processes and schedulers at an address: whatever they cost is not paid by use."""
+
+    def dollars(self, day: date) -> dict[Work, float]:
+        return dict.fromkeys(LAYERS, 0.0)
+
+
+class CoiledBilling:
+    """The cost of a deployment's clusters on Coiled."""
+
+    def __init__(self, settings: Settings) -> None:
+        from tpch_assets.coiled_api import CoiledApi
+
+        self.settings, self.api = settings, CoiledApi.configured()
+
+    def dollars(self, day: date) -> dict[Work, float]:
+        """As `Billing`.
+
+        Raises:
+            CoiledError: Coiled cannot be asked.
+        """
+        return {work: sum(on_day(one, day) for one in self._clusters(work, day)) for work in LAYERS}
+
+    def _clusters(self, work: Work, day: date) -> Iterable[dict[str, Any]]:
+        """Details of the deployment's clusters that lived on a day."""
+        from tpch_assets.coiled_cluster import cluster_name, tags
+
+        want = tags(self.settings, work)
+        for listed in self.api.clusters(cluster_name(self.settings, work)):
+            if (listed.get("tags") or want).get("deployment") == want["deployment"] and _overlap(listed, day):
+                settled = _state(listed) in ENDED and datetime.now(UTC) - _life(listed)[1] > SETTLED
+                yield _settled(self.api, listed["id"]) if settled else self.api.details(listed["id"])
+
+
+@cache
+def _settled(api: Any, cluster_id: int) -> dict[str, Any]:
+    """Details that change no more, of a cluster that ended long ago."""
+    return api.details(cluster_id)
+
+
+def billing(settings: Settings) -> Billing:
+    """Who tells the costs of the place that the settings name."""
+    return CoiledBilling(settings) if settings.compute == "coiled" else Free()
+
+
+def dollars(details: dict[str, Any]) -> float:
+    """A cluster's cost so far: the cloud's price of its machines, and Coiled's credits."""
+    credits_ = float(details.get("total_cost") or 0) * CREDIT
+    return float(details.get("cloud_total_cost") or credits_) + credits_
+
+
+def on_day(details: dict[str, Any], day: date) -> float:
+    """The share of a cluster's cost that falls on a day, by time."""
+    begin, end = _life(details)
+    whole = (end - begin).total_seconds()
+    return dollars(details) * _overlap(details, day) / whole if whole > 0 else 0.0
+
+
+def split(cost: dict[Work, float], seconds: dict[str, float]) -> dict[str, float]:
+    """Cost by layer: a kind of work's, shared by the seconds that its layers' runs took; evenly where none ran."""
+    found: dict[str, float] = {}
+    for work, layers in LAYERS.items():
+        whole = sum(seconds.get(layer, 0.0) for layer in layers)
+        for layer in layers:
+            found[layer] = cost.get(work, 0.0) * (seconds.get(layer, 0.0) / whole if whole else 1 / len(layers))
+    return found
+
+
+def _overlap(cluster: dict[str, Any], day: date) -> float:
+    """Seconds for which a cluster lived on a day."""
+    begin, end = _life(cluster)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return max(0.0, (min(end, midnight + timedelta(days=1)) - max(begin, midnight)).total_seconds())
+
+
+def _life(cluster: dict[str, Any]) -> tuple[datetime, datetime]:
+    """From when to when a cluster lived; to now, if it has not ended."""
+    begin = _moment(cluster["created"])
+    return begin, _moment(cluster["current_state"]["updated"]) if _state(cluster) in ENDED else datetime.now(UTC)
+
+
+def _state(cluster: dict[str, Any]) -> str:
+    return str(cluster["current_state"]["state"])
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,92 @@
+"""What a call on the cluster tells while it works: what tasks log, and how far it is. No Dagster, no Dask."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+SECONDS = 10  # Between two reports; a call that is over sooner says nothing.
+ANNOTATION = "tpch_assets_call"  # Of tasks: "<topic>/<call>", where what they log is to go.
+UNITS = {"run_partial": "pairs"}  # What the tasks with these names work on, as people count it.
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that a task logged: its level (as `logging` counts), its logger, its worker and its text."""
+
+    level: int
+    logger: str
+    worker: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.worker} {self.logger}: {self.text}"
+
+
+@dataclass
+class Progress:
+    """Follows one call and says every `SECONDS` how far it is.
+
+    Attributes:
+        say: Takes a level (as `logging` counts) and a text.
+        rows_of: The rows that a result stands for.
+        rows_in_units: Rows that the counted tasks within the graph read, all together; 0 where not known.
+    """
+
+    say: Callable[[int, str], None]
+    rows_of: Callable[[Any], int] = lambda _: 0
+    rows_in_units: int = 0
+    total: int = 0
+    units: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+    rows: int = 0
+    started: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def begin(self, tasks: list[Any]) -> None:
+        """Count what is to be done: the tasks, and by name those within their graphs that people count."""
+        self.total = len(tasks)
+        inside = {name: key for task in tasks for name, key in _countable(task)}
+        self.units = {}
+        for prefix in inside.values():
+            self.units[prefix] = self.units.get(prefix, 0) + 1
+
+    def log(self, line: Line) -> None:
+        self.say(line.level, str(line))
+
+    def finished(self, results: list[Any]) -> None:
+        self.done += len(results)
+        self.rows += sum(self.rows_of(result) for result in results)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next report is due."""
+        return max(0.0, self.said + SECONDS - time.monotonic())
+
+    def report(self, outstanding: dict[str, int], workers: int) -> None:
+        """Say how far the call is, given how many tasks of each name are not done yet."""
+        self.said = now = time.monotonic()
+        if not workers:
+            self.say(logging.WARNING, "the cluster has no worker yet: nothing is computed until one joins")
+            return
+        self.say(logging.INFO, self.words(outstanding, now - self.started))
+
+    def words(self, outstanding: dict[str, int], seconds: float) -> str:
+        """Such as `12 of 40 pairs done, 3,200,000 rows/s, about 80 s left`."""
+        unit, done, total, rows = "pieces", self.done, self.total, self.rows
+        for prefix, count in self.units.items():
+            if left := outstanding.get(prefix, 0):
+                unit, done, total = UNITS[prefix], count - left, count
+                rows = self.rows_in_units * done // total
+        speed = f", {rows / seconds:,.0f} rows/s" if rows else ""
+        left_words = f", about {seconds / done * (total - done):,.0f} s left" if done else ""
+        return f"{done:,} of {total:,} {unit} done{speed}{left_words}"
+
+
+def _countable(task: Any) -> list[tuple[str, str]]:
+    """Names of the layers within a task's graph that are counted, each with the task's name."""
+    from dask.utils import key_split
+
+    layers = getattr(task.__dask_graph__(), "layers", {})
+    return [(name, prefix) for name in layers if (prefix := key_split(name)) in UNITS]

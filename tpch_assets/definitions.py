@@ -8,10 +8,9 @@ from tpch_assets.assets.raw import raw_assets
 from tpch_assets.assets.silver import silver_assets
 from tpch_assets.automation import automation
 from tpch_assets.checks import asset_checks
-from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS
-from tpch_assets.lake import Lake
 from tpch_assets.maintenance import maintenance
+from tpch_assets.resources import lake_resources
 from tpch_assets.settings import current_settings
 
 settings = current_settings()
@@ -29,7 +28,7 @@ defs = dg.Definitions(
     jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job],
     schedules=[*schedules, maintenance_schedule],
     sensors=sensors,
-    resources={"io_manager": LakeIOManager(lake_uri=settings.lake), "lake": Lake(settings.lake)},
+    resources=lake_resources(settings.lake),
     # Dask does the parallel work; a process per step would cost more than most steps do.
     executor=dg.in_process_executor,
 )

@@ -7,6 +7,7 @@ files to write, by partition and name. An asset's argument is loaded as its anno
 import time
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -23,13 +24,18 @@ Counts = dict[str, Counter[str]]
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit."""
+    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit.
+
+    Attributes:
+        s3: Dagster's `S3Resource`, where the lake is on S3; raw files are listed through it.
+    """
 
     lake_uri: str
+    s3: dg.ResourceDependency[Any] = None  # type: ignore[assignment]
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
-        return Lake(self.lake_uri)
+        return Lake(self.lake_uri, self.s3.get_client) if self.s3 else Lake(self.lake_uri)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         if obj is None:
@@ -97,7 +103,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
         if layer == "raw":
-            return {key: self.lake.raw_files(name, key) for key in context.asset_partition_keys}  # type: ignore[arg-type]
+            return self.lake.raw(name, list(context.asset_partition_keys))  # type: ignore[arg-type]
         found = snapshot(self.lake, self.lake.table(layer, name))
         if found.version < 0:
             raise dg.Failure(f"{layer}/{name} does not exist yet in {self.lake_uri}: materialize it first.")

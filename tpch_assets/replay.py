@@ -142,9 +142,12 @@ def _raw(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest
 
 
 def _bronze(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    keys = {*stretch.keys, batch_key(settings.start)}
-    pending = staleness.pending_batches(lake)
-    return range_requests("bronze", {name: [key for key in found if key in keys] for name, found in pending.items()})
+    pending = staleness.pending_batches(lake, stretch.keys)
+    first = batch_key(settings.start)
+    if first not in stretch.keys:  # Tables that come once come with it.
+        begun = staleness.pending_batches(lake, [first])
+        pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
+    return range_requests("bronze", {name: found for name, found in pending.items() if found})
 
 
 def _silver(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:

@@ -1,0 +1,211 @@
+"""S3 by boto3: the few calls that a lake makes, and in one sentence what is wrong with a bucket. No Dagster.
+
+Endpoint, region and credentials come from the usual AWS environment.
+"""
+
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
+# A check must have told within seconds what is wrong.
+IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+READS = 4
+_lock = threading.Lock()
+
+
+def region() -> str:
+    """The region, for boto3 and Delta alike: the environment's, else the profile's."""
+    found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or boto3.Session().region_name
+    return found or "us-east-1"
+
+
+def endpoint() -> str | None:
+    """Another place than AWS, if the environment names one."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def connect(config: Config = PATIENT) -> Any:
+    """A new client."""
+    return boto3.Session().client("s3", region_name=region(), endpoint_url=endpoint(), config=config)
+
+
+def client() -> Any:
+    """This process's client. A forked process gets its own, since connections cannot be shared."""
+    with _lock:
+        return _client_of(os.getpid())
+
+
+@cache
+def _client_of(process: int) -> Any:
+    return connect()
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def objects(s3: Any, prefix: str, after: str = "") -> Iterator[dict[str, Any]]:
+    """What lies below the URI `prefix`, sorted by key: one request for each 1,000, made when they are asked for.
+
+    Args:
+        after: Only keys behind `prefix` + `after`; nothing before them is listed.
+    """
+    bucket, key = split(prefix)
+    start = {"StartAfter": key + after} if after else {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **start):
+        yield from page.get("Contents", ())
+
+
+def folders(s3: Any, prefix: str, after: str = "") -> Iterator[str]:
+    """Names right below the URI `prefix` (which ends in a slash), of folders and objects, in order by page."""
+    bucket, key = split(prefix)
+    start = {"StartAfter": key + after} if after else {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/", **start):
+        for found in page.get("CommonPrefixes", ()):
+            yield found["Prefix"].removeprefix(key).rstrip("/")
+        for found in page.get("Contents", ()):
+            yield found["Key"].removeprefix(key)
+
+
+def head(s3: Any, uri: str) -> dict[str, Any] | None:
+    """Size, ETag and time of an object; None where there is none."""
+    bucket, key = split(uri)
+    try:
+        return s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if code(error) in ("404", "NoSuchKey", "NotFound"):
+            return None
+        raise
+
+
+def download(s3: Any, uri: str, path: str, etag: str | None = None) -> None:
+    """Copy an object to a local path.
+
+    Args:
+        etag: The content that is meant.
+
+    Raises:
+        FileNotFoundError: The object is not there, or has another content by now.
+    """
+    bucket, key = split(uri)
+    match = {"IfMatch": etag} if etag else {}
+    for attempt in range(READS):
+        try:
+            with s3.get_object(Bucket=bucket, Key=key, **match)["Body"] as body, open(path, "wb") as file:
+                shutil.copyfileobj(body, file, 1 << 20)
+            return
+        except ClientError as error:
+            if code(error) in ("412", "PreconditionFailed", "404", "NoSuchKey"):
+                raise FileNotFoundError(f"{uri} has been replaced or removed since it was listed") from error
+            raise
+        except (
+            BotoCoreError,
+            HTTPClientError,
+        ):  # The connection broke while the content came; boto3 leaves that to us.
+            if attempt == READS - 1:
+                raise
+
+
+def upload(s3: Any, path: str, uri: str) -> None:
+    """Copy a local file to an object, which is there whole or not at all."""
+    s3.upload_file(path, *split(uri))
+
+
+def code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def check(uri: str, *, write: bool) -> None:
+    """Find out whether a bucket can be read below a prefix, and written as Delta needs it.
+
+    Raises:
+        RuntimeError: It cannot; the message says why and what to do.
+    """
+    bucket, prefix = split(uri)
+    s3 = None
+    try:
+        s3 = connect(IMPATIENT)
+        s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"), MaxKeys=1)
+        _check_region(s3, bucket)
+        if write:
+            _check_write(s3, bucket, f"{prefix}/.check-{uuid.uuid4().hex}".lstrip("/"))
+    except (BotoCoreError, ClientError) as error:
+        raise RuntimeError(_reason(error, bucket, s3.meta.endpoint_url if s3 else endpoint())) from error
+
+
+def _check_region(s3: Any, bucket: str) -> None:
+    """boto3 follows a bucket into its region by itself; Delta does not."""
+    try:
+        answer = s3.head_bucket(Bucket=bucket)
+    except ClientError as error:  # Some may list below their prefix only; the answer tells the region all the same.
+        answer = error.response
+    home = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    if home and home != region():
+        raise RuntimeError(f"the bucket is in the region {home}, not in {region()}. Set AWS_REGION={home}.")
+
+
+def _check_write(s3: Any, bucket: str, key: str) -> None:
+    """Write, be refused to write again, and delete."""
+    s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
+    except ClientError as error:
+        if code(error) not in ("PreconditionFailed", "412"):
+            raise
+    else:
+        raise RuntimeError(
+            "this S3 does not honour conditional writes (If-None-Match), so that two writers could overwrite each "
+            "other's commits. Use one that does."
+        )
+    finally:
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+_RIGHTS = {
+    "ListObjectsV2": "read it: they need s3:ListBucket and s3:GetObject",
+    "PutObject": "write it: they need s3:PutObject",
+    "DeleteObject": "delete in it: they need s3:DeleteObject",
+}
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired")
+_UNKNOWN = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId")
+_ELSEWHERE = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
+
+
+def _reason(error: BotoCoreError | ClientError, bucket: str, place: str | None) -> str:
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError):
+        return f"nothing answers at {place}. Correct AWS_ENDPOINT_URL, or the network."
+    if isinstance(error, NoCredentialsError):
+        return "there are no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    if not isinstance(error, ClientError):
+        return f"{str(error).rstrip('.')}. Correct TPCH_LAKE or the AWS settings."
+    found = code(error)
+    if found in ("NoSuchBucket", "404"):
+        return f"there is no bucket {bucket} at {place}. Create it, or correct TPCH_LAKE."
+    if found in _EXPIRED:
+        return "the AWS credentials have expired. Renew them (such as by `aws sso login`)."
+    if found in _UNKNOWN:
+        return f"{place} does not accept the AWS credentials ({found}). Correct them."
+    if found in ("AccessDenied", "403", "AllAccessDisabled"):
+        return f"the AWS credentials may not {_RIGHTS.get(error.operation_name, 'use it: they need its rights')}."
+    if found in _ELSEWHERE:
+        return f"the bucket is not in the region {region()}. Set AWS_REGION to the bucket's."
+    return f"{place} says {found}: {error.response.get('Error', {}).get('Message', '')}".rstrip(". ") + "."

@@ -88,11 +88,8 @@ class Snapshot:
 
 def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
     """The table at `uri` now, or at `version`."""
-    try:
-        table = DeltaTable(uri, version=version, storage_options=lake.options)
-    except TableNotFoundError:
-        return Snapshot(lake, uri, -1)
-    return _snapshot(lake, uri, table)
+    table = opened(lake, uri, version)
+    return _snapshot(lake, uri, table) if table else Snapshot(lake, uri, -1)
 
 
 def _snapshot(lake: Lake, uri: str, table: DeltaTable) -> Snapshot:
@@ -267,41 +264,47 @@ def commit(
         if not lake.remote:
             _fsync_log(uri, version)
         return Committed(version, tuple(item.file for item in new), tuple(old), kept)
-    raise CommitConflict(
-        f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later"
-    ) from failure
+    lost = f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later"
+    raise CommitConflict(lost) from failure
 
 
 def mark(lake: Lake, uri: str, name: str) -> int | None:
     """The application version that a commit recorded under `name`, if any."""
+    table = opened(lake, uri)
+    return table.transaction_version(name) if table else None
+
+
+def opened(lake: Lake, uri: str, version: int | None = None) -> DeltaTable | None:
+    """The table at `uri` now, or at `version`; None where there is no table."""
     try:
-        return DeltaTable(uri, storage_options=lake.options).transaction_version(name)
+        return DeltaTable(uri, version=version, storage_options=lake.options)
     except TableNotFoundError:
         return None
 
 
 def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
+    if table := opened(lake, uri):
+        return table
+    if not lake.remote:
+        os.makedirs(uri, exist_ok=True)
+    # With retries, two creators at once both commit, the second of them over the first one's table.
+    once = CommitProperties(max_commit_retries=0)
+    failure: Exception | None = None
     try:
-        return DeltaTable(uri, storage_options=lake.options)
-    except TableNotFoundError:
-        if not lake.remote:
-            os.makedirs(uri, exist_ok=True)
-        # With retries, two creators at once both commit, the second of them over the first one's table.
-        once = CommitProperties(max_commit_retries=0)
-        try:
-            DeltaTable.create(
-                uri,
-                schema=Schema.from_arrow(schema),
-                mode="ignore",
-                # Opening a table reads the log since the last checkpoint; the default of 100 commits makes that 30 ms.
-                configuration={"delta.checkpointInterval": "20"},
-                storage_options=lake.options,
-                commit_properties=once,
-            )
-        except (CommitFailedError, OSError):  # Another writer made it, or it is there although the answer was lost.
-            if not DeltaTable.is_deltatable(uri, storage_options=lake.options):
-                raise
-        return DeltaTable(uri, storage_options=lake.options)
+        DeltaTable.create(
+            uri,
+            schema=Schema.from_arrow(schema),
+            mode="ignore",
+            # Opening a table reads the log since the last checkpoint; the default of 100 commits makes that 30 ms.
+            configuration={"delta.checkpointInterval": "20"},
+            storage_options=lake.options,
+            commit_properties=once,
+        )
+    except (CommitFailedError, DeltaError, OSError) as error:
+        failure = error  # Another writer made it, or it is there although the answer was lost: if so, all is well.
+    if table := opened(lake, uri):
+        return table
+    raise failure or CommitConflict(f"{uri}: the table that was made here is gone; run it again")
 
 
 def _write(

@@ -18,14 +18,13 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
-    HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
 )
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
 # A check must have told within seconds what is wrong.
-IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=4)
 READS = 4
 _lock = threading.Lock()
 
@@ -117,10 +116,7 @@ def download(s3: Any, uri: str, path: str, etag: str | None = None) -> None:
             if code(error) in ("412", "PreconditionFailed", "404", "NoSuchKey"):
                 raise FileNotFoundError(f"{uri} has been replaced or removed since it was listed") from error
             raise
-        except (
-            BotoCoreError,
-            HTTPClientError,
-        ):  # The connection broke while the content came; boto3 leaves that to us.
+        except BotoCoreError:  # The connection broke while the content came, which boto3 leaves to its callers.
             if attempt == READS - 1:
                 raise
 
@@ -196,7 +192,7 @@ def _reason(error: BotoCoreError | ClientError, bucket: str, place: str | None) 
     if isinstance(error, NoCredentialsError):
         return "there are no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     if not isinstance(error, ClientError):
-        return f"{str(error).rstrip('.')}. Correct TPCH_LAKE or the AWS settings."
+        return f"{' '.join(str(error).split()).rstrip('.')}. Correct TPCH_LAKE or the AWS settings."
     found = code(error)
     if found in ("NoSuchBucket", "404"):
         return f"there is no bucket {bucket} at {place}. Create it, or correct TPCH_LAKE."

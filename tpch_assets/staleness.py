@@ -34,8 +34,8 @@ def missing_once(lake: Lake) -> list[TableName]:
 
 def pending_batches(lake: Lake, batches: list[str]) -> dict[TableName, list[str]]:
     """Per table those of some neighbouring batches whose raw files bronze does not hold."""
-    stretch = {"since": min(batches), "until": behind(max(batches))}
-    return {name: arrivals.pending(lake, name, **stretch) for name in TABLES}
+    until = behind(max(batches))
+    return {name: arrivals.pending(lake, name, since=min(batches), until=until) for name in TABLES}
 
 
 def stale_windows(lake: Lake, until: datetime) -> list[str]:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +81,7 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
 def expected(late: Delivered) -> Iterator[duckdb.DuckDBPyConnection]:
     """The tables as the raw files tell: of rows with one key the last counts."""
     with days.tpch() as con:
-        for table in PAIRED:
-            key, rows = TABLES[table].key, {}
-            for batch in days.keys(0, 96):
-                rows |= {tuple(row[k] for k in key): row for row in days.raw_rows(late.place.lake, table, batch)}
-            types = ", ".join(f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())
-            file = late.place.folder / f"{table}.json"
-            file.write_text("\n".join(map(json.dumps, rows.values())))
-            con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_json('{file}', columns = {{{types}}})")
+        days.replace_by_raw(con, partial(days.raw_rows, late.place.lake), late.place.folder)
         yield con
 
 

@@ -1,7 +1,6 @@
-"""A lake on S3: what works on disk works there too, by several processes at once. The S3 is a server of the tests' own."""
+"""A lake on S3: what works on disk works there too, by several processes at once."""
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -243,19 +242,29 @@ def test_the_production_instance_is_the_laptops_with_run_logs_on_s3() -> None:
     assert (logs["module"], logs["class"]) == ("dagster_aws.s3", "S3ComputeLogManager")
 
 
+TALKATIVE = """
+import sys
+import dagster as dg
+
+@dg.asset
+def talkative():
+    print("said on stdout")
+    print("said on stderr", file=sys.stderr)
+"""
+
+
 def test_what_a_run_prints_lands_in_the_bucket(
     server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @dg.asset
-    def talkative() -> None:
-        os.write(1, b"said on stdout\n")
-        os.write(2, b"said on stderr\n")
-
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_LOGS_BUCKET", BUCKET)
     prepare_home()
+    (tmp_path / "code.py").write_text(TALKATIVE)
+    command = [days.SCRIPTS / "dagster", "asset", "materialize", "--select", "talkative", "-f", "code.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
     with dg.DagsterInstance.get() as instance:
-        result = dg.materialize([talkative], instance=instance)
-    found = server.contents(f"s3://{BUCKET}/dagster-logs/storage/{result.run_id}/compute_logs/")
+        (run,) = instance.get_runs()
+    found = server.contents(f"s3://{BUCKET}/dagster-logs/storage/{run.run_id}/compute_logs/")
     output = {name.rsplit(".", 1)[-1]: content for name, content in found.items()}
     assert b"said on stdout" in output["out"] and b"said on stderr" in output["err"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tpch_assets import raw_files, s3
+from tpch_assets.cache import cached
 from tpch_assets.engine import scratch
 from tpch_assets.raw_files import Delivery, RawFile
 from tpch_assets.tables import TableName
@@ -57,10 +58,10 @@ class Lake:
 
     @property
     def options(self) -> dict[str, str]:
-        """Delta's storage options. Credentials, region and endpoint come from the usual AWS environment."""
+        """Delta's storage options: endpoint, region and credentials are those that boto3 finds."""
         if not self.remote:
             return {}
-        options = {"aws_conditional_put": "etag", "aws_region": s3.region()}
+        options = {"aws_conditional_put": "etag", "aws_region": s3.region(), **s3.credentials()}
         if place := s3.endpoint():
             options |= {"aws_endpoint_url": place, "aws_allow_http": str(place.startswith("http://")).lower()}
         return options
@@ -122,16 +123,7 @@ class Lake:
         if "://" not in uri:
             return uri
         name = hashlib.sha256(f"{uri}\n{stamp}".encode()).hexdigest()[:32]
-        path = f"{scratch()}/cache/{name}-{uri.rsplit('/', 1)[-1]}"
-        if not os.path.exists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            temporary = f"{path}.{uuid.uuid4().hex}"
-            try:
-                s3.download(self.s3, uri, temporary, stamp)
-                os.replace(temporary, path)
-            finally:
-                discard(temporary)
-        return path
+        return cached(f"{name}-{uri.rsplit('/', 1)[-1]}", lambda path: s3.download(self.s3, uri, path, stamp))
 
     def staging(self, uri: str) -> str:
         """A local path to write a file that `publish` will move to `uri`: the same disk, under a hidden name."""

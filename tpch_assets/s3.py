@@ -31,8 +31,8 @@ _lock = threading.Lock()
 
 def region() -> str:
     """The region, for boto3 and Delta alike: the environment's, else the profile's."""
-    found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or boto3.Session().region_name
-    return found or "us-east-1"
+    found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return found or _session_of(os.getpid()).region_name or "us-east-1"
 
 
 def endpoint() -> str | None:
@@ -51,9 +51,25 @@ def client() -> Any:
         return _client_of(os.getpid())
 
 
+def credentials() -> dict[str, str]:
+    """What boto3 signs with now, as Delta's options: by itself Delta knows neither profiles nor single sign-on."""
+    with _lock:
+        found = _session_of(os.getpid()).get_credentials()
+    if found is None:
+        return {}
+    now = found.get_frozen_credentials()
+    named = {"access_key_id": now.access_key, "secret_access_key": now.secret_key, "session_token": now.token}
+    return {f"aws_{name}": value for name, value in named.items() if value}
+
+
 @cache
 def _client_of(process: int) -> Any:
     return connect()
+
+
+@cache
+def _session_of(process: int) -> Any:
+    return boto3.Session()
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -144,7 +160,7 @@ def check(uri: str, *, write: bool) -> None:
         _check_region(s3, bucket)
         if write:
             _check_write(s3, bucket, f"{prefix}/.check-{uuid.uuid4().hex}".lstrip("/"))
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:
         raise RuntimeError(_reason(error, bucket, s3.meta.endpoint_url if s3 else endpoint())) from error
 
 
@@ -186,7 +202,7 @@ _UNKNOWN = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "Inva
 _ELSEWHERE = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
 
 
-def _reason(error: BotoCoreError | ClientError, bucket: str, place: str | None) -> str:
+def _reason(error: Exception, bucket: str, place: str | None) -> str:
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError):
         return f"nothing answers at {place}. Correct AWS_ENDPOINT_URL, or the network."
     if isinstance(error, NoCredentialsError):

@@ -41,9 +41,8 @@ class Request:
     @property
     def prefix(self) -> str | None:
         """What a LIST lists; None for any other request."""
-        return (
-            parse_qs(self.query).get("prefix", [""])[0] if self.method == "GET" and "list-type" in self.query else None
-        )
+        listing = self.method == "GET" and LISTS in self.query
+        return parse_qs(self.query).get("prefix", [""])[0] if listing else None
 
 
 @dataclass(frozen=True)

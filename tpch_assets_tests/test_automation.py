@@ -164,6 +164,23 @@ def test_gap_in_raw_is_filled_in_few_runs(place: Place) -> None:
     days.assert_same_lake(place.lake, days.whole_day().lake)
 
 
+def test_gap_long_ago_is_filled_at_night_or_with_one_that_reaches_back_to_it(place: Place) -> None:
+    """By day the raw schedule looks at the last 24 hours, unless the first batch of these is missing."""
+    shutil.rmtree(f"{place.lake.uri}/raw/lineitem/{days.key(2)}")
+    with graph(place) as loaded:
+
+        def asked(hours: float) -> list[tuple[str, str]]:
+            tick = loaded.schedule("raw_schedule", days.START + hours * HOUR)
+            return [days.stretch(request) for request in tick.run_requests]
+
+        assert asked(25) == [(days.key(96), days.key(99))]
+        assert asked(24.75) == [(days.key(2), days.key(2)), (days.key(96), days.key(98))]
+        hidden = Path(place.lake.uri, "raw/orders", days.key(4))
+        (hidden / "orders.json").rename(hidden / ".orders.json")
+        gaps = [(days.key(number), days.key(number)) for number in (2, 4)]
+        assert asked(25) == [*gaps, (days.key(96), days.key(99))], "a folder without a visible file is none"
+
+
 def test_empty_lake_is_filled_from_the_start(tmp_path: Path) -> None:
     with graph(Place(tmp_path)) as loaded:
         assert loaded.sensor("bronze_sensor").skip_message
@@ -285,7 +302,9 @@ def test_strange_folders_are_warned_of_and_ignored(tmp_path: Path) -> None:
         assert days.tables_of(place.lake)["bronze/orders"].rows == 1
         messages.texts.clear()
         assert loaded.sensor("bronze_sensor", cursor=tick.cursor, log=messages).skip_message
-        assert not any("backup" in text for text in messages.texts), "the whole history is swept once an hour"
+        assert not any("backup" in text for text in messages.texts), (
+            "a round over the whole history begins every ten minutes"
+        )
 
 
 def test_young_files_wait(tmp_path: Path) -> None:
@@ -311,7 +330,7 @@ def test_hidden_and_temporary_files_are_not_delivered_yet(tmp_path: Path) -> Non
 
 
 def test_a_cursor_limits_the_look_back_but_not_for_ever(tmp_path: Path) -> None:
-    """Recent days are looked at by every tick; an old batch by the hourly sweep."""
+    """Recent days are looked at by every tick; an old batch by the next round over all."""
     place = Place(tmp_path)
     with graph(place) as loaded:
         swept = loaded.sensor("bronze_sensor").cursor

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 from deltalake import DeltaTable
 
@@ -30,6 +32,7 @@ from tpch_assets_tests.s3_server import (
     EXPIRED,
     LISTS,
     LOST,
+    REGION,
     Fault,
     Request,
     S3Server,
@@ -198,6 +201,28 @@ def test_files_come_whole_and_are_compared_by_content(server: S3Server, lake: La
         "",
         set(),
     )
+
+
+def test_idle_copies_make_room_on_a_full_disk(
+    server: S3Server, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tpch_assets.cache.scratch", lambda: str(tmp_path))
+    uris = [f"{lake.uri}/{number}.parquet" for number in range(5)]
+    server.fill(uris)
+    paths = [Path(lake.local(uri)) for uri in uris[:3]]
+    for path, hours in zip(paths, (2, 3, 0), strict=True):
+        os.utime(path, (time.time() - hours * 3600,) * 2)
+    lake.local(uris[3])
+    assert all(path.exists() for path in paths), "the disk has room"
+    usage = shutil.disk_usage(tmp_path)
+    left = [usage._replace(free=0), usage._replace(free=0), usage._replace(free=usage.total)]
+    monkeypatch.setattr("tpch_assets.cache.shutil.disk_usage", lambda folder: left.pop(0) if len(left) > 1 else left[0])
+    lake.local(uris[4])
+    assert [path.exists() for path in paths] == [True, False, True], "the longest unused goes first"
+    left[:] = [usage._replace(free=0)]
+    server.put(uris[0], b"new")
+    lake.local(uris[0], lake.stamp(uris[0]))
+    assert [path.exists() for path in paths] == [False, False, True], "what is in use stays, however full the disk"
 
 
 # Commits
@@ -391,15 +416,37 @@ def test_an_endpoint_where_nothing_answers_is_one_sentence(
     check_refusal(server, shell, lake.uri, WRITE[0], f"nothing answers at {dead_endpoint}. Correct AWS_ENDPOINT_URL")
 
 
+def test_an_endpoint_that_is_no_url_is_one_sentence(
+    server: S3Server, shell: Shell, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    check_refusal(server, shell, lake.uri, READ[0], "Invalid endpoint: localhost:9000. Correct TPCH_LAKE or the AWS")
+
+
+def test_credentials_and_region_of_a_profile_are_used_by_boto3_and_delta(
+    server: S3Server, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    (tmp_path / "config").write_text(f"[profile ours]\nregion = {REGION}\n")
+    (tmp_path / "credentials").write_text("[ours]\naws_access_key_id = id\naws_secret_access_key = secret\n")
+    monkeypatch.setenv("AWS_PROFILE", "ours")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setattr(s3, "_session_of", lambda process: boto3.Session())
+    ours = Lake(lake.uri, s3.connect)
+    assert ours.options["aws_access_key_id"] == "id" and ours.options["aws_region"] == REGION
+    ours.check(write=True)
+    store(ours, "a", rows(1))
+    assert keys(ours) == [1]
+
+
 def test_delta_goes_where_the_environment_says(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake("s3://somewhere/lake")
-    assert lake.options == {
-        "aws_conditional_put": "etag",
-        "aws_region": "eu-central-1",
-        "aws_endpoint_url": server.url,
-        "aws_allow_http": "true",
-    }
+    always = {"aws_conditional_put": "etag", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    here = {"aws_region": REGION, "aws_endpoint_url": server.url, "aws_allow_http": "true"}
+    assert lake.options == {**always, **here}
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    assert lake.options == {"aws_conditional_put": "etag", "aws_region": "us-west-2"}
+    assert lake.options == {**always, "aws_region": "us-west-2"}
     assert s3.connect().meta.region_name == "us-west-2"

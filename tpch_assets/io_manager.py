@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from tpch_assets import cluster
+from tpch_assets import cluster, s3
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
@@ -27,15 +27,15 @@ class LakeIOManager(dg.ConfigurableIOManager):
     """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit.
 
     Attributes:
-        s3: Dagster's `S3Resource`, where the lake is on S3; raw files are listed through it.
+        connect: Makes the boto3 client for a lake on S3, which raw files are listed with.
     """
 
     lake_uri: str
-    s3: dg.ResourceDependency[Any] = None  # type: ignore[assignment]
+    connect: dg.ResourceDependency[Any] = s3.client  # type: ignore[assignment]
 
     @cached_property
     def lake(self) -> Lake:
-        return Lake(self.lake_uri, self.s3.get_client) if self.s3 else Lake(self.lake_uri)
+        return Lake(self.lake_uri, self.connect)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         if obj is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tpch_assets import raw_files, s3
+from tpch_assets import raw_files, s3, s3_check
 from tpch_assets.cache import cached
 from tpch_assets.engine import scratch
 from tpch_assets.raw_files import Delivery, RawFile
@@ -74,7 +74,7 @@ class Lake:
         """
         try:
             if self.remote:
-                s3.check(self.uri, write=write)
+                s3_check.check(self.uri, write=write)
             else:
                 self._check_folder(write)
         except (OSError, RuntimeError) as error:

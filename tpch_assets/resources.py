@@ -15,7 +15,7 @@ def lake_resources(uri: str) -> dict[str, Any]:
 
     resource = S3Resource(region_name=s3.region(), endpoint_url=s3.endpoint())
     return {
-        "io_manager": LakeIOManager(lake_uri=uri, s3=resource),
+        "io_manager": LakeIOManager(lake_uri=uri, connect=resource.get_client),
         "lake": Lake(uri, resource.get_client),
         "s3": resource,
     }

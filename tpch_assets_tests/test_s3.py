@@ -135,7 +135,9 @@ def test_tables_have_the_rows_of_a_lake_on_disk(day: Day) -> None:
 def test_commits_are_conditional_puts_and_no_file_is_written_twice(day: Day) -> None:
     puts = [request for request in day.requests if request.method == "PUT"]
     logs = [request for request in puts if "/_delta_log/" in request.path and request.path.endswith(".json")]
-    assert len(logs) > 100 and all(request.conditional for request in logs)
+    tables = [snapshot(day.lake, day.lake.table(*name.split("/"))) for name in days.tables_of(days.whole_day().lake)]
+    assert len({request.path for request in logs}) == sum(table.version + 1 for table in tables)
+    assert all(request.conditional for request in logs)
     assert not any(request.copies for request in day.requests), "a copy to the log's next name may overwrite another's"
     written = Counter(request.path for request in puts if request.path.endswith((".parquet", ".json")))
     assert {path: count for path, count in written.items() if count > 1} == {}
@@ -188,9 +190,8 @@ class Late:
         place.put("orders", days.key(50), "late.json", [{**before[0], "o_totalprice": 99_999.99, "o_custkey": 7}])
         place.put("orders", days.key(60), "orders.json", [{**again[0], "o_orderpriority": "1-URGENT"}, *again[2:]])
         place.put("lineitem", days.key(50), "from the shop.txt", [{**line, "l_quantity": 49.0}])
-        with graph(place) as loaded:
+        with graph(place) as loaded, place.server.requests() as self.requests:
             self.asked = loaded.settle()
-            self.resources = loaded.defs.resources or {}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +213,12 @@ def test_sensors_find_what_came_late(late: Late) -> None:
     assert of("bronze") == {(days.key(batch), days.key(batch)) for batch in (50, 60)}
     assert of("silver") == {(days.key(first), days.key(first)) for first in (0, 48)}
     assert of("gold") == {(DAY, DAY)}
+
+
+def test_a_bronze_run_lists_raw_once_to_read_and_once_to_check_by_dagsters_resource(late: Late) -> None:
+    runs = sum(len(request.asset_selection) for request in late.asked if request.job_name == "bronze_job")
+    lists = [request for request in late.requests if "/raw/" in (request.prefix or "")]
+    assert sum("Resource" in request.agent for request in lists) == 2 * runs == 6
 
 
 def test_late_and_redelivered_rows_are_in_silver_and_gold(late: Late, corrected: duckdb.DuckDBPyConnection) -> None:

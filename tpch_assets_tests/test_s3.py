@@ -18,6 +18,7 @@ import yaml
 from distributed import LocalCluster
 
 from dashboards.data import Store
+from tpch_assets import cluster
 from tpch_assets.delta import read, snapshot
 from tpch_assets.instance import prepare_home
 from tpch_assets.lake import Lake
@@ -181,7 +182,7 @@ def test_the_dashboard_reads_it(day: Day) -> None:
 
 
 class Late:
-    """A late file, a redelivery and a file by another name, after the sensors have settled."""
+    """A late file, a redelivery and a file by another name, after the sensors have settled; by `processes`."""
 
     def __init__(self, place: S3Place) -> None:
         self.place = place
@@ -190,8 +191,11 @@ class Late:
         place.put("orders", days.key(50), "late.json", [{**before[0], "o_totalprice": 99_999.99, "o_custkey": 7}])
         place.put("orders", days.key(60), "orders.json", [{**again[0], "o_orderpriority": "1-URGENT"}, *again[2:]])
         place.put("lineitem", days.key(50), "from the shop.txt", [{**line, "l_quantity": 49.0}])
-        with graph(place) as loaded, place.server.requests() as self.requests:
+        cluster.close()
+        with graph(place, compute="processes") as loaded, place.server.requests() as self.requests:
             self.asked = loaded.settle()
+            self.workers = len(cluster.client().scheduler_info()["workers"])
+        cluster.close()
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +217,7 @@ def test_sensors_find_what_came_late(late: Late) -> None:
     assert of("bronze") == {(days.key(batch), days.key(batch)) for batch in (50, 60)}
     assert of("silver") == {(days.key(48), days.key(48))}
     assert of("gold") == {(DAY, DAY)}
+    assert late.workers == WORKERS
 
 
 def test_a_bronze_run_lists_raw_once_to_read_and_once_to_check_by_dagsters_resource(late: Late) -> None:

@@ -29,6 +29,7 @@ LOG = logging.getLogger(__name__)
 QUERIES = load_queries()
 HISTORY_DAYS = 30
 RAW_SECONDS = 20  # Raw folders have no version to look at, and listing many of them takes a while.
+RAW_WHOLE = 180  # Every so many looks is at all of them, once an hour: a late folder may be anywhere.
 RAW_BATCHES = 96
 ROWS_KEPT = 512 << 20
 
@@ -99,7 +100,7 @@ class Store:
         self.tables: dict[Key, Snapshot] = {}
         self.raw: dict[str, Raw] = {}
         self._seen: dict[Key, Seen] = {}
-        self._turn = 0
+        self._turn = self._raw_turn = 0
         self._rows = Recent(ROWS_KEPT)
         self._listeners: set[Callable[[], None]] = set()
         self._lock = threading.Lock()
@@ -159,25 +160,32 @@ class Store:
         return self._rows.get(uri, lambda: pq.ParquetFile(self.lake.local(uri)).read(), lambda table: table.nbytes)
 
     def poll_raw(self) -> None:
-        """Look at the raw folders once; sizes of all but the newest batches are kept from the last time."""
+        """Look at the raw folders once: at all now and then, else at the newest known and what came behind them."""
         try:
             self.raw = {name: found for name in TABLE_NAMES if (found := self._raw(name))}
+            self._raw_turn += 1
         except Exception as error:  # noqa: BLE001 - the versions' poll says what is wrong with the storage
             LOG.warning("The raw files cannot be listed: %s", error)
 
     def _raw(self, name: TableName) -> Raw | None:
-        batches = [batch for batch in self.lake.raw_batches(name) if is_batch(batch)]
-        if not batches:
-            return None
-        known = self.raw[name].sizes if name in self.raw else {}
-        sizes: dict[str, tuple[int, int]] = {}
-        for batch in batches[-RAW_BATCHES:]:
-            if batch in known and batch not in batches[-2:]:
-                sizes[batch] = known[batch]
-            else:
-                files = self.lake.raw_files(name, batch)
-                sizes[batch] = len(files), sum(file.size for file in files)
-        return Raw(len(batches), batches[-1], sizes)
+        known = self.raw.get(name)
+        if known and self._raw_turn % RAW_WHOLE:
+            since = sorted(known.sizes)[-2:][0]
+            older = known.batches - sum(batch >= since for batch in known.sizes)
+            sizes = {batch: size for batch, size in known.sizes.items() if batch < since}
+        else:
+            batches = [batch for batch in self.lake.raw_batches(name) if is_batch(batch)]
+            since, older, sizes = (batches or [""])[-RAW_BATCHES:][0], max(len(batches) - RAW_BATCHES, 0), {}
+        found = {
+            batch: (len(files), sum(file.size for file in files))
+            for batch, files in self.lake.deliveries(name, since)
+            if is_batch(batch)
+        }
+        if known and not found:  # The lake is another one now.
+            self.raw.pop(name)
+            return self._raw(name)
+        newest = sorted((sizes | found).items())[-RAW_BATCHES:]
+        return Raw(older + len(found), newest[-1][0], dict(newest)) if newest else None
 
     @staticmethod
     def _follow(look: Callable[[], None], seconds: float) -> None:
@@ -229,8 +237,4 @@ class Store:
         return f"{self.lake.table(*key)}/_delta_log/{version:020}.json"
 
     def _stamp(self, uri: str) -> str:
-        try:
-            info = self.lake.fs.info(uri)
-        except FileNotFoundError:
-            return ""
-        return str(info.get("ETag") or (info.get("mtime"), info.get("ino"), info["size"]))
+        return self.lake.stamp(uri)

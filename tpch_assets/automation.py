@@ -4,21 +4,20 @@ Every tick asks the lake what is missing or stale and requests exactly that, so 
 file) is caught up by itself, many partitions in few runs. A tick does nothing while a run of its job is under way.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from tpch_assets import budget, ingest, staleness
-from tpch_assets.calendar import batch_key
+from tpch_assets import arrivals, budget, staleness
+from tpch_assets.calendar import BATCH, batch_key, floor
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS, range_requests, request
 from tpch_assets.lake import Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.settings import Settings
 from tpch_assets.tables import PAIRED, TABLES
 
-RECENT, SWEEP = timedelta(days=1), timedelta(minutes=10)
 LATE = timedelta(hours=1)
+WHOLE_LOOK = 0  # In this hour the raw schedule looks at all of the history.
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -66,7 +65,12 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
             return dg.SkipReason(reason)
         if _busy(context.instance, "raw"):
             return dg.SkipReason("A raw run is under way.")
-        missing = staleness.missing_raw(lake, settings.start, _moment(context))
+        moment = _moment(context)
+        recent = max(settings.start, floor(moment, BATCH) - arrivals.RECENT)
+        missing = staleness.missing_raw(lake, recent, moment)
+        # Batches are made in order: a gap goes on before the recent ones only if it holds the first of them.
+        if recent > settings.start and (moment.hour == WHOLE_LOOK or batch_key(recent) in missing):
+            missing = staleness.missing_raw(lake, settings.start, moment)
         requests = range_requests("raw", {name: missing for name, t in TABLES.items() if t.arrives == "every batch"})
         if missing and (once := staleness.missing_once(lake)):
             requests += range_requests("raw", {name: [batch_key(settings.start)] for name in once})
@@ -83,25 +87,20 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
             return dg.SkipReason(reason)
         if _busy(context.instance, "bronze"):
             return dg.SkipReason("A bronze run is under way.")
-        # The recent days are looked at every time, the whole history every ten minutes.
         now = datetime.now(UTC)
-        swept = datetime.fromisoformat(json.loads(context.cursor)["swept"]) if context.cursor else None
-        full = swept is None or now - swept >= SWEEP
-        since = "" if full else batch_key(now - RECENT)
-        pending = staleness.pending_batches(lake, since=since, settle=settings.settle_seconds)
+        found = arrivals.look(lake, context.cursor, now, settings.settle_seconds)
         start = batch_key(settings.start)
         for name in TABLES:
-            if odd := [batch for batch in pending[name] if batch < start] + (ingest.strays(lake, name) if full else []):
+            if odd := [batch for batch in found.pending[name] if batch < start] + found.strays[name]:
                 context.log.warning(
                     f"raw/{name}/{odd[0]} is no batch since TPCH_START={start}: {len(odd)} such folders are not read"
                 )
         requests = range_requests(
-            "bronze", {name: [b for b in found if start <= b < batch_key(now)] for name, found in pending.items()}
+            "bronze", {name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()}
         )
-        cursor = json.dumps({"swept": (now if full else swept or now).isoformat()})
         if not requests:
-            return dg.SensorResult(skip_reason="Bronze holds every raw file.", cursor=cursor)
-        return dg.SensorResult(run_requests=requests, cursor=cursor)
+            return dg.SensorResult(skip_reason="Bronze holds every raw file.", cursor=found.cursor)
+        return dg.SensorResult(run_requests=requests, cursor=found.cursor)
 
     @dg.schedule(
         job=JOBS["silver"],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from tpch_assets import freshness, recount
+from tpch_assets import arrivals, freshness, recount
 from tpch_assets.calendar import BATCH, TIME_FORMAT, WINDOW, parse
 from tpch_assets.delta import mark, snapshot
 from tpch_assets.dimensions import BRONZE_VERSION
@@ -168,7 +168,7 @@ def _freshness(layer: str, names: list[str], latest: Callable[[Lake, str], str |
 
 
 def _latest_raw(lake: Lake, name: str) -> str | None:
-    return max(lake.raw_batches(name), default=None)  # type: ignore[arg-type]
+    return arrivals.latest(lake, name, datetime.now(UTC))  # type: ignore[arg-type]
 
 
 def _latest_in(layer: str) -> Callable[[Lake, str], str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from tpch_assets.calendar import BATCH, batch_key, parse
+from tpch_assets.calendar import BATCH, batch_key, is_batch, parse
 from tpch_assets.lake import Lake, LakeError
 from tpch_assets.settings import Settings, SettingsError, current_settings, load_settings
 
@@ -58,8 +58,8 @@ def _origin(arguments: argparse.Namespace) -> datetime:
     begin = load_settings(start=arguments.start).start
     lake = Lake(settings.lake)
     lake.check()
-    present = lake.raw_batches("orders")
-    first = parse(present[0]).replace(hour=0, minute=0) if present else None
+    present = (name for name, files in lake.deliveries("orders") if files and is_batch(name))
+    first = next((parse(name).replace(hour=0, minute=0) for name in present), None)
     origin = settings.start if "start" in settings.model_fields_set and settings.start <= begin else first or begin
     if begin < origin:
         raise SettingsError(f"--start {arguments.start}: the lake {settings.lake} begins on {origin:%Y-%m-%d}.")

@@ -10,10 +10,9 @@ from tpch_assets.assets.silver import silver_assets
 from tpch_assets.automation import automation
 from tpch_assets.checks import asset_checks
 from tpch_assets.dashboard_job import dashboard
-from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS
-from tpch_assets.lake import Lake
 from tpch_assets.maintenance import maintenance
+from tpch_assets.resources import lake_resources
 from tpch_assets.settings import current_settings
 
 settings = current_settings()
@@ -33,7 +32,7 @@ defs = dg.Definitions(
     jobs=[*JOBS.values(), FRESHNESS_JOB, maintenance_job, dashboard_job, COSTS_JOB],
     schedules=[*schedules, maintenance_schedule, dashboard_schedule, cost_schedule(settings)],
     sensors=sensors,
-    resources={"io_manager": LakeIOManager(lake_uri=settings.lake), "lake": Lake(settings.lake)},
+    resources=lake_resources(settings.lake),
     # Dask does the parallel work; a process per step would cost more than most steps do.
     executor=dg.in_process_executor,
 )

@@ -5,10 +5,11 @@ ones in one commit. Every column is in the files themselves: any Parquet reader 
 """
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -87,11 +88,8 @@ class Snapshot:
 
 def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
     """The table at `uri` now, or at `version`."""
-    try:
-        table = DeltaTable(uri, version=version, storage_options=lake.options)
-    except TableNotFoundError:
-        return Snapshot(lake, uri, -1)
-    return _snapshot(lake, uri, table)
+    table = opened(lake, uri, version)
+    return _snapshot(lake, uri, table) if table else Snapshot(lake, uri, -1)
 
 
 def _snapshot(lake: Lake, uri: str, table: DeltaTable) -> Snapshot:
@@ -230,6 +228,8 @@ def commit(
         ValueError: A file is missing or damaged, or does not have the table's columns.
     """
     schema = _check(lake, uri, written, schema)
+    failure: Exception | None = None
+    tried: tuple[list[Written], list[DataFile]] = [], []
     for attempt in range(ATTEMPTS):
         table = _open(lake, uri, schema)
         current = {file.path: file for file in _files(table)}
@@ -246,15 +246,19 @@ def commit(
         ):
             if attempt and not lake.remote:  # An earlier attempt landed although its answer was lost.
                 _fsync_log(uri, table.version())
-            return Committed(table.version(), kept=kept)
+            return Committed(table.version(), tuple(item.file for item in tried[0]), tuple(tried[1]), kept)
+        if isinstance(failure, OSError):
+            raise failure
         # A table created here is at version 0 with no files: nobody's plan is older than that.
         if base is not None and table.version() != max(base, 0):
             raise CommitConflict(f"{uri} is at version {table.version()}; the write was planned on {base}")
         _same_columns(uri, table, schema)
+        tried = new, old
         try:
             _write(table, schema, new, old, marks)
-        except (CommitFailedError, DeltaError) as error:
+        except (CommitFailedError, DeltaError, OSError) as error:
             # The commit may have landed although its answer was lost: the next look at the table tells.
+            failure = error
             if "chema" in str(error) and not isinstance(error, CommitFailedError):
                 raise
             time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
@@ -263,38 +267,49 @@ def commit(
         if not lake.remote:
             _fsync_log(uri, version)
         return Committed(version, tuple(item.file for item in new), tuple(old), kept)
-    raise CommitConflict(f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later")
+    lost = f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later"
+    raise CommitConflict(lost) from failure
 
 
 def mark(lake: Lake, uri: str, name: str) -> int | None:
     """The application version that a commit recorded under `name`, if any."""
+    table = opened(lake, uri)
+    return table.transaction_version(name) if table else None
+
+
+def opened(lake: Lake, uri: str, version: int | None = None) -> DeltaTable | None:
+    """The table at `uri` now, or at `version`; None where there is no table."""
     try:
-        return DeltaTable(uri, storage_options=lake.options).transaction_version(name)
+        return DeltaTable(uri, version=version, storage_options=lake.options)
     except TableNotFoundError:
         return None
 
 
 def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
+    if table := opened(lake, uri):
+        return table
+    if not lake.remote:
+        os.makedirs(uri, exist_ok=True)
+    # With retries, two creators at once both commit, the second of them over the first one's table.
+    once = CommitProperties(max_commit_retries=0)
+    failure: Exception | None = None
     try:
-        return DeltaTable(uri, storage_options=lake.options)
-    except TableNotFoundError:
-        if not lake.remote:
-            lake.fs.makedirs(uri, exist_ok=True)
-        # With retries, two creators at once both commit, the second of them over the first one's table.
-        once = CommitProperties(max_commit_retries=0)
-        with suppress(CommitFailedError):
-            DeltaTable.create(
-                uri,
-                schema=Schema.from_arrow(schema),
-                mode="ignore",
-                # Opening a table reads the log since the last checkpoint; the default of 100 commits makes that 30 ms.
-                configuration={"delta.checkpointInterval": "20"},
-                storage_options=lake.options,
-                commit_properties=once,
-            )
+        DeltaTable.create(
+            uri,
+            schema=Schema.from_arrow(schema),
+            mode="ignore",
+            # Opening a table reads the log since the last checkpoint; the default of 100 commits makes that 30 ms.
+            configuration={"delta.checkpointInterval": "20"},
+            storage_options=lake.options,
+            commit_properties=once,
+        )
+    except (CommitFailedError, DeltaError, OSError) as error:
+        failure = error  # Another writer made it, or it is there although the answer was lost: if so, all is well.
+    if table := opened(lake, uri):
         if not lake.remote:
             _fsync_log(uri, 0)
-        return DeltaTable(uri, storage_options=lake.options)
+        return table
+    raise failure or CommitConflict(f"{uri}: the table that was made here is gone; run it again")
 
 
 def _write(
@@ -322,11 +337,11 @@ def _check(lake: Lake, uri: str, written: Collection[Written], schema: pa.Schema
         raise ValueError(f"{uri}: the pieces to store differ in their columns: {', '.join(map(_names, schemas))}")
     if not schemas and schema is None:
         raise ValueError(f"{uri}: nothing was written and no columns are known")
-    for item in written:
-        try:
-            size = lake.fs.size(f"{uri}/{item.file.path}")
-        except FileNotFoundError:
-            raise ValueError(f"{uri}: {item.file.path} was written by a worker but is not there") from None
+    with ThreadPoolExecutor(8) as pool:
+        sizes = list(pool.map(lake.size, [f"{uri}/{item.file.path}" for item in written]))
+    for item, size in zip(written, sizes, strict=True):
+        if size is None:
+            raise ValueError(f"{uri}: {item.file.path} was written by a worker but is not there")
         if size != item.file.size:
             raise ValueError(f"{uri}: {item.file.path} has {size} bytes, {item.file.size} were written")
     found = schemas.pop() if schemas else schema

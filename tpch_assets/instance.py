@@ -19,10 +19,14 @@ OWNER_TAG = "tpch_assets/process"
 
 
 def prepare_home() -> Path:
-    """Make `DAGSTER_HOME` (by default `.dagster` in the project) with the project's dagster.yaml in it."""
+    """Make `DAGSTER_HOME` (by default `.dagster` in the project) with the project's dagster.yaml in it.
+
+    Where `DAGSTER_LOGS_BUCKET` names a bucket it is the one of `deploy/`, which keeps the output of runs there.
+    """
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster")))
     home.mkdir(parents=True, exist_ok=True)
-    source, target = PROJECT / "dagster.yaml", home / "dagster.yaml"
+    folder = PROJECT / "deploy" if os.environ.get("DAGSTER_LOGS_BUCKET") else PROJECT
+    source, target = folder / "dagster.yaml", home / "dagster.yaml"
     if source.exists() and home != PROJECT and (not target.exists() or target.read_bytes() != source.read_bytes()):
         shutil.copyfile(source, target)
     return home

@@ -7,11 +7,12 @@ files to write, by partition and name. An asset's argument is loaded as its anno
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
-from tpch_assets import budget, cluster
+from tpch_assets import budget, cluster, s3
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
@@ -26,13 +27,18 @@ Counts = dict[str, Counter[str]]
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit."""
+    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit.
+
+    Attributes:
+        connect: Makes the boto3 client for a lake on S3, which raw files are listed with.
+    """
 
     lake_uri: str
+    connect: dg.ResourceDependency[Any] = s3.client  # type: ignore[assignment]
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
-        return Lake(self.lake_uri)
+        return Lake(self.lake_uri, self.connect)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         if obj is None:
@@ -102,7 +108,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
         if layer == "raw":
-            return {key: self.lake.raw_files(name, key) for key in context.asset_partition_keys}  # type: ignore[arg-type]
+            return self.lake.raw(name, list(context.asset_partition_keys))  # type: ignore[arg-type]
         found = snapshot(self.lake, self.lake.table(layer, name))
         if found.version < 0:
             raise dg.Failure(f"{layer}/{name} does not exist yet in {self.lake_uri}: materialize it first.")

@@ -1,19 +1,20 @@
 """Where things are, on disk or S3, and how a file becomes visible: whole or not at all. No Dagster, no Delta."""
 
+import filecmp
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
+from tpch_assets import raw_files, s3, s3_check
+from tpch_assets.cache import cached
 from tpch_assets.engine import scratch
-from tpch_assets.tables import TABLES, TableName
+from tpch_assets.raw_files import Delivery, RawFile
+from tpch_assets.tables import TableName
 
 LAYERS = ("bronze", "silver", "gold")
 
@@ -23,26 +24,18 @@ class LakeError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class RawFile:
-    """One delivered file: where it is, and the size and stamp (mtime or ETag) that tell a redelivery."""
-
-    uri: str
-    name: str
-    size: int
-    stamp: str
-    modified: float
-
-    def fingerprint(self, table: TableName) -> str:
-        """Names this content as parsed by this schema: another delivery or another schema is another name."""
-        text = "\n".join([self.name, str(self.size), self.stamp, repr(TABLES[table].columns)])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
 class Lake:
-    """A lake at a folder or an S3 prefix. Small and picklable: workers get it as it is."""
+    """A lake at a folder or an S3 prefix. Small and picklable: workers get it as it is.
+
+    Attributes:
+        connect: Makes the boto3 client for S3; in another process a lake takes that process's own.
+    """
 
     uri: str
+    connect: Callable[[], Any] = field(default=s3.client, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type["Lake"], tuple[str]]:
+        return Lake, (self.uri,)
 
     @property
     def remote(self) -> bool:
@@ -54,18 +47,24 @@ class Lake:
     def table(self, layer: str, name: str) -> str:
         return self.path(layer, name)
 
-    @cached_property
-    def fs(self) -> Any:
-        return fsspec.filesystem("s3", use_listings_cache=False) if self.remote else fsspec.filesystem("file")
+    @property
+    def s3(self) -> Any:
+        """The boto3 client, made once per process: a forked one must not share its connections."""
+        clients = self.__dict__.setdefault("_clients", {})
+        process = os.getpid()
+        if process not in clients:
+            clients[process] = self.connect()
+        return clients[process]
 
     @property
     def options(self) -> dict[str, str]:
-        """Delta's storage options. Credentials, region and endpoint come from the usual AWS environment."""
+        """Delta's storage options: endpoint, region and credentials are those that boto3 finds."""
         if not self.remote:
             return {}
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-        plain_http = {"aws_endpoint_url": endpoint, "aws_allow_http": "true"} if endpoint.startswith("http://") else {}
-        return {"aws_conditional_put": "etag", **plain_http}
+        options = {"aws_conditional_put": "etag", "aws_region": s3.region(), **s3.credentials()}
+        if place := s3.endpoint():
+            options |= {"aws_endpoint_url": place, "aws_allow_http": str(place.startswith("http://")).lower()}
+        return options
 
     def check(self, *, write: bool = False) -> None:
         """Fail now, in one sentence, if the lake cannot be reached (or written).
@@ -75,68 +74,56 @@ class Lake:
         """
         try:
             if self.remote:
-                self._check_bucket()
+                s3_check.check(self.uri, write=write)
             else:
                 self._check_folder(write)
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-            raise LakeError(
-                f"The lake {self.uri} cannot be used: {reason}. Set TPCH_LAKE to a place you may write."
-            ) from error
-
-    def _check_bucket(self) -> None:
-        impatient = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 1}}
-        fs = fsspec.filesystem("s3", config_kwargs=impatient, skip_instance_cache=True)
-        fs.ls(self.uri.removeprefix("s3://").split("/")[0])
+        except (OSError, RuntimeError) as error:
+            raise LakeError(f"The lake {self.uri} cannot be used: {error}") from error
 
     def _check_folder(self, write: bool) -> None:
         there = next(path for path in (Path(self.uri), *Path(self.uri).parents) if path.exists())
         if not there.is_dir():
-            raise NotADirectoryError(f"{there} is not a folder")
+            raise NotADirectoryError(f"{there} is not a folder. Set TPCH_LAKE to one, or to s3://bucket/prefix.")
         if write and not os.access(there, os.W_OK):
-            raise PermissionError(f"{there} is not writable")
+            raise PermissionError(f"{there} is not writable. Set TPCH_LAKE to a place you may write.")
 
-    def raw_batches(self, table: TableName, since: str = "") -> list[str]:
-        """Names of the folders in raw/<table>/, from `since` on, sorted."""
+    def deliveries(self, table: TableName, since: str = "", until: str = "") -> Iterator[Delivery]:
+        """The folders in raw/<table>/ from `since` on and before `until`, each with its visible files, in order."""
         folder = self.path("raw", table)
-        try:
-            names = [entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in self.fs.ls(folder, detail=True)]
-        except FileNotFoundError:
-            return []
-        return sorted(name for name in names if name >= since)
+        if self.remote:
+            return raw_files.on_s3(self.s3, folder, since, until)
+        return raw_files.on_disk(folder, since, until)
+
+    def raw(self, table: TableName, batches: Collection[str]) -> dict[str, list[RawFile]]:
+        """The visible files of some batches; one listing, whatever their number."""
+        if not self.remote:
+            return {batch: self.raw_files(table, batch) for batch in batches}
+        found: dict[str, list[RawFile]] = {batch: [] for batch in batches}
+        if batches:
+            until = raw_files.behind(max(batches))
+            found |= {name: files for name, files in self.deliveries(table, min(batches), until) if name in found}
+        return found
 
     def raw_files(self, table: TableName, batch: str) -> list[RawFile]:
         """The visible files of one batch, sorted by name; hidden and temporary ones are not delivered yet."""
-        folder = self.path("raw", table, batch)
-        try:
-            found = self.fs.find(folder, detail=True)
-        except FileNotFoundError:
-            return []
-        prefix = folder.removeprefix("s3://").rstrip("/") + "/"
-        return sorted(self._raw_files(found, prefix), key=lambda file: file.name)
+        if self.remote:
+            return self.raw(table, [batch])[batch]
+        return raw_files.in_folder(self.path("raw", table, batch))
 
-    def _raw_files(self, found: dict[str, dict], prefix: str) -> Iterator[RawFile]:
-        for path, info in found.items():
-            name = path.removeprefix("s3://").removeprefix(prefix)
-            if any(part.startswith((".", "_")) for part in name.split("/")) or name.endswith((".tmp", "/")):
-                continue
-            if self.remote:
-                yield RawFile(f"s3://{path}", name, info["size"], info["ETag"], info["LastModified"].timestamp())
-            else:
-                stat = os.stat(path)
-                yield RawFile(path, name, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime)
+    def raw_batches(self, table: TableName, since: str = "") -> list[str]:
+        """Names of the folders in raw/<table>/, from `since` on, sorted. Costs what their number is."""
+        return sorted(name for name in self.names(self.path("raw", table), since) if name >= since)
 
-    def local(self, uri: str) -> str:
-        """A local path with the content of `uri`: itself, or a copy in this process's cache (files never change)."""
+    def local(self, uri: str, stamp: str = "") -> str:
+        """A local path with the content of `uri`: itself, or a copy in this process's cache.
+
+        Args:
+            stamp: The ETag of the content that is meant, for files that may be replaced.
+        """
         if "://" not in uri:
             return uri
-        path = f"{scratch()}/cache/{hashlib.sha256(uri.encode()).hexdigest()[:32]}-{uri.rsplit('/', 1)[-1]}"
-        if not os.path.exists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            temporary = f"{path}.{uuid.uuid4().hex}"
-            self.fs.get_file(uri, temporary)
-            os.replace(temporary, path)
-        return path
+        name = hashlib.sha256(f"{uri}\n{stamp}".encode()).hexdigest()[:32]
+        return cached(f"{name}-{uri.rsplit('/', 1)[-1]}", lambda path: s3.download(self.s3, uri, path, stamp))
 
     def staging(self, uri: str) -> str:
         """A local path to write a file that `publish` will move to `uri`: the same disk, under a hidden name."""
@@ -150,32 +137,57 @@ class Lake:
     def publish(self, staged: str, uri: str) -> None:
         """Make a staged file visible under `uri`, whole, and safe against a power loss."""
         if self.remote:
-            self.fs.put_file(staged, uri)
+            s3.upload(self.s3, staged, uri)
             os.unlink(staged)
             return
         fsync(staged)
         os.replace(staged, uri)
         fsync(os.path.dirname(uri))
 
-    def exists(self, uri: str) -> bool:
-        return bool(self.fs.exists(uri))
+    def size(self, uri: str) -> int | None:
+        """Bytes of a file; None where there is none."""
+        if self.remote:
+            found = s3.head(self.s3, uri)
+            return found["ContentLength"] if found else None
+        return os.path.getsize(uri) if os.path.exists(uri) else None
 
-    def names(self, uri: str) -> set[str]:
-        """File names in a folder; empty where there is none."""
+    def stamp(self, uri: str) -> str:
+        """What changes when a file is replaced; empty where there is none."""
+        if self.remote:
+            found = s3.head(self.s3, uri)
+            return found["ETag"] if found else ""
         try:
-            return {path.rsplit("/", 1)[-1] for path in self.fs.ls(uri, detail=False)}
+            stat = os.stat(uri)
+        except FileNotFoundError:
+            return ""
+        return f"{stat.st_mtime_ns} {stat.st_ino} {stat.st_size}"
+
+    def exists(self, uri: str) -> bool:
+        if self.remote:
+            return s3.head(self.s3, uri) is not None
+        return os.path.exists(uri)
+
+    def names(self, uri: str, since: str = "") -> set[str]:
+        """Names in a folder; empty where there is none."""
+        if self.remote:
+            return set(s3.folders(self.s3, f"{uri}/", since))
+        try:
+            return {name for name in os.listdir(uri) if name >= since}
         except FileNotFoundError:
             return set()
 
     def same(self, staged: str, uri: str) -> bool:
         """Whether the file at `uri` has the staged file's bytes already."""
-        if not self.exists(uri) or self.fs.size(uri) != os.path.getsize(staged):
+        if self.size(uri) != os.path.getsize(staged):
             return False
-        with open(staged, "rb") as ours, self.fs.open(uri, "rb") as theirs:
-            while block := ours.read(1 << 20):
-                if theirs.read(1 << 20) != block:
-                    return False
-        return True
+        if not self.remote:
+            return filecmp.cmp(staged, uri, shallow=False)
+        theirs = self.staging(uri)
+        try:
+            s3.download(self.s3, uri, theirs)
+            return filecmp.cmp(staged, theirs, shallow=False)
+        finally:
+            discard(theirs)
 
 
 def fsync(path: str) -> None:

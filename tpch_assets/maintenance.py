@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from deltalake import DeltaTable
 
+from tpch_assets.delta import opened
 from tpch_assets.lake import LAYERS, Lake
 from tpch_assets.settings import Settings
 
@@ -33,7 +34,7 @@ def tables(lake: Lake) -> list[str]:
     found = [
         lake.table(layer, name) for layer in (*LAYERS, "operations") for name in sorted(lake.names(lake.path(layer)))
     ]
-    return [uri for uri in found if DeltaTable.is_deltatable(uri, storage_options=lake.options)]
+    return [uri for uri in found if opened(lake, uri)]
 
 
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:

@@ -195,7 +195,7 @@ def _file_fingerprints(lake: Lake, uri: str, file: str) -> dict[str, int]:
     table = TABLES[_name(uri)]
     target = lake.path("partials", "_columns", f"{table.name}-{file.split('/')[-1]}.{duckdb.__version__}.json")
     if lake.exists(target):
-        with lake.fs.open(target, "rt") as kept:
+        with open(lake.local(target)) as kept:
             return json.load(kept)
     key = ", ".join(table.key)
     sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in table.column_names)

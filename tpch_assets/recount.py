@@ -25,8 +25,9 @@ class LineCount:
 
 def lines_against_bronze(lake: Lake, table: TableName, batches: Collection[str]) -> LineCount:
     """Count again. Batches whose raw files are gone (their retention is over) are left out."""
-    there = {batch: files for batch in batches if (files := lake.raw_files(table, batch))}
-    count = LineCount(lines=sum(lines_in(lake.local(file.uri)) for files in there.values() for file in files))
+    there = {batch: files for batch, files in lake.raw(table, batches).items() if files}
+    paths = [lake.local(file.uri, file.stamp) for files in there.values() for file in files]
+    count = LineCount(lines=sum(map(lines_in, paths)))
     count.rows = sum(file.rows for file in snapshot(lake, lake.table("bronze", table)).of(there))
     rejects = snapshot(lake, lake.table("bronze", f"{table}_rejects"))
     rejected = rejects.of(there)

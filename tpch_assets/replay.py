@@ -21,7 +21,7 @@ from typing import Any
 import dagster as dg
 import distributed  # noqa: F401 - imported once, before the layers' processes are forked
 
-from tpch_assets import ingest, staleness
+from tpch_assets import staleness
 from tpch_assets.automation import gold_requests, silver_requests
 from tpch_assets.calendar import BATCH, WINDOW, batch_key, floor
 from tpch_assets.definitions import defs
@@ -177,9 +177,12 @@ def _raw(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest
 
 
 def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    keys = {*stretch.keys, batch_key(settings.start)}
-    pending = {name: ingest.pending(lake, name) for name in tables}
-    return range_requests("bronze", {name: [key for key in found if key in keys] for name, found in pending.items()})
+    pending = staleness.pending_batches(lake, tables, stretch.keys)
+    first = batch_key(settings.start)
+    if first not in stretch.keys:  # Tables that come once come with it.
+        begun = staleness.pending_batches(lake, tables, [first])
+        pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
+    return range_requests("bronze", {name: found for name, found in pending.items() if found})
 
 
 def _silver(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:

@@ -109,6 +109,8 @@ class Settings(BaseSettings):
             scheme = value.split("://")[0]
             if scheme not in ("s3", "file"):
                 raise ValueError(f"the scheme {scheme}:// is not supported; use a folder or s3://bucket/prefix")
+            if scheme == "s3" and not value.removeprefix("s3://").strip("/"):
+                raise ValueError("the bucket is missing; write s3://bucket/prefix")
             return value.rstrip("/") if scheme == "s3" else value.removeprefix("file://").rstrip("/")
         return str((PROJECT / Path(value).expanduser()).resolve())
 

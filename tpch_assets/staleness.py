@@ -4,34 +4,38 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from tpch_assets import ingest, pairs
+from tpch_assets import arrivals, pairs
 from tpch_assets.calendar import BATCH, DAY, WINDOW, batch_key, day_key, parse, window_key
 from tpch_assets.delta import DataFile, Snapshot, mark, snapshot
 from tpch_assets.dimensions import BRONZE_VERSION
 from tpch_assets.lake import Lake
 from tpch_assets.partials import dimension_digest
 from tpch_assets.queries import Query
+from tpch_assets.raw_files import behind
 from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, TableName
 
 NO_PAIRS = "dimensions"  # What an answer is made of that reads no pairs.
 
 
 def missing_raw(lake: Lake, start: datetime, until: datetime) -> list[str]:
-    """Batches that ended by `until` and of which some stream has no raw folder yet."""
+    """Batches from `start` on that ended by `until` and of which some stream has no raw file yet."""
     streams = [name for name, table in TABLES.items() if table.arrives == "every batch"]
-    there = set.intersection(*(set(lake.raw_batches(name)) for name in streams))
+    stretch = batch_key(start), batch_key(until)
+    there = set.intersection(*({b for b, files in lake.deliveries(n, *stretch) if files} for n in streams))
     count = (until - start) // BATCH
     return [key for key in (batch_key(start + i * BATCH) for i in range(count)) if key not in there]
 
 
 def missing_once(lake: Lake) -> list[TableName]:
     """Tables that are delivered once and have not been yet."""
-    return [name for name, table in TABLES.items() if table.arrives == "once" and not lake.raw_batches(name)]
+    once = [name for name, table in TABLES.items() if table.arrives == "once"]
+    return [name for name in once if not any(files for _, files in lake.deliveries(name))]
 
 
-def pending_batches(lake: Lake, *, since: str = "", settle: float = 0) -> dict[TableName, list[str]]:
-    """Per table the batches whose raw files bronze does not hold."""
-    return {name: ingest.pending(lake, name, since=since, settle=settle) for name in TABLES}
+def pending_batches(lake: Lake, tables: Iterable[TableName], batches: list[str]) -> dict[TableName, list[str]]:
+    """Per table those of some neighbouring batches whose raw files bronze does not hold."""
+    until = behind(max(batches))
+    return {name: arrivals.pending(lake, name, since=min(batches), until=until) for name in tables}
 
 
 def stale_windows(lake: Lake, until: datetime) -> list[str]:

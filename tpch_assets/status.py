@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tpch_assets.calendar import is_batch
 from tpch_assets.delta import snapshot
-from tpch_assets.ingest import is_batch
 from tpch_assets.lake import LAYERS, Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.tables import TABLE_NAMES
@@ -26,7 +26,7 @@ class TableStatus:
 def status(lake: Lake) -> Iterator[TableStatus]:
     """The figures of every table that exists, layer by layer."""
     for name in TABLE_NAMES:
-        batches = {batch: lake.raw_files(name, batch) for batch in lake.raw_batches(name) if is_batch(batch)}
+        batches = {batch: files for batch, files in lake.deliveries(name) if is_batch(batch)}
         files = [file for found in batches.values() for file in found]
         if files:
             yield TableStatus("raw", name, len(batches), None, len(files), sum(f.size for f in files), max(batches))

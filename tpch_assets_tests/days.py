@@ -33,7 +33,7 @@ from tpch_assets.instance import databases_held_open, prepare_home
 from tpch_assets.lake import LAYERS, Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.settings import PREFIX, Settings, current_settings
-from tpch_assets.tables import TABLE_NAMES
+from tpch_assets.tables import PAIRED, TABLE_NAMES, TABLES
 
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
 """Not long ago, since Dagster's work for a run grows with the calendar behind it."""
@@ -66,6 +66,11 @@ class Place:
     @property
     def lake(self) -> Lake:
         return Lake(str(self.folder / "lake"))
+
+    @property
+    def temporary(self) -> str:
+        """Where processes put their temporary files: a killed one cannot clear up."""
+        return str(self.folder)
 
     @property
     def home(self) -> Path:
@@ -101,7 +106,7 @@ class Place:
             return subprocess.Popen(
                 [SCRIPTS / "tpch-assets", *command],
                 cwd=self.folder,
-                env={**self.environment(**settings), "TMPDIR": str(self.folder)},  # A killed one cannot clear up.
+                env={**self.environment(**settings), "TMPDIR": self.temporary},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -347,6 +352,25 @@ def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) ->
             FROM '{tpchgen()}/lineitem.parquet' AS l JOIN numbered ON tpch_key = l_orderkey"""
         )
         yield con
+
+
+def replace_by_raw(
+    con: duckdb.DuckDBPyConnection, raw: Callable[[str, str], list[dict[str, Any]]], folder: Path
+) -> None:
+    """Make `orders` and `lineitem` what the raw files of a day tell: of rows with one key the last counts.
+
+    Args:
+        raw: The rows of a table's batch in the order in which it counts.
+        folder: Where to put files for it.
+    """
+    for table in PAIRED:
+        key, rows = TABLES[table].key, {}
+        for batch in keys(0, BATCHES):
+            rows |= {tuple(row[k] for k in key): row for row in raw(table, batch)}
+        types = ", ".join(f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())
+        file = folder / f"{table}.json"
+        file.write_text("\n".join(map(json.dumps, rows.values())))
+        con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_json('{file}', columns = {{{types}}})")
 
 
 def columns(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:

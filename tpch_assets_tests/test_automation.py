@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +81,7 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
 def expected(late: Delivered) -> Iterator[duckdb.DuckDBPyConnection]:
     """The tables as the raw files tell: of rows with one key the last counts."""
     with days.tpch() as con:
-        for table in PAIRED:
-            key, rows = TABLES[table].key, {}
-            for batch in days.keys(0, 96):
-                rows |= {tuple(row[k] for k in key): row for row in days.raw_rows(late.place.lake, table, batch)}
-            types = ", ".join(f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())
-            file = late.place.folder / f"{table}.json"
-            file.write_text("\n".join(map(json.dumps, rows.values())))
-            con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_json('{file}', columns = {{{types}}})")
+        days.replace_by_raw(con, partial(days.raw_rows, late.place.lake), late.place.folder)
         yield con
 
 
@@ -168,6 +162,23 @@ def test_gap_in_raw_is_filled_in_few_runs(place: Place) -> None:
     assert len(jobs) <= 6
     assert "gold_job" not in jobs, "the same files came again, so no answer changes"
     days.assert_same_lake(place.lake, days.whole_day().lake)
+
+
+def test_gap_long_ago_is_filled_at_night_or_with_one_that_reaches_back_to_it(place: Place) -> None:
+    """By day the raw schedule looks at the last 24 hours, unless the first batch of these is missing."""
+    shutil.rmtree(f"{place.lake.uri}/raw/lineitem/{days.key(2)}")
+    with graph(place) as loaded:
+
+        def asked(hours: float) -> list[tuple[str, str]]:
+            tick = loaded.schedule("raw_schedule", days.START + hours * HOUR)
+            return [days.stretch(request) for request in tick.run_requests]
+
+        assert asked(25) == [(days.key(96), days.key(99))]
+        assert asked(24.75) == [(days.key(2), days.key(2)), (days.key(96), days.key(98))]
+        hidden = Path(place.lake.uri, "raw/orders", days.key(4))
+        (hidden / "orders.json").rename(hidden / ".orders.json")
+        gaps = [(days.key(number), days.key(number)) for number in (2, 4)]
+        assert asked(25) == [*gaps, (days.key(96), days.key(99))], "a folder without a visible file is none"
 
 
 def test_empty_lake_is_filled_from_the_start(tmp_path: Path) -> None:
@@ -297,7 +308,9 @@ def test_strange_folders_are_warned_of_and_ignored(tmp_path: Path) -> None:
         assert days.tables_of(place.lake)["bronze/orders"].rows == 1
         messages.texts.clear()
         assert loaded.sensor("bronze_sensor", cursor=tick.cursor, log=messages).skip_message
-        assert not any("backup" in text for text in messages.texts), "the whole history is swept once an hour"
+        assert not any("backup" in text for text in messages.texts), (
+            "a round over the whole history begins every ten minutes"
+        )
 
 
 def test_young_files_wait(tmp_path: Path) -> None:
@@ -323,7 +336,7 @@ def test_hidden_and_temporary_files_are_not_delivered_yet(tmp_path: Path) -> Non
 
 
 def test_a_cursor_limits_the_look_back_but_not_for_ever(tmp_path: Path) -> None:
-    """Recent days are looked at by every tick; an old batch by the hourly sweep."""
+    """Recent days are looked at by every tick; an old batch by the next round over all."""
     place = Place(tmp_path)
     with graph(place) as loaded:
         swept = loaded.sensor("bronze_sensor").cursor

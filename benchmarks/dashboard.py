@@ -101,18 +101,12 @@ def _writer(rows: pa.Table) -> Callable[[str], object]:
     return lambda path: pq.write_table(rows, path)
 
 
-def serve(lake: Lake, port: int) -> None:
+def serve(lake: Lake, port: int, processes: int) -> None:
     """The dashboard, as `python -m dashboards` serves it."""
     from dashboards import app
-    from dashboards.answers import warm
-    from dashboards.data import Store
-    from dashboards.settings import DashboardSettings
+    from dashboards.settings import load_dashboard_settings
 
-    store = Store(lake, warm=warm)
-    store.poll()
-    running: Any = app.server(store.start(), DashboardSettings(port=port))
-    running.start()
-    running.io_loop.start()
+    app.serve(lake, load_dashboard_settings(port=port, processes=processes))
 
 
 def wait_for(url: str) -> None:

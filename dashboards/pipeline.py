@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 
 from dashboards import charts, health
 from dashboards.data import Store
@@ -29,9 +28,7 @@ class Pipeline(Page):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.layer = pmui.RadioButtonGroup(
-            label="Layer", options=list(LAYERS), value=self.url.get("layer", LAYERS, "bronze"), size="small"
-        )
+        self.layer = select("Layer", list(LAYERS), self.url.get("layer", LAYERS, "bronze"))
         self.table = select("Table", [""], "", 380)
         self.overview, self.states, self.figures, self.commits = block(), block(), block(), block()
         self.rejects_words, self.none_rows, self.none_runs = block(), block(), block()
@@ -69,7 +66,7 @@ class Pipeline(Page):
         one = next(item for item in tables[layer] if item.name == name)
         self.figures.object = _figures(self.store, one)
         self._runs(layer, name)
-        self._as_of(one)
+        self._tell_of(one)
         told = layer, name, one.version, one.latest, one.size, one.rejects
         if told == self._told:
             return
@@ -79,13 +76,13 @@ class Pipeline(Page):
         self.commits.object = self._commits(layer, name)
         self._told = told
 
-    def _as_of(self, one: Health) -> None:
+    def _tell_of(self, one: Health) -> None:
         source = self.store.table(one.layer, one.name)
         if source is not None:
-            self.tell(source, moment(one.latest) if one.latest else None)
+            self.tell(moment(one.latest) if one.latest else None, source)
         else:
             said = moment(one.latest) if one.latest else "—"
-            self.as_of.object = (
+            self._as_of = (
                 f'<p class="muted as-of">Data as of <strong>{escape(said)}</strong>, raw/{escape(one.name)}: '
                 "files have no version. Times are UTC.</p>"
             )
@@ -97,10 +94,9 @@ class Pipeline(Page):
         return table([*headings, "Dagster"], rows, f"Tables of the layer {layer}")
 
     def _line(self, item: Health) -> list[str]:
-        theme = "&amp;theme=dark" if self.dark else ""
         address = f"{self.settings.dagster_url}/assets/{item.layer}/{item.name}"
         cells_ = [
-            f'<a href="?layer={item.layer}&amp;table={escape(item.name)}{theme}">{escape(item.name)}</a>',
+            f'<a href="?layer={item.layer}&amp;table={escape(item.name)}">{escape(item.name)}</a>',
             _state(item),
             escape(moment(item.latest)) if item.latest else "—",
             span(item.lag) if item.lag is not None else "—",
@@ -137,7 +133,9 @@ class Pipeline(Page):
             return
         chart = self.charts.get(key)
         if chart is None or not chart.update(data, of):
-            chart = self.charts[key] = charts.times(title, width, data, colour=colour, bytes_axis=key == "size", of=of)
+            chart = self.charts[key] = charts.over_time(
+                title, width, data, colour=colour, bytes_axis=key == "size", of=of
+            )
             put(self.places[key], chart)
 
     def _runs(self, layer: str, name: str) -> None:
@@ -249,7 +247,7 @@ def _layers(tables: dict[str, list[Health]]) -> str:
 def _figures(store: Store, one: Health) -> str:
     found = health.compaction(store, one.name) if one.layer in ("bronze", "silver") else None
     items = [
-        (f"Latest {PARTITION[one.layer]}", moment(one.latest) if one.latest else "—", WORDS[one.state]),
+        (f"Latest {PARTITION[one.layer]}", moment(one.latest) if one.latest else "—", one.note or WORDS[one.state]),
         ("Lag", span(one.lag) if one.lag is not None else "—", "since the end of the latest one" if one.lag else ""),
         ("Rows", short(one.rows) if one.rows is not None else "—", f"{one.partitions:,} partitions, {size(one.size)}"),
     ]

@@ -153,7 +153,8 @@ def test_unshipped_totals_count_every_order_and_line_once(con: duckdb.DuckDBPyCo
     ).fetchall()
     use_pair(con, (0, 10**9))
     ((all_lines, all_orders, all_revenue, oldest_of_all),) = con.sql(
-        """SELECT count(*), count(DISTINCT l_orderkey), sum(l_extendedprice * (1 - l_discount)), min(o_ordertime)::VARCHAR
+        """SELECT
+            count(*), count(DISTINCT l_orderkey), sum(l_extendedprice * (1 - l_discount)), min(o_ordertime)::VARCHAR
         FROM lineitem JOIN orders ON o_orderkey = l_orderkey
         WHERE l_shiptime >= TIMESTAMPTZ '2026-01-03 00:00:00Z'"""
     ).fetchall()

@@ -45,12 +45,13 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=20, help="people at once (default: 20)")
     parser.add_argument("--seconds", type=float, default=20, help="how long they go on (default: 20)")
     parser.add_argument("--port", type=int, default=5016)
+    parser.add_argument("--processes", type=int, default=2, help="server processes (default: 2)")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(f"{folder}/lake")
         rows = copy_gold(Lake(chosen.lake), lake, chosen.days)
         say(f"{chosen.days} days of gold, {rows:,} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        server = multiprocessing.get_context("spawn").Process(target=serve, args=(lake, chosen.port), daemon=True)
+        server = multiprocessing.get_context("spawn").Process(target=serve, args=(lake, chosen.port, chosen.processes))
         server.start()
         url = f"127.0.0.1:{chosen.port}"
         try:

@@ -16,12 +16,12 @@ function show(name) {
   document.documentElement.dataset.theme = name
   document.getElementById('theme')?.setAttribute('aria-pressed', String(name === 'dark'))
   // Plots take their colours from the page when they are painted.
-  for (const view of plots()) view.request_paint('everything')
+  for (const view of plots()) view.request_repaint()
 }
 
 function* plots() {
   for (const doc of window.Bokeh?.documents ?? []) {
-    for (const model of doc.all_models ?? doc._all_models?.values() ?? []) {
+    for (const model of doc.all_models) {
       const view = model.type === 'Plot' ? window.Bokeh.index.find_one(model) : null
       if (view != null) yield view
     }

@@ -234,7 +234,7 @@ class Past:
 
 def over_time(
     title: str,
-    width_ms: float,
+    width_ms: float | None,
     data: dict[str, Any],
     *,
     height: int = 260,
@@ -242,12 +242,20 @@ def over_time(
     bytes_axis: bool = False,
     of: Any = None,
 ) -> Chart:
-    """Columns over time: data with `time`, the middle of each column, and `value`. `of` names what is drawn."""
+    """Columns over time, or points where there is no width.
+
+    Args:
+        data: `time`, the middle of each column, and `value`.
+        of: Names what is drawn.
+    """
     source = ColumnDataSource(data)
     plot, hover = plots.plot(title, DataRange1d(), plots.from_zero(), height=height, zoom=True)
     plots.lay(plot, plots.times(), plots.figures(plots.BYTES if bytes_axis else plots.COMPACT))
-    bar = VBar(x="time", top="value", width=width_ms * 0.9, fill_color=PALETTE[colour], line_color=None)
-    plot.add_glyph(source, bar)
+    style: Any = {"fill_color": PALETTE[colour], "line_color": None}
+    if width_ms is None:
+        plot.add_glyph(source, Scatter(x="time", y="value", size=8, **style))
+    else:
+        plot.add_glyph(source, VBar(x="time", top="value", width=width_ms * 0.9, **style))
     number = "0,0" if bytes_axis else "0,0.[00]"
     hover.update(
         tooltips=[("", "@time{%F %H:%M}"), ("", f"@value{{{number}}}{' bytes' if bytes_axis else ''}")],

@@ -23,10 +23,10 @@ def block(content: str = "", margin: tuple[int, int] = (4, 0)) -> pn.pane.HTML:
     return pn.pane.HTML(content, stylesheets=[css("parts")], sizing_mode="stretch_width", margin=margin)
 
 
-def grid(*parts: tuple[pn.viewable.Viewable, int]) -> pn.Row:
+def grid(*parts: tuple[pn.viewable.Viewable, float]) -> pn.Row:
     """Parts side by side on wide screens, below each other on narrow ones, as (part, share of the width)."""
     for part, width in parts:
-        part.styles = {"flex": f"{width} 1 {max(420, 80 * width)}px", "min-width": "min(100%, 340px)"}
+        part.styles = {"flex": f"{width:g} 1 {max(420, 80 * width):g}px", "min-width": "min(100%, 340px)"}
     return _wrapping(*(part for part, _ in parts), gap="24px")
 
 
@@ -135,5 +135,6 @@ def place() -> pn.Column:
 
 
 def put(where: pn.Column, chart: Chart | None) -> None:
-    """Put a chart, or nothing, in its place. A new pane each time: a hidden one cannot be laid out."""
+    """Put a chart in its place, or hide the place. A new pane each time: a hidden one cannot be laid out."""
     where[:] = [] if chart is None else [pn.pane.Bokeh(chart.plot, sizing_mode="stretch_width", margin=0)]
+    where.visible = chart is not None

@@ -1,7 +1,6 @@
 """The pipeline page: how each layer and table stands, read from the Delta logs alone."""
 
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -11,12 +10,11 @@ from dashboards import charts, health
 from dashboards.data import Store
 from dashboards.health import LAYERS, PARTITION, WORDS, Health
 from dashboards.page import Page, at_once, block, grid, place, put, select
-from dashboards.runs import Runs
+from dashboards.panels import PANELS
 from dashboards.states import empty
 from dashboards.tables import cells, tabulator
 from dashboards.text import cards, escape, moment, short, size, span, table
 
-RUNS = Runs()
 REJECT_TITLES = {"_batch": "Batch", "_file": "File", "_line": "Line", "_reason": "Reason", "_text": "Text"}
 COMMITS = 8
 
@@ -34,16 +32,16 @@ class Pipeline(Page):
         self.rejects_words, self.none_rows, self.none_runs = block(), block(), block()
         self.rejects_place = place()
         self.rejects: pn.widgets.Tabulator | None = None
-        self.places = {name: place() for name in ("rows", "size", "files", "runs")}
+        self.places = {name: place() for name in ("rows", "size", "files")}
         self.charts: dict[str, charts.Chart] = {}
-        self._run: Any = None
+        self.panels = [make() for make in PANELS]
         self.body[:] = [
             self.states,
             pn.Row(self.layer, margin=(12, 0, 4, 0)),
             self.overview,
             pn.Row(self.table, margin=(12, 0, 0, 0)),
             self.figures,
-            grid(*((where, 6) for where in self.places.values())),
+            grid(*((where, 7.5) for where in (*self.places.values(), *(panel.view for panel in self.panels)))),
             self.rejects_words,
             self.rejects_place,
             self.commits,
@@ -65,7 +63,8 @@ class Pipeline(Page):
         self.overview.object = self._overview(tables[layer], layer)
         one = next(item for item in tables[layer] if item.name == name)
         self.figures.object = _figures(self.store, one)
-        self._runs(layer, name)
+        for panel in self.panels:
+            panel.show(layer, name)
         self._tell_of(one)
         told = layer, name, one.version, one.latest, one.size, one.rejects
         if told == self._told:
@@ -137,19 +136,6 @@ class Pipeline(Page):
                 title, width, data, colour=colour, bytes_axis=key == "size", of=of
             )
             put(self.places[key], chart)
-
-    def _runs(self, layer: str, name: str) -> None:
-        """Run durations: they come from Dagster's own storage, so there may be none."""
-        runs = RUNS.of(layer, name)
-        told = (layer, name, runs[0].run_id if runs else "")
-        if told == self._run:
-            return
-        self._run = told
-        times = pd.DatetimeIndex([run.ended for run in runs], tz="UTC").tz_localize(None)
-        gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(sorted(times))]
-        width = max(1.0, min(gaps, default=60.0)) * 1000
-        data = {"time": times.to_numpy(), "value": [run.seconds for run in runs]}
-        self._chart("runs", "Seconds per run that made it (Dagster)", width, 3, (layer, name), data)
 
     def _rejects(self, layer: str, name: str, one: Health) -> None:
         self.rejects_words.visible = layer == "bronze"

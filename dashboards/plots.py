@@ -44,8 +44,8 @@ BYTES = """
 # Bokeh's own axis of time is thirteen tickers.
 _TIME_TICKS = """
     const {start, end} = cb_data.range
-    const minute = 60e3, hour = 3600e3, day = 86400e3
-    const within = [minute, 5 * minute, 15 * minute, hour, 3 * hour, 6 * hour, 12 * hour]
+    const second = 1e3, minute = 60e3, hour = 3600e3, day = 86400e3
+    const within = [second, 10 * second, minute, 5 * minute, 15 * minute, hour, 3 * hour, 6 * hour, 12 * hour]
     const steps = [...within, day, 2 * day, 7 * day, 28 * day].filter((step) => step >= least)
     const step = steps.find((step) => (end - start) / step <= 6) ?? Math.ceil((end - start) / 6 / day) * day
     const ticks = []
@@ -54,6 +54,7 @@ _TIME_TICKS = """
 """
 _TIME = """
     const moment = new Date(tick)
+    if (tick % 60e3) return moment.toISOString().slice(11, 19)
     if (tick % 86400e3) return moment.toISOString().slice(11, 16)
     return moment.toLocaleDateString('en-GB', {day: 'numeric', month: 'short', timeZone: 'UTC'})
 """

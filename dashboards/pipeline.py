@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 import panel as pn
 
-from dashboards import charts, health
+from dashboards import charts, health, panels
 from dashboards.data import Store
 from dashboards.health import LAYERS, PARTITION, WORDS, Health
 from dashboards.page import Page, at_once, block, grid, place, put, select
-from dashboards.panels import PANELS
 from dashboards.states import empty
 from dashboards.tables import cells, tabulator
 from dashboards.text import cards, escape, moment, short, size, span, table
@@ -34,7 +33,7 @@ class Pipeline(Page):
         self.rejects: pn.widgets.Tabulator | None = None
         self.places = {name: place() for name in ("rows", "size", "files")}
         self.charts: dict[str, charts.Chart] = {}
-        self.panels = [make() for make in PANELS]
+        self.panels = [make() for make in panels.PANELS]
         self.body[:] = [
             self.states,
             pn.Row(self.layer, margin=(12, 0, 4, 0)),

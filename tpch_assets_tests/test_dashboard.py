@@ -4,18 +4,21 @@ import os
 import re
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
+import panel as pn
 import param
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards import app, health, text, views
+from dashboards import app, health, panels, runs, text, views
 from dashboards.answers import answer, days, frame, history, warm
 from dashboards.data import QUERIES, LakeState, Recent, Store
 from dashboards.orders import Orders
@@ -490,3 +493,48 @@ def test_the_command_ends_with_the_sentence(environment: Path) -> None:
 
 def test_all_pages_are_served() -> None:
     assert set(app.routes(SimpleNamespace(), DashboardSettings())) == {"/", "queries", "pipeline"}  # type: ignore[arg-type]
+
+
+def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake) -> None:
+    @dg.asset(key=["bronze", "orders"])
+    def orders() -> None: ...
+
+    (environment / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    assert runs.read("bronze", "orders") == []
+    with dg.DagsterInstance.from_config(str(environment / "dagster")) as instance:
+        made = [dg.materialize([orders], instance=instance).run_id for _ in range(2)]
+        records = [instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))[0] for run_id in made]
+    found = runs.read("bronze", "orders")
+    assert [run.seconds for run in found] == [one.end_time - one.start_time for one in records]
+    assert runs.read("bronze", "lineitem") == []
+
+    fill_pipeline(lake, datetime.now(UTC))
+    store = Store(lake)
+    store.poll()
+    page = open_page(Pipeline, store, "?layer=bronze&table=orders")
+    (panel,) = page.panels
+    deadline = time.monotonic() + 20
+    while not panel.view.visible and time.monotonic() < deadline:
+        time.sleep(0.05)
+        page.refresh()
+    assert panel.chart is not None
+    assert list(panel.chart.source.data["value"]) == [run.seconds for run in found]
+    page.table.value = "nation"
+    page.refresh()
+    assert panel.chart is None and not panel.view.visible
+
+
+def test_a_panel_is_shown_each_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Costs:
+        def __init__(self) -> None:
+            self.view, self.told = pn.Column(), []
+
+        def show(self, layer: str, name: str) -> None:
+            self.told.append((layer, name))
+
+    monkeypatch.setattr(panels, "PANELS", [Costs])
+    page = open_page(Pipeline, store, "?layer=bronze&table=orders")
+    page.layer.value = "silver"
+    (costs,) = page.panels
+    assert costs.told[0] == ("bronze", "orders") and costs.told[-1] == ("silver", "orders")
+    assert costs.view in page.body.select(pn.Column)

@@ -183,6 +183,7 @@ def _legend(plot: Any, field: str = "by") -> Legend:
         border_line_color=None,
         background_fill_color=None,
         label_text_font_size="12px",
+        stylesheets=[".bk-item .bk-label { color: var(--ink); }"],
     )
     plot.add_layout(legend, "above")
     return legend
@@ -212,17 +213,21 @@ class Past:
         names = [name for name in rows.columns if name != "day"]
         days = rows["day"].to_numpy()
         colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+        values = [_rounded(rows[name].to_numpy(float)) for name in names]
+        everything = np.concatenate(values)
         plots.entitle(self.plot, title)
+        # Around what never changed there is to be some room: of its own size, not of Bokeh's 2.
+        self.plot.y_range.update(default_span=float(np.nanmax(np.abs(everything), initial=0)) or 1.0)
         self._legend.update(visible=len(names) > 1, ncols=2 if sum(map(len, names)) > 30 else 3)
         self._lines.data = {
             "day": [days] * len(names),
-            "y": [rows[name].to_numpy(float) for name in names],
+            "y": values,
             "name": names,
             "colour": colours,
         }
         self._dots.data = {
             "day": np.tile(days, len(names)),
-            "y": np.concatenate([rows[name].to_numpy(float) for name in names]),
+            "y": everything,
             "name": np.repeat(np.array(names, dtype=object), len(rows)),
             "colour": np.repeat(np.array(colours, dtype=object), len(rows)),
         }
@@ -262,6 +267,11 @@ def over_time(
         formatters={"@time": "datetime"},
     )
     return Chart(plot, source, of)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """To twelve digits: sums of floats differ in the last ones from day to day, and lines must not show that."""
+    return np.array([float(f"{value:.12g}") for value in values])
 
 
 def _in_order(values: pd.Series) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def change(now: float | None, before: float | None, *, unit: str = "") -> str:
     if now is None or before is None:
         return "no day before to compare with"
     difference = now - before
-    if not difference:
+    if abs(difference) <= 1e-9 * abs(before):  # Sums of floats differ in their last digits.
         return "as the day before"
     share = f" ({difference / abs(before):+.1%})" if before else ""
     sign = "+" if difference > 0 else "-"

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 import panel as pn
 import param
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards import app, health, panels, runs, text, views
+from dashboards import app, charts, health, panels, runs, text, views
 from dashboards.answers import answer, days, frame, history, warm
 from dashboards.data import QUERIES, LakeState, Recent, Store
 from dashboards.orders import Orders
@@ -372,6 +373,14 @@ def test_a_single_figure_needs_no_chart(store: Store) -> None:
     assert page.past.lines() == {"Revenue": [1.5e6, 3e6, 4.5e6]}
 
 
+def test_what_never_changed_is_drawn_as_a_level_line() -> None:
+    past = charts.Past()
+    days_ = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"])
+    past.draw("Share", pd.DataFrame({"day": days_, "Mean": [0.1 + 0.2, 0.3, 0.3], "None": [0.0, 0.0, float("nan")]}))
+    assert past.lines()["Mean"] == [0.3, 0.3, 0.3]
+    assert past.plot.y_range.default_span == 0.3
+
+
 def test_a_query_without_an_answer_says_so(store: Store) -> None:
     page = open_page(Queries, store, "?query=q01_pricing_summary")
     assert page.none.visible and not page.answer.visible
@@ -444,6 +453,7 @@ def test_figures_are_short(value: float | None, shown: str) -> None:
 def test_changes_are_in_words() -> None:
     assert text.change(3, 2) == "+1 (+50.0%) against the day before"
     assert text.change(2, 2) == "as the day before"
+    assert text.change(0.1 + 0.2, 0.3) == "as the day before"
     assert text.change(2, None) == "no day before to compare with"
 
 

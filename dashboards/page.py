@@ -113,7 +113,7 @@ def select(label: str, options: Sequence[str] | dict[str, str], value: str, widt
         margin=(0, 12, 4, 0),
         sizing_mode="stretch_width",
         max_width=width,
-        styles={"flex": "1 1 160px"},
+        styles={"flex": f"1 1 {160 if width <= 220 else 280}px"},
         stylesheets=[css("parts")],
     )
 

@@ -463,6 +463,13 @@ def test_it_listens_on_this_machine_alone_by_default() -> None:
     assert options["websocket_origin"] == ["127.0.0.1:5006", "localhost:5006"]
 
 
+def test_every_setting_is_documented() -> None:
+    documented = re.findall(
+        r"^\| `TPCH_DASHBOARD_(\w+)`", (PROJECT / "docs" / "dashboard.md").read_text(), re.MULTILINE
+    )
+    assert {name.lower() for name in documented} == set(DashboardSettings.model_fields)
+
+
 def test_signing_in_is_set_up() -> None:
     secret = "0123456789abcdef"
     settings = load_dashboard_settings(basic_auth="open sesame", cookie_secret=secret, origins="lake.example.org")

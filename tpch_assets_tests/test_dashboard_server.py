@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import psutil
@@ -38,11 +39,12 @@ class Command:
         named = {f"TPCH_DASHBOARD_{name}": value for name, value in ours.items()}
         self._environment = {**os.environ, "TPCH_LAKE": self.lake.uri, "PYTHONPATH": str(PROJECT), **named}
 
-    def start(self) -> "Command":
+    def start(self, *, page: bool = True) -> "Command":
+        """Start it and wait, until its first page answers, or just its port."""
         command = [sys.executable, "-m", "dashboards"]
         self.process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
-        while not self.answers():
+        while not (self.answers() if page else self.listens()):
             assert self.process.poll() is None and time.monotonic() < deadline, "the dashboard did not start"
             time.sleep(0.1)
         return self
@@ -50,6 +52,10 @@ class Command:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def answers(self) -> bool:
         try:
@@ -144,3 +150,29 @@ def test_several_processes_serve_and_end_together(environment: Path, browser: Br
     command.stop()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive and not command.answers()
+
+
+def test_oauth_sends_people_to_their_provider(environment: Path) -> None:
+    back = "https://lake.example.org/login"
+    oauth = {"OAUTH_PROVIDER": "github", "OAUTH_KEY": "our-id", "OAUTH_SECRET": "s", "OAUTH_REDIRECT_URI": back}
+    command = Command(environment, COOKIE_SECRET=SECRET, **oauth)
+    command.start(page=False)
+    try:
+        assert redirect(command, "/").startswith("./login")
+        provider = redirect(command, "/login")
+        assert provider.startswith("https://github.com/login/oauth/authorize?")
+        assert "client_id=our-id" in provider and f"redirect_uri={quote(back, safe='')}" in provider
+        assert status(command, command.url, "", "") == 403
+    finally:
+        command.stop()
+
+
+def redirect(command: Command, path: str) -> str:
+    connection = HTTPConnection("127.0.0.1", command.port, timeout=30)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 302
+        return answer.headers["Location"]
+    finally:
+        connection.close()

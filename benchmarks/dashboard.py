@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tornado.httpclient import HTTPRequest
@@ -45,22 +46,23 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=20, help="people at once (default: 20)")
     parser.add_argument("--seconds", type=float, default=20, help="how long they go on (default: 20)")
     parser.add_argument("--port", type=int, default=5016)
+    parser.add_argument("--processes", type=int, default=2, help="server processes (default: 2)")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(f"{folder}/lake")
         rows = copy_gold(Lake(chosen.lake), lake, chosen.days)
         say(f"{chosen.days} days of gold, {rows:,} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        server = multiprocessing.get_context("spawn").Process(target=serve, args=(lake, chosen.port), daemon=True)
-        server.start()
-        url = f"127.0.0.1:{chosen.port}"
+        process = multiprocessing.get_context("spawn").Process(target=serve, args=(lake, chosen.port, chosen.processes))
+        process.start()
+        server = Server(f"127.0.0.1:{chosen.port}", process.pid or 0)
         try:
-            wait_for(url)
+            wait_for(server.url)
             if CHROMIUM.exists():
-                in_browser(f"http://{url}")
-            asyncio.run(people(url, chosen.people, chosen.seconds))
+                in_browser(server)
+            asyncio.run(people(server, chosen.people, chosen.seconds))
         finally:
-            server.terminate()
-            server.join()
+            process.terminate()
+            process.join()
 
 
 def say(text: str) -> None:
@@ -68,13 +70,26 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def tell(what: str, seconds: list[float]) -> None:
+class Server:
+    """The served dashboard: where it is, and the CPU seconds that all its processes have used."""
+
+    def __init__(self, url: str, pid: int) -> None:
+        self.url, self._process = url, psutil.Process(pid)
+
+    def cpu(self) -> float:
+        found = [self._process, *self._process.children(recursive=True)]
+        return sum(times.user + times.system for times in (process.cpu_times() for process in found))
+
+
+def tell(what: str, seconds: list[float], cpu: float | None = None) -> None:
+    """Print how long something took, and the server's CPU time for each, where it was measured."""
     if not seconds:
         say(f"{what:<44} none")
         return
     ordered = sorted(seconds)
     p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    say(f"{what:<44} median {statistics.median(ordered):6.3f} s   p95 {p95:6.3f} s   ({len(ordered)} times)")
+    each = f", {1000 * cpu / len(ordered):.0f} ms of the server's CPU each" if cpu is not None else ""
+    say(f"{what:<44} median {statistics.median(ordered):6.3f} s   p95 {p95:6.3f} s   ({len(ordered)} times{each})")
 
 
 def copy_gold(source: Lake, target: Lake, count: int) -> int:
@@ -101,24 +116,18 @@ def _writer(rows: pa.Table) -> Callable[[str], object]:
     return lambda path: pq.write_table(rows, path)
 
 
-def serve(lake: Lake, port: int) -> None:
+def serve(lake: Lake, port: int, processes: int) -> None:
     """The dashboard, as `python -m dashboards` serves it."""
     from dashboards import app
-    from dashboards.answers import warm
-    from dashboards.data import Store
-    from dashboards.settings import DashboardSettings
+    from dashboards.settings import load_dashboard_settings
 
-    store = Store(lake, warm=warm)
-    store.poll()
-    running: Any = app.server(store.start(), DashboardSettings(port=port))
-    running.start()
-    running.io_loop.start()
+    app.serve(lake, load_dashboard_settings(port=port, processes=processes))
 
 
 def wait_for(url: str) -> None:
     for _ in range(300):
         try:
-            for page in ("", "queries", "pipeline"):  # Warm: each page was asked for once.
+            for page in ("", "queries", "pipeline") * 4:  # Warm: each process was asked for each page.
                 urlopen(f"http://{url}/{page}", timeout=30).read()
             return
         except OSError:
@@ -126,9 +135,11 @@ def wait_for(url: str) -> None:
     raise SystemExit("the dashboard did not start")
 
 
-def in_browser(url: str) -> None:
+def in_browser(server: Server) -> None:
     """Times until what was asked for can be read, in a real browser."""
     from playwright.sync_api import sync_playwright
+
+    url = f"http://{server.url}"
 
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-quic"]
     views, segments, queries = [], [], []
@@ -252,20 +263,25 @@ def _models(part: Any) -> Any:
             yield from _models(child)
 
 
-async def people(url: str, count: int, seconds: float) -> None:
+async def people(server: Server, count: int, seconds: float) -> None:
     """`count` people come one after the other, and all go on choosing at once."""
     everyone = [
-        Person(url, *(("", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
+        Person(server.url, *(("", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
     ]
+    before = server.cpu()
     for person in everyone:
         await person.open()
-    tell("a page's document, people coming in turn", [person.opened for person in everyone])
-    until = time.perf_counter() + seconds
+    used = server.cpu() - before
+    tell("a page's document, people coming in turn", [person.opened for person in everyone], used)
+    until, before = time.perf_counter() + seconds, server.cpu()
     await asyncio.gather(*(person.go_on(until) for person in everyone))
-    tell(f"a choice, {count} people at once", [took for person in everyone for took in person.changed])
-    at_once = [Person(url, person.path, person.choice) for person in everyone]
+    used = server.cpu() - before
+    tell(f"a choice, {count} people at once", [took for person in everyone for took in person.changed], used)
+    at_once = [Person(server.url, person.path, person.choice) for person in everyone]
+    before = server.cpu()
     await asyncio.gather(*(person.open() for person in at_once))
-    tell(f"a page's document, {count} people in one instant", [person.opened for person in at_once])
+    used = server.cpu() - before
+    tell(f"a page's document, {count} people in one instant", [person.opened for person in at_once], used)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-"""Bokeh figures for the pages. New data goes into a figure that is there already, so that its zoom stays.
-
-Plain Bokeh, not hvPlot: a page's models are what it costs to open, and these are the fewest that draw the same.
-"""
+"""The pages' charts. New data goes into a plot that is there already, so that its zoom stays."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,68 +6,46 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from bokeh.models import (
-    BasicTicker,
-    ColorBar,
     ColumnDataSource,
     CustomJSTickFormatter,
-    DatetimeTickFormatter,
-    FactorRange,
+    DataRange1d,
+    HBar,
     HoverTool,
     LinearColorMapper,
+    MultiLine,
+    Plot,
+    Rect,
+    Scatter,
+    VBar,
 )
-from bokeh.plotting import figure
+from bokeh.models.annotations import ColorBar, Legend, LegendItem
 
+from dashboards import plots
 from dashboards.views import View, points
 
 PALETTE = ("#2a7fc1", "#e08a00", "#159a76", "#c2659b", "#d1582b", "#7b6fd0")  # Told apart by colour-blind people too.
+DAY = 86_400_000  # Milliseconds.
 HEAT = ["#31507a", "#3a6c93", "#4788a5", "#5ba5b0", "#7ac1b5", "#a5dab7", "#d7f0bd"]
-ZOOM = "xpan,xbox_zoom,xwheel_zoom,reset"  # Only along x: the height always fits what is shown.
-DATES = {"hours": "%H:%M", "hourmin": "%H:%M", "minutes": "%H:%M", "days": "%d %b", "months": "%b %Y"}
-_COMPACT = "return new Intl.NumberFormat('en', {notation: 'compact', maximumFractionDigits: 2}).format(tick)"
-_SHARE = "return new Intl.NumberFormat('en', {style: 'percent', maximumFractionDigits: 2}).format(tick)"
-_BYTES = """
-    const units = ['B', 'kB', 'MB', 'GB', 'TB']
-    let unit = 0
-    while (Math.abs(tick) >= 1000 && unit < 4) { tick /= 1000; unit += 1 }
-    return `${+tick.toFixed(1)} ${units[unit]}`
-"""
 
 
 class Chart:
-    """A figure, its data, and what it is of: only data of the same form fits into it."""
+    """A plot, its data, and what it is of: only data of the same form fits into it."""
 
-    def __init__(self, plot: figure, source: ColumnDataSource, of: Any = None) -> None:
+    def __init__(self, plot: Plot, source: ColumnDataSource, of: Any = None) -> None:
         self.plot, self.source, self.of = plot, source, of
 
     def update(self, data: dict[str, Any], of: Any = None) -> bool:
-        """Draw other data in the same figure; False where another figure is needed."""
+        """Draw other data in the same plot; False where another plot is needed."""
         if of != self.of or set(data) != set(self.source.data):
             return False
         self.source.data = data
         return True
 
 
-def _figure(title: str, height: int = 340, tools: str = "", **options: Any) -> figure:
-    plot = figure(
-        title=title,
-        height=height,
-        sizing_mode="stretch_width",
-        tools=tools,
-        toolbar_location="above" if tools else None,
-        **options,
-    )
-    plot.toolbar.logo = None
-    plot.toolbar.autohide = True
-    plot.min_border_right = 16
-    plot.outline_line_color = None
-    plot.xgrid.grid_line_color = None
-    return plot
-
-
 class Results:
-    """The chart of a session's results: one figure for each form, filled anew for each query.
+    """The chart of a session's results: one plot for each form, filled anew for each query.
 
-    Making a figure costs ten times as much as filling one.
+    Making a plot costs ten times as much as filling one.
     """
 
     def __init__(self) -> None:
@@ -84,7 +59,7 @@ class Results:
             self._made[key] = _make(view, form, data)
         chart = self._made[key]
         _FILL[form](chart.plot, data, shape)
-        chart.plot.title.text = view.title
+        plots.entitle(chart.plot, view.title)
         chart.source.data = data
         return chart
 
@@ -112,72 +87,68 @@ def result(view: View, rows: pd.DataFrame) -> tuple[str, dict[str, Any], Any]:
 
 def _make(view: View, form: str, data: dict[str, Any]) -> Chart:
     source = ColumnDataSource(data)
-    plot = _FORMS[form](source)
     share = view.unit == "share"
-    if form in ("columns", "numbers", "groups"):
-        plot.y_range.start = 0
-        plot.yaxis.formatter = CustomJSTickFormatter(code=_SHARE if share else _COMPACT)
+    plot, hover = _FORMS[form](source, plots.SHARE if share else plots.COMPACT)
     tips = [("", "@name"), ("", f"@y{{{'0.[00]%' if share else '0,0.[00]'}}}")]
-    plot.add_tools(HoverTool(tooltips=[*tips, ("", "@by")] if form in ("heatmap", "groups") else tips))
+    hover.tooltips = [*tips, ("", "@by")] if form in ("heatmap", "groups") else tips
     return Chart(plot, source, form)
 
 
-def _bars(source: ColumnDataSource) -> figure:
-    plot = _figure("", y_range=FactorRange())
-    plot.hbar(y="x", right="y", height=0.75, source=source, color="colour")
-    plot.x_range.start = 0
-    plot.xaxis.formatter = CustomJSTickFormatter(code=_COMPACT)
-    plot.xaxis.ticker = BasicTicker(desired_num_ticks=4)
-    plot.ygrid.grid_line_color = None
-    return plot
+def _bars(source: ColumnDataSource, code: str) -> tuple[Plot, HoverTool]:
+    plot, hover = plots.plot("", plots.from_zero(), plots.categories())
+    plots.lay(plot, plots.figures(code, ticks=4), plots.names(), grid=False)
+    plot.add_glyph(source, HBar(y="x", right="y", height=0.75, fill_color="colour", line_color=None))
+    return plot, hover
 
 
-def _fill_bars(plot: figure, data: dict[str, Any], names: Sequence[str]) -> None:
+def _fill_bars(plot: Any, data: dict[str, Any], names: Sequence[str]) -> None:
     plot.y_range.factors = list(reversed(names))
     plot.height = max(180, 70 + 22 * len(names))
 
 
-def _columns(source: ColumnDataSource) -> figure:
-    plot = _figure("", x_range=FactorRange())
-    plot.vbar(x="x", top="y", width=0.7, source=source, color="colour")
-    return plot
+def _columns(source: ColumnDataSource, code: str, width: float = 0.7) -> tuple[Plot, HoverTool]:
+    plot, hover = plots.plot("", plots.categories(), plots.from_zero())
+    plots.lay(plot, plots.names(), plots.figures(code))
+    plot.add_glyph(source, VBar(x="x", top="y", width=width, fill_color="colour", line_color=None))
+    return plot, hover
 
 
-def _fill_columns(plot: figure, data: dict[str, Any], names: Sequence[str]) -> None:
+def _fill_columns(plot: Any, data: dict[str, Any], names: Sequence[str]) -> None:
     plot.x_range.factors = list(names)
-    plot.xaxis.major_label_orientation = 0.6 if max(map(len, names), default=0) > 8 else "horizontal"
+    plot.below[0].major_label_orientation = 0.6 if max(map(len, names), default=0) > 8 else "horizontal"
 
 
-def _numbers(source: ColumnDataSource) -> figure:
-    plot = _figure("", tools=ZOOM)
-    plot.vbar(x="x", top="y", width=0.85, source=source, color="colour")
-    return plot
+def _numbers(source: ColumnDataSource, code: str) -> tuple[Plot, HoverTool]:
+    plot, hover = plots.plot("", DataRange1d(), plots.from_zero(), zoom=True)
+    plots.lay(plot, plots.figures(), plots.figures(code))
+    plot.add_glyph(source, VBar(x="x", top="y", width=0.85, fill_color="colour", line_color=None))
+    return plot, hover
 
 
-def _groups(source: ColumnDataSource) -> figure:
-    plot = _figure("", x_range=FactorRange())
-    plot.vbar(x="x", top="y", width=0.85, source=source, color="colour", legend_field="by")
-    plot.xaxis.major_label_text_alpha = 0  # The legend says it, with room for longer names.
-    plot.xaxis.major_tick_line_color = None
+def _groups(source: ColumnDataSource, code: str) -> tuple[Plot, HoverTool]:
+    plot, hover = _columns(source, code, width=0.85)
+    plot.below[0].update(major_label_text_alpha=0, major_tick_line_color=None)  # The legend has room for longer names.
     _legend(plot)
-    return plot
+    return plot, hover
 
 
-def _fill_groups(plot: figure, data: dict[str, Any], factors: Sequence[tuple[str, str]]) -> None:
+def _fill_groups(plot: Any, data: dict[str, Any], factors: Sequence[tuple[str, str]]) -> None:
     plot.x_range.factors = list(factors)
 
 
-def _heatmap(source: ColumnDataSource) -> figure:
-    plot = _figure("", x_range=FactorRange(), y_range=FactorRange())
-    mapper = LinearColorMapper(HEAT)
-    plot.rect("x", "by", 0.97, 0.95, source=source, fill_color={"field": "y", "transform": mapper}, line_color=None)
-    plot.ygrid.grid_line_color = None
-    formatter = CustomJSTickFormatter(code=_COMPACT)
-    plot.add_layout(ColorBar(color_mapper=mapper, formatter=formatter, width=8, padding=4), "right")
-    return plot
+def _heatmap(source: ColumnDataSource, code: str) -> tuple[Plot, HoverTool]:
+    plot, hover = plots.plot("", plots.categories(), plots.categories())
+    plots.lay(plot, plots.names(), plots.names(), grid=False)
+    mapper = LinearColorMapper(palette=HEAT)
+    fill: Any = {"field": "y", "transform": mapper}
+    plot.add_glyph(source, Rect(x="x", y="by", width=0.97, height=0.95, fill_color=fill, line_color=None))
+    bar = ColorBar(color_mapper=mapper, formatter=CustomJSTickFormatter(code=code), width=8, padding=4)
+    bar.background_fill_color = None
+    plot.add_layout(bar, "right")
+    return plot, hover
 
 
-def _fill_heatmap(plot: figure, data: dict[str, Any], shape: tuple[Sequence[str], Sequence[str]]) -> None:
+def _fill_heatmap(plot: Any, data: dict[str, Any], shape: tuple[Sequence[str], Sequence[str]]) -> None:
     columns, lines = shape
     plot.x_range.factors, plot.y_range.factors = list(columns), sorted(lines, reverse=True)
     plot.height = 90 + 19 * len(lines)
@@ -200,54 +171,63 @@ _FILL: dict[str, Any] = {
 }
 
 
-def _legend(plot: figure) -> None:
-    """Above the plot, where it covers nothing."""
-    legend = plot.legend[0]
+def _legend(plot: Any, field: str = "by") -> Legend:
+    """Of the plot's first glyph, above the plot, where it covers nothing."""
+    label: Any = {"field": field}
+    legend = Legend(
+        items=[LegendItem(label=label, renderers=[plot.renderers[0]])],
+        location="left",
+        orientation="horizontal",
+        ncols=3,
+        spacing=8,
+        border_line_color=None,
+        background_fill_color=None,
+        label_text_font_size="12px",
+        stylesheets=[".bk-item .bk-label { color: var(--ink); }"],
+    )
     plot.add_layout(legend, "above")
-    legend.location = "left"
-    legend.orientation = "horizontal"
-    legend.ncols = 3
-    legend.spacing = 8
-    legend.border_line_color = None
-    legend.background_fill_alpha = 0
-    legend.label_text_font_size = "12px"
+    return legend
 
 
 class Past:
-    """How figures changed over the days: a line with points for each, in one figure whatever their number."""
+    """How figures changed over the days: a line with points for each, in one plot whatever their number."""
 
     def __init__(self) -> None:
         self._lines = ColumnDataSource({"day": [], "y": [], "name": [], "colour": []})
         self._dots = ColumnDataSource({"day": [], "y": [], "name": [], "colour": []})
-        self.plot = _figure("", 260, ZOOM, x_axis_type="datetime")
-        self.plot.multi_line("day", "y", source=self._lines, line_width=2, line_color="colour", legend_field="name")
-        dots = self.plot.scatter("day", "y", source=self._dots, size=7, color="colour")
-        tips = [("", "@day{%F}"), ("", "@name"), ("", "@y{0,0.[00]}")]
-        self.plot.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters={"@day": "datetime"}))
-        self.plot.xaxis.formatter = DatetimeTickFormatter(
-            days="%d %b", months="%b %Y", hours="", hourmin="", minutes=""
+        self.plot, hover = plots.plot("", DataRange1d(), DataRange1d(), height=260, zoom=True)
+        plots.lay(self.plot, plots.times(least=DAY), plots.figures())
+        self.plot.add_glyph(self._lines, MultiLine(xs="day", ys="y", line_width=2, line_color="colour"))
+        dots = self.plot.add_glyph(
+            self._dots, Scatter(x="day", y="y", size=7, fill_color="colour", line_color="colour")
         )
-        self.plot.xaxis.ticker.desired_num_ticks = 5
-        self.plot.yaxis.formatter = CustomJSTickFormatter(code=_COMPACT)
-        _legend(self.plot)
+        hover.update(
+            renderers=[dots],
+            tooltips=[("", "@day{%F}"), ("", "@name"), ("", "@y{0,0.[00]}")],
+            formatters={"@day": "datetime"},
+        )
+        self._legend = _legend(self.plot, "name")
 
     def draw(self, title: str, rows: pd.DataFrame) -> None:
         """Fill it: column `day` and one more for each line."""
         names = [name for name in rows.columns if name != "day"]
         days = rows["day"].to_numpy()
         colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
-        self.plot.title.text = title
-        self.plot.legend.visible = len(names) > 1
-        self.plot.legend.ncols = 2 if sum(map(len, names)) > 30 else 3
+        values = [_rounded(rows[name].to_numpy(float)) for name in names]
+        everything = np.concatenate(values)
+        plots.entitle(self.plot, title)
+        # Around what never changed there is to be some room: of its own size, not of Bokeh's 2.
+        self.plot.y_range.update(default_span=float(np.nanmax(np.abs(everything), initial=0)) or 1.0)
+        self._legend.update(visible=len(names) > 1, ncols=2 if sum(map(len, names)) > 30 else 3)
         self._lines.data = {
             "day": [days] * len(names),
-            "y": [rows[name].to_numpy(float) for name in names],
+            "y": values,
             "name": names,
             "colour": colours,
         }
         self._dots.data = {
             "day": np.tile(days, len(names)),
-            "y": np.concatenate([rows[name].to_numpy(float) for name in names]),
+            "y": everything,
             "name": np.repeat(np.array(names, dtype=object), len(rows)),
             "colour": np.repeat(np.array(colours, dtype=object), len(rows)),
         }
@@ -257,9 +237,9 @@ class Past:
         return {name: list(y) for name, y in zip(self._lines.data["name"], self._lines.data["y"], strict=True)}
 
 
-def times(
+def over_time(
     title: str,
-    width_ms: float,
+    width_ms: float | None,
     data: dict[str, Any],
     *,
     height: int = 260,
@@ -267,18 +247,31 @@ def times(
     bytes_axis: bool = False,
     of: Any = None,
 ) -> Chart:
-    """Columns over time: data with `time`, the middle of each column, and `value`. `of` names what is drawn."""
+    """Columns over time, or points where there is no width.
+
+    Args:
+        data: `time`, the middle of each column, and `value`.
+        of: Names what is drawn.
+    """
     source = ColumnDataSource(data)
-    plot = _figure(title, height, ZOOM, x_axis_type="datetime")
-    plot.vbar(x="time", top="value", width=width_ms * 0.9, source=source, color=PALETTE[colour])
+    plot, hover = plots.plot(title, DataRange1d(), plots.from_zero(), height=height, zoom=True)
+    plots.lay(plot, plots.times(), plots.figures(plots.BYTES if bytes_axis else plots.COMPACT))
+    style: Any = {"fill_color": PALETTE[colour], "line_color": None}
+    if width_ms is None:
+        plot.add_glyph(source, Scatter(x="time", y="value", size=8, **style))
+    else:
+        plot.add_glyph(source, VBar(x="time", top="value", width=width_ms * 0.9, **style))
     number = "0,0" if bytes_axis else "0,0.[00]"
-    tips = [("", "@time{%F %H:%M}"), ("", f"@value{{{number}}}{' bytes' if bytes_axis else ''}")]
-    plot.add_tools(HoverTool(tooltips=tips, formatters={"@time": "datetime"}))
-    plot.xaxis.formatter = DatetimeTickFormatter(**DATES)
-    plot.xaxis.ticker.desired_num_ticks = 5
-    plot.y_range.start = 0
-    plot.yaxis.formatter = CustomJSTickFormatter(code=_BYTES if bytes_axis else _COMPACT)
+    hover.update(
+        tooltips=[("", "@time{%F %H:%M}"), ("", f"@value{{{number}}}{' bytes' if bytes_axis else ''}")],
+        formatters={"@time": "datetime"},
+    )
     return Chart(plot, source, of)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """To twelve digits: sums of floats differ in the last ones from day to day, and lines must not show that."""
+    return np.array([float(f"{value:.12g}") for value in values])
 
 
 def _in_order(values: pd.Series) -> tuple[str, ...]:

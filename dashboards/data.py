@@ -102,7 +102,7 @@ class Store:
         self._seen: dict[Key, Seen] = {}
         self._turn = self._raw_turn = 0
         self._rows = Recent(ROWS_KEPT)
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners: set[Callable[[], object]] = set()
         self._lock = threading.Lock()
 
     def start(self) -> "Store":
@@ -111,7 +111,7 @@ class Store:
         threading.Thread(target=self._follow, args=(self.poll_raw, RAW_SECONDS), name="raw", daemon=True).start()
         return self
 
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[], object]) -> Callable[[], None]:
         """Call `listener` after every poll (also where nothing changed: lags grow). Returns what ends that."""
         with self._lock:
             self._listeners.add(listener)

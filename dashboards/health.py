@@ -74,8 +74,10 @@ def health(store: Store, layer: str, name: str, now: datetime) -> Health:
     note = f"{recent} lines rejected in the last day" if recent else ""
     if recent and state in ("green", "none"):
         state = "amber"
-    size = len(found.by_partition()), found.rows, len(found.files), found.size
-    return Health(layer, name, latest, lag, state, *size, rejects, found.version, note)
+    partitions, files = len(found.by_partition()), len(found.files)
+    return Health(
+        layer, name, latest, lag, state, partitions, found.rows, files, found.size, rejects, found.version, note
+    )
 
 
 def _missing(layer: str, name: str) -> Health:

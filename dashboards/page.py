@@ -1,51 +1,32 @@
-"""What the three pages share: frame, navigation, choices kept in the URL, and following the lake."""
+"""What the three pages share: choices kept in the URL, following the lake, and the parts that they are made of."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import panel as pn
-import panel_material_ui as pmui
-from panel.util import edit_readonly
 
 from dashboards.charts import Chart
 from dashboards.data import Store
 from dashboards.settings import DashboardSettings
 from dashboards.states import banner
-from dashboards.text import escape
+from dashboards.text import css, escape
 from tpch_assets.delta import Snapshot
 
 PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"
-_SELECT = """
-select.bk-input {
-  appearance: none; font-size: 0.95rem; padding-right: 26px !important; text-overflow: ellipsis;
-  color: var(--panel-on-background-color); background-color: var(--panel-background-color);
-  background-image: linear-gradient(45deg, transparent 50%, currentColor 50%),
-    linear-gradient(135deg, currentColor 50%, transparent 50%) !important;
-  background-position: right 14px center, right 9px center !important;
-  background-size: 5px 5px !important; background-repeat: no-repeat !important;
-}
-"""
-
-
-@cache
-def css() -> str:
-    return (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def block(content: str = "", margin: tuple[int, int] = (4, 0)) -> pn.pane.HTML:
     """HTML in the pages' style; whatever came from the lake must be escaped in it."""
-    return pn.pane.HTML(content, stylesheets=[css()], sizing_mode="stretch_width", margin=margin)
+    return pn.pane.HTML(content, stylesheets=[css("parts")], sizing_mode="stretch_width", margin=margin)
 
 
-def grid(*parts: tuple[pn.viewable.Viewable, int]) -> pn.Row:
+def grid(*parts: tuple[pn.viewable.Viewable, float]) -> pn.Row:
     """Parts side by side on wide screens, below each other on narrow ones, as (part, share of the width)."""
     for part, width in parts:
-        part.styles = {"flex": f"{width} 1 {max(420, 80 * width)}px", "min-width": "min(100%, 340px)"}
+        part.styles = {"flex": f"{width:g} 1 {max(420, 80 * width):g}px", "min-width": "min(100%, 340px)"}
     return _wrapping(*(part for part, _ in parts), gap="24px")
 
 
@@ -88,8 +69,7 @@ class Page:
 
     def __init__(self, store: Store, settings: DashboardSettings, location: Any = None) -> None:
         self.store, self.settings, self.url = store, settings, Url(location)
-        self.banner, self.as_of, self.navigation = block(), block(), block()
-        self.dark = self.url.get("theme", ("dark", "light"), "light") == "dark"
+        self.head, self._as_of = block(), ""
         self.body = pn.Column(sizing_mode="stretch_width", margin=0)
         self._told: Any = None
 
@@ -103,60 +83,29 @@ class Page:
 
     def refresh(self) -> None:
         """Follow the store: after each poll, and once at the start."""
-        words = banner(self.store.state, self.store.lake.uri)
-        self.banner.object = words
-        self.banner.visible = bool(words)
         ready = self.ready()
         self.body.visible = ready
         if ready:
             self.show()
+        self.head.object = banner(self.store.state, self.store.lake.uri) + (self._as_of if ready else "")
 
-    def tell(self, source: Snapshot, day: str | None) -> None:
+    def tell(self, day: str | None, *sources: Snapshot) -> None:
         """Say which data the page shows."""
         of = f"Data as of <strong>{escape(day)}</strong>, " if day else ""
-        name = escape("/".join(source.uri.rsplit("/", 2)[1:]))
-        self.as_of.object = (
-            f'<p class="muted as-of">{of}version <strong>{source.version}</strong> of {name}. Times are UTC.</p>'
+        versions = ", ".join(
+            f"version <strong>{source.version}</strong> of {escape('/'.join(source.uri.rsplit('/', 2)[1:]))}"
+            for source in sources
         )
+        self._as_of = f'<p class="muted as-of">{of}{versions}. Times are UTC.</p>'
 
-    def view(self) -> pmui.Page:
+    def view(self) -> pn.Column:
         """The whole page."""
-        self._navigate()
         self.refresh()
-        column = pn.Column(self.banner, self.as_of, self.body, sizing_mode="stretch_width", margin=(12, 16))
-        page = pmui.Page(
-            title="TPC-H",
-            header=[self.navigation],
-            main=[column],
-            main_width={"xs": "100%", "xl": "1840px"},
-            dark_theme=self.dark,
-            theme_config={"palette": {"primary": {"main": "#1f4e79"}}},
-            meta_title=f"{PAGES[self.path]} · TPC-H",
-            meta_description="Orders, business queries and the pipeline behind them.",
-            busy_indicator=None,
-        )
-        # Linked by default: whenever anyone's choice is worked on, every open page would be updated, at 10 ms each.
-        with edit_readonly(page):
-            page.busy = False
-        page.param.watch(self._themed, "dark_theme")
-        return page
-
-    def _themed(self, event: Any) -> None:
-        self.dark = event.new
-        self.url.set(theme="dark" if self.dark else None)
-        self._navigate()
-
-    def _navigate(self) -> None:
-        theme = "?theme=dark" if self.dark else ""
-        links = "".join(
-            f'<a href=".{path}{theme}"{" aria-current=page" if path == self.path else ""}>{name}</a>'
-            for path, name in PAGES.items()
-        )
-        self.navigation.object = f'<nav aria-label="Pages">{links}</nav>'
+        return pn.Column(self.head, self.body, sizing_mode="stretch_width", margin=0)
 
 
 def select(label: str, options: Sequence[str] | dict[str, str], value: str, width: int = 220) -> pn.widgets.Select:
-    """A choice of one: the browser's own, since the keyboard cannot open panel-material-ui 0.16's."""
+    """A choice of one: the browser's own, which every keyboard and phone knows."""
     return pn.widgets.Select(
         label=label,
         options=options,
@@ -164,8 +113,8 @@ def select(label: str, options: Sequence[str] | dict[str, str], value: str, widt
         margin=(0, 12, 4, 0),
         sizing_mode="stretch_width",
         max_width=width,
-        styles={"flex": "1 1 160px"},
-        stylesheets=[_SELECT],
+        styles={"flex": f"1 1 {160 if width <= 220 else 280}px"},
+        stylesheets=[css("parts")],
     )
 
 
@@ -186,5 +135,6 @@ def place() -> pn.Column:
 
 
 def put(where: pn.Column, chart: Chart | None) -> None:
-    """Put a chart, or nothing, in its place. A new pane each time: a hidden one cannot be laid out."""
+    """Put a chart in its place, or hide the place. A new pane each time: a hidden one cannot be laid out."""
     where[:] = [] if chart is None else [pn.pane.Bokeh(chart.plot, sizing_mode="stretch_width", margin=0)]
+    where.visible = chart is not None

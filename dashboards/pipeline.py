@@ -1,23 +1,19 @@
 """The pipeline page: how each layer and table stands, read from the Delta logs alone."""
 
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 
-from dashboards import charts, costs, health
+from dashboards import charts, costs, health, panels
 from dashboards.data import Store
 from dashboards.health import LAYERS, PARTITION, WORDS, Health
 from dashboards.page import Page, at_once, block, grid, place, put, select
-from dashboards.runs import Runs
 from dashboards.states import empty
 from dashboards.tables import cells, tabulator
 from dashboards.text import cards, escape, moment, short, size, span, table
 
-RUNS = Runs()
 REJECT_TITLES = {"_batch": "Batch", "_file": "File", "_line": "Line", "_reason": "Reason", "_text": "Text"}
 COMMITS = 8
 
@@ -29,24 +25,22 @@ class Pipeline(Page):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.layer = pmui.RadioButtonGroup(
-            label="Layer", options=list(LAYERS), value=self.url.get("layer", LAYERS, "bronze"), size="small"
-        )
+        self.layer = select("Layer", list(LAYERS), self.url.get("layer", LAYERS, "bronze"))
         self.table = select("Table", [""], "", 380)
         self.overview, self.states, self.figures, self.commits = block(), block(), block(), block()
         self.rejects_words, self.none_rows, self.none_runs = block(), block(), block()
         self.rejects_place = place()
         self.rejects: pn.widgets.Tabulator | None = None
-        self.places = {name: place() for name in ("rows", "size", "files", "runs")}
+        self.places = {name: place() for name in ("rows", "size", "files")}
         self.charts: dict[str, charts.Chart] = {}
-        self._run: Any = None
+        self.panels = [make() for make in panels.PANELS]
         self.body[:] = [
             self.states,
             pn.Row(self.layer, margin=(12, 0, 4, 0)),
             self.overview,
             pn.Row(self.table, margin=(12, 0, 0, 0)),
             self.figures,
-            grid(*((where, 6) for where in self.places.values())),
+            grid(*((where, 7.5) for where in (*self.places.values(), *(panel.view for panel in self.panels)))),
             self.rejects_words,
             self.rejects_place,
             self.commits,
@@ -71,8 +65,9 @@ class Pipeline(Page):
         one = next(item for item in tables[layer] if item.name == name)
         self.figures.object = _figures(self.store, one)
         self.costs.object = costs.panel(self.store)
-        self._runs(layer, name)
-        self._as_of(one)
+        for panel in self.panels:
+            panel.show(layer, name)
+        self._tell_of(one)
         told = layer, name, one.version, one.latest, one.size, one.rejects
         if told == self._told:
             return
@@ -82,13 +77,13 @@ class Pipeline(Page):
         self.commits.object = self._commits(layer, name)
         self._told = told
 
-    def _as_of(self, one: Health) -> None:
+    def _tell_of(self, one: Health) -> None:
         source = self.store.table(one.layer, one.name)
         if source is not None:
-            self.tell(source, moment(one.latest) if one.latest else None)
+            self.tell(moment(one.latest) if one.latest else None, source)
         else:
             said = moment(one.latest) if one.latest else "—"
-            self.as_of.object = (
+            self._as_of = (
                 f'<p class="muted as-of">Data as of <strong>{escape(said)}</strong>, raw/{escape(one.name)}: '
                 "files have no version. Times are UTC.</p>"
             )
@@ -100,10 +95,9 @@ class Pipeline(Page):
         return table([*headings, "Dagster"], rows, f"Tables of the layer {layer}")
 
     def _line(self, item: Health) -> list[str]:
-        theme = "&amp;theme=dark" if self.dark else ""
         address = f"{self.settings.dagster_url}/assets/{item.layer}/{item.name}"
         cells_ = [
-            f'<a href="?layer={item.layer}&amp;table={escape(item.name)}{theme}">{escape(item.name)}</a>',
+            f'<a href="?layer={item.layer}&amp;table={escape(item.name)}">{escape(item.name)}</a>',
             _state(item),
             escape(moment(item.latest)) if item.latest else "—",
             span(item.lag) if item.lag is not None else "—",
@@ -140,21 +134,10 @@ class Pipeline(Page):
             return
         chart = self.charts.get(key)
         if chart is None or not chart.update(data, of):
-            chart = self.charts[key] = charts.times(title, width, data, colour=colour, bytes_axis=key == "size", of=of)
+            chart = self.charts[key] = charts.over_time(
+                title, width, data, colour=colour, bytes_axis=key == "size", of=of
+            )
             put(self.places[key], chart)
-
-    def _runs(self, layer: str, name: str) -> None:
-        """Run durations: they come from Dagster's own storage, so there may be none."""
-        runs = RUNS.of(layer, name)
-        told = (layer, name, runs[0].run_id if runs else "")
-        if told == self._run:
-            return
-        self._run = told
-        times = pd.DatetimeIndex([run.ended for run in runs], tz="UTC").tz_localize(None)
-        gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(sorted(times))]
-        width = max(1.0, min(gaps, default=60.0)) * 1000
-        data = {"time": times.to_numpy(), "value": [run.seconds for run in runs]}
-        self._chart("runs", "Seconds per run that made it (Dagster)", width, 3, (layer, name), data)
 
     def _rejects(self, layer: str, name: str, one: Health) -> None:
         self.rejects_words.visible = layer == "bronze"
@@ -252,7 +235,7 @@ def _layers(tables: dict[str, list[Health]]) -> str:
 def _figures(store: Store, one: Health) -> str:
     found = health.compaction(store, one.name) if one.layer in ("bronze", "silver") else None
     items = [
-        (f"Latest {PARTITION[one.layer]}", moment(one.latest) if one.latest else "—", WORDS[one.state]),
+        (f"Latest {PARTITION[one.layer]}", moment(one.latest) if one.latest else "—", one.note or WORDS[one.state]),
         ("Lag", span(one.lag) if one.lag is not None else "—", "since the end of the latest one" if one.lag else ""),
         ("Rows", short(one.rows) if one.rows is not None else "—", f"{one.partitions:,} partitions, {size(one.size)}"),
     ]

@@ -73,7 +73,7 @@ class Queries(Page):
         with at_once():
             self._draw(query, source, day, rows, new)
         self.csv.filename = f"{query.name}_{day}.csv"
-        self.tell(source, day)
+        self.tell(day, source)
         self._told = now
         return None
 
@@ -83,7 +83,7 @@ class Queries(Page):
             "No answer yet: it comes with the next complete day. `tpch-assets replay` makes missing ones."
         )
         self.none.visible, self.answer.visible, self.csv.visible = True, False, False
-        self.as_of.object, self._told = "", None
+        self._as_of, self._told = "", None
 
     def _draw(self, query: Query, source: Snapshot, day: str, rows: pd.DataFrame, new: bool) -> None:
         if self.table is None:

@@ -25,6 +25,7 @@ class DashboardSettings(BaseSettings):
     origins: Annotated[list[str], NoDecode] = Field(
         default=[], description="`host:port` under which browsers reach it, separated by commas; behind a proxy."
     )
+    processes: int = Field(default=2, ge=1, le=64, description="Server processes; each follows the lake by itself.")
     poll_seconds: float = Field(default=3, ge=0.2, le=10, description="How often the tables' versions are looked at.")
     dagster_url: str = Field(
         default="http://127.0.0.1:3000",

@@ -6,18 +6,11 @@ from typing import Any
 
 import pandas as pd
 import panel as pn
-import panel_material_ui as pmui
 import pyarrow as pa
 import pyarrow.csv
 
-from dashboards.text import label
+from dashboards.text import css, label
 
-_CSS = """
-.tabulator { font-size: 0.85rem; }
-.tabulator .tabulator-header-filter input { min-width: 0; border-radius: 4px; }
-.tabulator .tabulator-footer { font-size: 0.85rem; }
-.tabulator-cell { font-variant-numeric: tabular-nums; }
-"""
 _PLAIN = ("key", "year", "rank", "line", "size", "c_count")  # Whole numbers that name things rather than count them.
 
 
@@ -42,9 +35,9 @@ def tabulator(rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_
         show_index=False,
         disabled=True,
         selectable=False,
-        layout="fit_data_fill",
+        layout="fit_data_stretch",
         sizing_mode="stretch_width",
-        stylesheets=[_CSS],
+        stylesheets=[css("table")],
         margin=(0, 0, 8, 0),
     )
 
@@ -79,7 +72,7 @@ def _filter(column: pd.Series) -> dict[str, str]:
     return {"type": "input", "func": "like", "placeholder": "contains"}
 
 
-def download(make: Callable[[], pa.Table], filename: str) -> pmui.FileDownload:
+def download(make: Callable[[], pa.Table], filename: str) -> pn.widgets.FileDownload:
     """A button that downloads rows as CSV, decimals exact. Nothing is made before it is pressed."""
 
     def content() -> io.BytesIO:
@@ -88,12 +81,12 @@ def download(make: Callable[[], pa.Table], filename: str) -> pmui.FileDownload:
         out.seek(0)
         return out
 
-    return pmui.FileDownload(
+    return pn.widgets.FileDownload(
         callback=content,
         filename=filename,
         label="Download CSV",
-        variant="outlined",
-        color="default",
-        size="small",
-        width=170,
+        align="end",
+        margin=(0, 0, 4, 0),
+        width=150,
+        stylesheets=[css("button")],
     )

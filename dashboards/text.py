@@ -1,13 +1,21 @@
-"""Figures and cells as people read them, and HTML that is safe whatever the lake holds. No Panel."""
+"""Figures and cells as people read them, HTML that is safe whatever the lake holds, and its styles. No Panel."""
 
 import html
 import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tpch_assets.calendar import parse
+
+
+@cache
+def css(name: str) -> str:
+    """The styles of a kind of part: `parts`, `table` or `button`. They go into each, since parts share no style."""
+    return (Path(__file__).parent / f"{name}.css").read_text(encoding="utf-8")
 
 
 def escape(value: object) -> str:
@@ -59,11 +67,21 @@ def change(now: float | None, before: float | None, *, unit: str = "") -> str:
     if now is None or before is None:
         return "no day before to compare with"
     difference = now - before
-    if not difference:
+    if abs(difference) <= 1e-9 * abs(before):  # Sums of floats differ in their last digits.
         return "as the day before"
     share = f" ({difference / abs(before):+.1%})" if before else ""
     sign = "+" if difference > 0 else "-"
     return f"{sign}{short(abs(difference))}{unit}{share} against the day before"
+
+
+def older(age: timedelta, before: timedelta | None) -> str:
+    """How an age compares with the day before's."""
+    if before is None:
+        return "no day before to compare with"
+    difference = age - before
+    if abs(difference) < timedelta(minutes=1):
+        return "as old as the day before"
+    return f"{span(abs(difference))} {'older' if difference > timedelta(0) else 'younger'} than the day before"
 
 
 def label(column: str) -> str:

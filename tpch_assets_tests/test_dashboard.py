@@ -4,18 +4,22 @@ import os
 import re
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
+import pandas as pd
+import panel as pn
 import param
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards import app, health, text, views
+from dashboards import app, charts, health, panels, runs, text, views
 from dashboards.answers import answer, days, frame, history, warm
 from dashboards.data import QUERIES, LakeState, Recent, Store
 from dashboards.orders import Orders
@@ -30,9 +34,7 @@ from tpch_assets.lake import Lake
 from tpch_assets.settings import PROJECT, SettingsError
 
 pytestmark = [
-    # panel-material-ui 0.16 passes both to Panel 1.9 by itself; Panel and Bokeh call pandas 3.1 the old way.
-    pytest.mark.filterwarnings("ignore:Both '.*' and 'button_:PendingDeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:reference already known"),
+    # Bokeh and Panel call pandas 3.1 the old way.
     pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning"),
 ]
 
@@ -76,10 +78,25 @@ def orders_of(day: str, count: int = 20, revenue: float = 1000.0) -> dict[str, p
     }
 
 
+def totals_of(day: str, factor: float = 1.0) -> dict[str, pa.Array]:
+    """The totals: of each segment 60 orders, by the six hours in which they ship next."""
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = [(segment, hour) for segment in SEGMENTS for hour in range(6)]
+    return {
+        "segment": pa.array([segment for segment, _ in hours]),
+        "ship_hour": pa.array([begin + timedelta(hours=24 + hour) for _, hour in hours], TIMES),
+        "lines": pa.array([25] * len(hours), pa.int64()),
+        "revenue": money(*(factor * 1e6 * (1 + hour) for _, hour in hours)),
+        "orders": pa.array([10] * len(hours), pa.int64()),
+        "oldest_ordertime": pa.array([begin - timedelta(hours=3 * hour) for _, hour in hours], TIMES),
+    }
+
+
 def fill_gold(lake: Lake, chosen: tuple[str, ...] = DAYS) -> None:
     """Answers of some queries of every kind; the other queries have none."""
     for number, day in enumerate(chosen, 1):
         gold(lake, "unshipped_orders", day, orders_of(day, revenue=1000.0 * number))
+        gold(lake, "unshipped_totals", day, totals_of(day, number))
         gold(
             lake,
             "q05_local_supplier_volume",
@@ -168,7 +185,7 @@ def test_no_lake_is_said_and_what_to_run(lake: Lake) -> None:
     store.poll()
     assert store.state.kind == "no lake"
     page = open_page(Orders, store)
-    assert "make demo" in page.banner.object and page.banner.visible and not page.body.visible
+    assert "make demo" in page.head.object and not page.body.visible
 
 
 def test_no_gold_is_said(lake: Lake) -> None:
@@ -178,7 +195,7 @@ def test_no_gold_is_said(lake: Lake) -> None:
     store.poll_raw()
     assert store.state.kind == "no gold"
     assert not open_page(Orders, store).body.visible
-    assert "No results yet" in open_page(Queries, store).banner.object
+    assert "No results yet" in open_page(Queries, store).head.object
     assert open_page(Pipeline, store).body.visible
 
 
@@ -191,12 +208,12 @@ def test_a_lake_that_cannot_be_reached_is_said_and_recovers(filled: Lake) -> Non
     store.poll()
     page.refresh()
     assert store.state.kind == "unreachable"
-    assert "cannot be reached" in page.banner.object and page.body.visible
+    assert "cannot be reached" in page.head.object and page.body.visible
     os.unlink(filled.uri)
     os.rename(f"{filled.uri}.away", filled.uri)
     store.poll()
     page.refresh()
-    assert store.state == LakeState("ok") and not page.banner.visible
+    assert store.state == LakeState("ok") and "banner" not in page.head.object
 
 
 def test_a_lake_that_appears_is_seen(lake: Lake) -> None:
@@ -206,7 +223,7 @@ def test_a_lake_that_appears_is_seen(lake: Lake) -> None:
     fill_gold(lake)
     store.poll()
     page.refresh()
-    assert page.body.visible and "2024-01-03" in page.as_of.object and "version" in page.as_of.object
+    assert page.body.visible and "2024-01-03" in page.head.object and "version" in page.head.object
 
 
 def test_rows_are_read_only_when_a_version_changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,14 +282,31 @@ def test_recent_forgets_the_oldest() -> None:
 def test_orders_answers_for_its_segment_and_day(store: Store) -> None:
     page = open_page(Orders, store, "?segment=BUILDING&day=2024-01-02")
     assert (page.segment.value, page.day.value) == ("BUILDING", "2024-01-02")
-    assert "2024-01-02" in page.as_of.object
+    assert "2024-01-02" in page.head.object
     assert len(page.table.value) == 20
-    assert "the 20 orders listed" in page.scope.object
-    assert "(+51.3%) against the day before" in page.figures.object
+    assert re.search("version <strong>3</strong> of gold/unshipped_totals", page.head.object)
+    assert "60" in page.figures.object and "as the day before" in page.figures.object
+    assert "42.00 M" in page.figures.object and "(+100.0%) against the day before" in page.figures.object
+    assert "1 d 15 h" in page.figures.object and "as old as the day before" in page.figures.object
     rows = page._rows()
     assert set(rows["segment"].to_pylist()) == {"BUILDING"}
     assert rows.schema.field("revenue").type == MONEY
-    assert sum(page.chart.source.data["value"]) == pytest.approx(float(sum(rows["revenue"].to_pylist())))
+    assert list(page.chart.source.data["value"]) == [2e6 * hour for hour in range(1, 7)]
+
+
+def test_orders_without_totals_say_so(lake: Lake) -> None:
+    for day in DAYS:
+        gold(lake, "unshipped_orders", day, orders_of(day))
+    gold(lake, "unshipped_totals", DAYS[2], totals_of(DAYS[2]))
+    store = Store(lake, warm=warm)
+    store.poll()
+    page = open_page(Orders, store)
+    assert "no day before to compare with" in page.figures.object and page.chart is not None
+    page.day.value = DAYS[1]
+    assert f"The totals of {DAYS[1]} are not there" in page.figures.object
+    assert len(page.table.value) == 20 and not page.ships.visible
+    page.day.value = DAYS[2]
+    assert page.ships.visible
 
 
 def test_a_choice_goes_into_the_address_and_back(store: Store) -> None:
@@ -282,13 +316,13 @@ def test_a_choice_goes_into_the_address_and_back(store: Store) -> None:
     assert location.query_params == {"theme": "dark", "segment": "BUILDING"}
     location.search = "?segment=AUTOMOBILE&day=2024-01-01"
     assert (page.segment.value, page.day.value) == ("AUTOMOBILE", "2024-01-01")
-    assert "2024-01-01" in page.as_of.object
+    assert "2024-01-01" in page.head.object
 
 
 @pytest.mark.parametrize("value", ["../../etc", "' OR 1=1", "BUILDING'--", EVIL, "", "0"])
 def test_an_address_that_is_not_allowed_is_ignored(store: Store, value: str) -> None:
-    orders = open_page(Orders, store, f"?segment={value}&day={value}&theme={value}")
-    assert orders.segment.value in SEGMENTS and orders.day.value == "latest" and not orders.dark
+    orders = open_page(Orders, store, f"?segment={value}&day={value}")
+    assert orders.segment.value in SEGMENTS and orders.day.value == "latest"
     queries = open_page(Queries, store, f"?query={value}&day={value}")
     assert queries.query.value in QUERIES
     pipeline = open_page(Pipeline, store, f"?layer={value}&table={value}")
@@ -313,7 +347,7 @@ def test_a_new_commit_keeps_table_chart_and_choice(store: Store) -> None:
     page.refresh()
     assert page.table is table and page.chart.plot is plot and page.segment.value == "BUILDING"
     assert (page.table.page, page.table.sorters) == (2, [{"field": "lines", "dir": "asc"}])
-    assert len(page.table.value) == 30 and "2024-01-04" in page.as_of.object
+    assert len(page.table.value) == 30 and "2024-01-04" in page.head.object
 
 
 def test_a_chosen_day_stays_when_a_newer_one_comes(store: Store) -> None:
@@ -337,6 +371,14 @@ def test_a_single_figure_needs_no_chart(store: Store) -> None:
     page = open_page(Queries, store, "?query=q06_forecasting_revenue_change")
     assert page.chart is None and "4.50 M" in page.figures.object
     assert page.past.lines() == {"Revenue": [1.5e6, 3e6, 4.5e6]}
+
+
+def test_what_never_changed_is_drawn_as_a_level_line() -> None:
+    past = charts.Past()
+    days_ = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"])
+    past.draw("Share", pd.DataFrame({"day": days_, "Mean": [0.1 + 0.2, 0.3, 0.3], "None": [0.0, 0.0, float("nan")]}))
+    assert past.lines()["Mean"] == [0.3, 0.3, 0.3]
+    assert past.plot.y_range.default_span == 0.3
 
 
 def test_a_query_without_an_answer_says_so(store: Store) -> None:
@@ -411,6 +453,7 @@ def test_figures_are_short(value: float | None, shown: str) -> None:
 def test_changes_are_in_words() -> None:
     assert text.change(3, 2) == "+1 (+50.0%) against the day before"
     assert text.change(2, 2) == "as the day before"
+    assert text.change(0.1 + 0.2, 0.3) == "as the day before"
     assert text.change(2, None) == "no day before to compare with"
 
 
@@ -418,6 +461,13 @@ def test_it_listens_on_this_machine_alone_by_default() -> None:
     options = load_dashboard_settings().serve_options()
     assert options["address"] == "127.0.0.1"
     assert options["websocket_origin"] == ["127.0.0.1:5006", "localhost:5006"]
+
+
+def test_every_setting_is_documented() -> None:
+    documented = re.findall(
+        r"^\| `TPCH_DASHBOARD_(\w+)`", (PROJECT / "docs" / "dashboard.md").read_text(), re.MULTILINE
+    )
+    assert {name.lower() for name in documented} == set(DashboardSettings.model_fields)
 
 
 def test_signing_in_is_set_up() -> None:
@@ -453,10 +503,55 @@ def test_the_command_ends_with_the_sentence(environment: Path) -> None:
         text=True,
         timeout=60,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("dashboard: TPCH_DASHBOARD_ORIGINS: write host:port")
     assert "Traceback" not in done.stderr
 
 
 def test_all_pages_are_served() -> None:
     assert set(app.routes(SimpleNamespace(), DashboardSettings())) == {"/", "queries", "pipeline"}  # type: ignore[arg-type]
+
+
+def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake) -> None:
+    @dg.asset(key=["bronze", "orders"])
+    def orders() -> None: ...
+
+    (environment / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    assert runs.read("bronze", "orders") == []
+    with dg.DagsterInstance.from_config(str(environment / "dagster")) as instance:
+        made = [dg.materialize([orders], instance=instance).run_id for _ in range(2)]
+        records = [instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))[0] for run_id in made]
+    found = runs.read("bronze", "orders")
+    assert [run.seconds for run in found] == [one.end_time - one.start_time for one in records]
+    assert runs.read("bronze", "lineitem") == []
+
+    fill_pipeline(lake, datetime.now(UTC))
+    store = Store(lake)
+    store.poll()
+    page = open_page(Pipeline, store, "?layer=bronze&table=orders")
+    (panel,) = page.panels
+    deadline = time.monotonic() + 20
+    while not panel.view.visible and time.monotonic() < deadline:
+        time.sleep(0.05)
+        page.refresh()
+    assert panel.chart is not None
+    assert list(panel.chart.source.data["value"]) == [run.seconds for run in found]
+    page.table.value = "nation"
+    page.refresh()
+    assert panel.chart is None and not panel.view.visible
+
+
+def test_a_panel_is_shown_each_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Costs:
+        def __init__(self) -> None:
+            self.view, self.told = pn.Column(), []
+
+        def show(self, layer: str, name: str) -> None:
+            self.told.append((layer, name))
+
+    monkeypatch.setattr(panels, "PANELS", [Costs])
+    page = open_page(Pipeline, store, "?layer=bronze&table=orders")
+    page.layer.value = "silver"
+    (costs,) = page.panels
+    assert costs.told[0] == ("bronze", "orders") and costs.told[-1] == ("silver", "orders")
+    assert costs.view in page.body.select(pn.Column)

@@ -146,10 +146,25 @@ def test_unshipped_orders_ranks_fifty_per_segment(con: duckdb.DuckDBPyConnection
     assert exact > 0, "no line ships at midnight sharp, so the boundary is not tested"
 
 
+def test_unshipped_totals_count_every_order_and_line_once(con: duckdb.DuckDBPyConnection) -> None:
+    table = answer(con, QUERIES["unshipped_totals"], [(0, 100_000), (100_000, 10**9)])  # noqa: F841 (SQL reads it)
+    ((lines, orders, revenue, oldest),) = con.sql(
+        'SELECT sum(lines), sum(orders), sum(revenue), min(oldest_ordertime)::VARCHAR FROM "table"'
+    ).fetchall()
+    use_pair(con, (0, 10**9))
+    ((all_lines, all_orders, all_revenue, oldest_of_all),) = con.sql(
+        """SELECT
+            count(*), count(DISTINCT l_orderkey), sum(l_extendedprice * (1 - l_discount)), min(o_ordertime)::VARCHAR
+        FROM lineitem JOIN orders ON o_orderkey = l_orderkey
+        WHERE l_shiptime >= TIMESTAMPTZ '2026-01-03 00:00:00Z'"""
+    ).fetchall()
+    assert (lines, orders, revenue, oldest) == (all_lines, all_orders, all_revenue, oldest_of_all)
+
+
 def test_every_query_has_a_plain_one() -> None:
-    assert len(QUERIES) == 23
+    assert len(QUERIES) == 24
     assert list(QUERIES) == sorted(QUERIES)
-    assert {name if name == "unshipped_orders" else name.split("_")[0] for name in QUERIES} == {
+    assert {name if name.startswith("unshipped") else name.split("_")[0] for name in QUERIES} == {
         path.stem for path in FOLDER.glob("*.sql")
     }
 

@@ -1,0 +1,67 @@
+// What the server need not do: the theme, Back and Forward, and coming back after the server went away.
+
+// Chosen in the address (`?theme=dark`), else here before, else as the system is set.
+const system = window.matchMedia('(prefers-color-scheme: dark)')
+function theme() {
+  const asked = new URLSearchParams(window.location.search).get('theme')
+  if (asked === 'dark' || asked === 'light') return asked
+  try {
+    const kept = window.localStorage.getItem('theme')
+    if (kept === 'dark' || kept === 'light') return kept
+  } catch { /* A browser that keeps nothing. */ }
+  return system.matches ? 'dark' : 'light'
+}
+
+function show(name) {
+  document.documentElement.dataset.theme = name
+  document.getElementById('theme')?.setAttribute('aria-pressed', String(name === 'dark'))
+  // Plots take their colours from the page when they are painted.
+  for (const view of plots()) view.request_repaint()
+}
+
+function* plots() {
+  for (const doc of window.Bokeh?.documents ?? []) {
+    for (const model of doc.all_models) {
+      const view = model.type === 'Plot' ? window.Bokeh.index.find_one(model) : null
+      if (view != null) yield view
+    }
+  }
+}
+
+function toggle() {
+  const name = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'
+  try { window.localStorage.setItem('theme', name) } catch { /* As above. */ }
+  const address = new URL(window.location.href)
+  if (address.searchParams.has('theme')) {
+    address.searchParams.delete('theme')
+    window.history.replaceState(null, '', address)
+  }
+  show(name)
+}
+
+show(theme())
+system.addEventListener('change', () => show(theme()))
+
+// Panel writes choices into the address but does not follow Back and Forward: show again what the address says.
+window.addEventListener('popstate', () => window.location.reload())
+
+document.addEventListener('DOMContentLoaded', () => {
+  document.getElementById('theme').addEventListener('click', toggle)
+  show(theme())
+  window.setTimeout(follow, 1000)
+})
+
+// The websocket ended: the server was stopped, or this machine slept. Its session is gone, the address says it all.
+function follow() {
+  const doc = window.Bokeh?.documents?.[0]
+  if (doc == null) return window.setTimeout(follow, 1000)
+  doc.on_event('connection_lost', () => {
+    document.getElementById('lost').hidden = false
+    const again = async () => {
+      try {
+        if ((await fetch(window.location.href, {method: 'HEAD', cache: 'no-store'})).status < 500) window.location.reload()
+      } catch { /* Not there yet. */ }
+    }
+    window.setInterval(again, 2000)
+  })
+}

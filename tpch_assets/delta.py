@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -70,6 +70,11 @@ class Snapshot:
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
+
+    @property
+    def bare(self) -> "Snapshot":
+        """The same without its list of files: what goes along with each of many tasks."""
+        return replace(self, files=())
 
     def paths(self, files: Iterable[DataFile] | None = None) -> list[str]:
         """Where the files are, for a reader on any machine."""

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from tpch_assets.delta import DataFile, Snapshot, read
 from tpch_assets.pieces import task
 
-PART_BYTES = 32 << 20  # Bytes of Parquet per partition of a `dd.DataFrame`: some hundred MB in memory, all columns.
+PART_BYTES = 16 << 20  # Bytes of Parquet per partition of a `dd.DataFrame`: some hundred MB in memory.
 
 
 def load(source: Snapshot, files: list[DataFile], wanted: Any) -> Any:
@@ -28,11 +28,13 @@ def load(source: Snapshot, files: list[DataFile], wanted: Any) -> Any:
 
 def dask_frame(source: Snapshot, files: list[DataFile]) -> Any:
     """Files of a table as a `dd.DataFrame` with partitions of a bounded size; it reads only the columns it uses."""
+    import dask
     import dask.dataframe as dd
 
     parts = [part for file in files for part in _parts(source, file)] or [Part(None)]
     meta = _pandas(_empty(source))
-    return dd.from_map(_read_part, parts, schema=_empty(source).schema, source=source.bare, meta=meta)
+    with dask.config.set({"dataframe.convert-string": False}):  # The types are those of the table already.
+        return dd.from_map(_read_part, parts, schema=_empty(source).schema, source=source.bare, meta=meta)
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,7 @@ def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[st
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     if part.path is None:
         return _pandas(wanted.empty_table())
-    # Column chunks are read where they lie: of a remote file only those that are used cross the network.
-    place = source.lake.fs.open(part.path) if source.lake.remote else part.path
-    with pq.ParquetFile(place, pre_buffer=True) as file:
+    with pq.ParquetFile(source.lake.local(part.path)) as file:
         groups = range(file.num_row_groups)
         begin, end = (len(groups) * i // part.count for i in (part.index, part.index + 1))
         rows = file.read_row_groups(list(groups[begin:end]), columns=wanted.names, use_threads=False)

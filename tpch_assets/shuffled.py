@@ -74,11 +74,9 @@ def plan(query: Query, silver: dict[TableName, Snapshot], day: date, scale_facto
     """A Dask delayed Arrow table with the answer as of `day`, and counts: the partitions that are shuffled."""
     end = window_key(parse(str(day)) + DAY)
     frames = {
-        name: dask_frame(
-            silver[name],
-            [file for file in silver[name].files if name in DIMENSIONS or file.partition < end],
-        )
-        for name in query.tables  # type: ignore[attr-defined]
+        name: dask_frame(source, [file for file in source.files if name in DIMENSIONS or file.partition < end])
+        for name, source in silver.items()
+        if name in query.tables
     }
     values = {name: parameters(query, scale_factor, day)[name] for name in query.param_expressions}
     (answer,) = delayed_parts(SHUFFLED[query.name](**frames, **values))

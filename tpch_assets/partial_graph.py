@@ -32,7 +32,7 @@ class PartialGraph:
     """
 
     def __init__(self, partial: Statement, folder: str, prints: list[str]) -> None:
-        self.partial, self.folder = partial, folder
+        self.partial, self.folder, self.name = partial, folder, folder.rsplit("/", 1)[-1]
         parts = [partial.sql, repr(partial.values), *prints, duckdb.__version__]
         self.start = hashlib.sha256("\0".join(parts).encode())  # Of all that a partial depends on but its pair.
         self.lake = partial.lake
@@ -76,8 +76,8 @@ class PartialGraph:
         return whole.hexdigest()[:32]
 
     def _task(self, function: Callable[..., Any], target: str, *arguments: Any) -> str:
-        # The key names the target in its lake: one cluster may serve several lakes.
-        key = f"{function.__name__}-{_digest([target])}"
+        # The key names the query, for who looks at the cluster, and the target: a cluster may serve several lakes.
+        key = f"{function.__name__}-{self.name}-{_digest([target])}"
         self.tasks[key] = (function, *arguments, target)
         return key
 
@@ -85,7 +85,7 @@ class PartialGraph:
         """A task that reads others of the graph, as a Dask delayed object."""
         from dask.delayed import Delayed
 
-        key = f"{task[0].__name__}-{uuid.uuid4().hex}"
+        key = f"{task[0].__name__}-{self.name}-{uuid.uuid4().hex}"
         return Delayed(key, {**self.tasks, key: task})
 
 

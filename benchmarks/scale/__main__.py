@@ -25,8 +25,8 @@ RATES = Path(__file__).with_name("rates.json")
 def main() -> None:
     """Measure and print, or plan from what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale-factor", type=float, default=3)
-    parser.add_argument("--pair-rows", type=int, default=2_250_000, help="order lines per pair; 8 pairs by default")
+    parser.add_argument("--scale-factor", type=float, default=2)
+    parser.add_argument("--pair-rows", type=int, default=1_500_000, help="order lines per pair; 8 pairs by default")
     parser.add_argument("--short", action="store_true", help="a small day, few workers: does it work at all")
     parser.add_argument("--plan", type=float, nargs="+", metavar="SF", help="only print what a day takes")
     arguments = parser.parse_args()
@@ -55,7 +55,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     os.environ.update({f"TPCH_{name}": str(value) for name, value in ours.items()})
     # Settings are read when the first of these is imported.
     from benchmarks.scale import day, sleep
-    from benchmarks.scale.rates import rates_of
+    from benchmarks.scale.rates import rates_of, task_seconds
     from tpch_assets import cluster
     from tpch_assets.lake import Lake
 
@@ -65,18 +65,15 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     cluster.close()
     real = real_runs(lake.uri, (2,) if arguments.short else (1, 2, 4))
     first = next(iter(real.values()))  # On the fewest workers tasks disturb each other least.
-    seconds = {name: statistics.mean(times) for name, times in first["gold"]["tasks"].items()}
+    seconds = {name: statistics.mean(times) for name, times in task_seconds(first["gold"]).items()}
     rates = rates_of(lake, arguments, bronze, first)
     print("\nGold with sleeping tasks, on a real scheduler")
     print("workers  queries     tasks   work s  wall s  speed-up  busy  scheduler ms/task  worker ms/task")
     for workers in (16,) if arguments.short else (16, 64, 256):
         with sleep.many_workers(workers) as many:
-            graphs = [
-                sleep.graphs(lake, PAIRS_PER_WORKER * workers, arguments.scale_factor, times)
-                for times in (seconds, seconds, None)
-            ]
-            for name, found in zip(("in turn", "at once", "no work"), graphs, strict=True):
-                one = sleep.measure(many, found, at_once=name != "in turn")
+            for name in ("in turn", "at once"):
+                graphs = sleep.graphs(lake, PAIRS_PER_WORKER * workers, arguments.scale_factor, seconds)
+                one = sleep.measure(many, graphs, at_once=name == "at once")
                 print_sleep(name, one)
                 rates["scheduler"][f"{workers} {name}"] = vars(one)
     return rates
@@ -85,7 +82,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 def real_runs(lake: str, counts: tuple[int, ...]) -> dict[int, dict[str, Any]]:
     """Silver and gold from nothing on each number of workers, by it; prints what they took."""
     print(f"\nSilver and gold with worker processes, {os.cpu_count()} cores here, load {os.getloadavg()[0]:.1f}")
-    print("layer   workers  tasks  work s  wall s  speed-up  busy")
+    print("layer   workers  tasks  work s   CPU s  wall s  speed-up  busy")
     found: dict[int, dict[str, Any]] = {}
     for workers in counts:
         for made in ("silver", "gold", "partials"):
@@ -96,8 +93,8 @@ def real_runs(lake: str, counts: tuple[int, ...]) -> dict[int, dict[str, Any]]:
             times = [seconds for kind in one["tasks"].values() for seconds in kind]
             work, wall = sum(times), one["wall"]
             speed = found[counts[0]][layer]["wall"] / wall
-            share = work / wall / workers
-            print(f"{layer:7} {workers:7} {len(times):6} {work:7.1f} {wall:7.1f} {speed:9.2f} {share:5.0%}", flush=True)
+            share, cpu = work / wall / workers, one["cpu"]
+            print(f"{layer:7} {workers:7} {len(times):6} {work:7.1f} {cpu:7.1f} {wall:7.1f} {speed:9.2f} {share:5.0%}")
     return found
 
 

@@ -57,11 +57,11 @@ def nap(seconds: float, *arguments: Any) -> Any:
     return arguments[-1]
 
 
-def graphs(lake: Lake, pairs: int, scale_factor: float, seconds: dict[str, float] | None) -> list[Delayed]:
+def graphs(lake: Lake, pairs: int, scale_factor: float, seconds: dict[str, float]) -> list[Delayed]:
     """The graph of each query over `pairs` pairs of one day, of which none is computed yet; tasks sleep.
 
     Args:
-        seconds: How long, by kind of task; None for no time at all.
+        seconds: How long, by kind of task.
     """
     silver: dict[TableName, Snapshot] = {name: snapshot(lake, lake.table("silver", name)) for name in TABLES}
     for name in PAIRED:
@@ -71,10 +71,7 @@ def graphs(lake: Lake, pairs: int, scale_factor: float, seconds: dict[str, float
         if query.partial is None:
             continue
         answer, _ = partials.plan(query, silver, START.date(), scale_factor)
-        tasks = {
-            key: (nap, 0.0 if seconds is None else seconds.get(kind(key), 0.0), *task[1:])
-            for key, task in dict(answer.dask).items()
-        }
+        tasks = {key: (nap, seconds.get(kind(key), 0.0), *task[1:]) for key, task in dict(answer.dask).items()}
         found.append(Delayed(answer.key, tasks))
     return found
 

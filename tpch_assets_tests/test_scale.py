@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import resource
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import dask
 import dask.dataframe as dd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -174,12 +174,20 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
         return shuffled.customer_distribution(customer, orders)
 
     def peak() -> tuple[int, int]:
-        return os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        import dask.dataframe  # noqa: F401 - with its imports done, what a process grows by is data
+        import distributed.shuffle  # noqa: F401
 
-    limit = 450 * MEGABYTE
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, memory_limit=limit, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as workers:
+        import tpch_assets.shuffled  # noqa: F401
+
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return os.getpid(), int(status["VmHWM"].split()[0]) * 1024
+
+    limit = 600 * MEGABYTE
+    cluster_options = {"n_workers": 2, "threads_per_worker": 1, "memory_limit": limit, "host": "127.0.0.1"}
+    with (
+        dask.config.set({"distributed.admin.system-monitor.gil.enabled": False}),
+        LocalCluster(**cluster_options, dashboard_address="127.0.0.1:0") as workers,
+    ):
         monkeypatch.setenv("TPCH_COMPUTE", "address")
         monkeypatch.setenv("TPCH_ADDRESS", workers.scheduler_address)
         current_settings.cache_clear()
@@ -192,7 +200,7 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
     assert {process for process, _ in before.values()} == {process for process, _ in after.values()}, "one was killed"
     table = read(orders).nbytes
     rooms = [size - old for (_, size), (_, old) in zip(after.values(), before.values(), strict=True)]
-    assert sum(rooms) < table, f"{table / MEGABYTE:.0f} MiB of orders; by so much the workers grew: {rooms}"
+    assert sum(rooms) < 0, f"{table / MEGABYTE:.0f} MiB of orders; by so much the workers grew: {rooms}"
     with cursor() as con:
         con.execute(f"CREATE TEMP VIEW customer AS FROM read_parquet({sql_list(customer.paths())})")
         con.execute(f"CREATE TEMP VIEW orders AS FROM read_parquet({sql_list(orders.paths())})")
@@ -275,7 +283,7 @@ def test_planning_grows_with_the_number_of_pairs_and_not_with_its_square(lake: L
     query = load_queries()["q01_pricing_summary"]
     last: date = (START + timedelta(days=400)).date()
     times = {}
-    for count in (1000, 8000):
+    for count in (500, 4000):
         grown = {name: _many_files(source, count) for name, source in silver.items()}
         raw = {name: _many_files(source, count) for name, source in bronze.items()}
         # Built once of what bronze holds: planning a window again reads no file.
@@ -289,8 +297,8 @@ def test_planning_grows_with_the_number_of_pairs_and_not_with_its_square(lake: L
         plan = pairs.plan_pairs(raw, grown, [window], 4_000_000)
         assert len(plan["orders"][window]) == 100
         assert max(len(pickle.dumps(rows)) for rows in plan["orders"][window].values()) < 10_000
-    for name, small in times[1000].items():
-        assert times[8000][name] < 8 * 3 * small + 0.05, f"{name}: {times}"
+    for name, small in times[500].items():
+        assert times[4000][name] < 8 * 3 * small + 0.05, f"{name}: {times}"
 
 
 def test_a_commit_may_add_more_than_ten_thousand_files(lake: Lake) -> None:

@@ -36,7 +36,7 @@ def main() -> None:
         print_plan(json.loads(RATES.read_text()), arguments.plan)
         return
     if arguments.short:
-        arguments.scale_factor, arguments.pair_rows = 0.05, 40_000
+        arguments.scale_factor, arguments.pair_rows = 0.02, 16_000
     with tempfile.TemporaryDirectory(prefix="tpch-scale-") as folder:
         rates = measure(Path(folder), arguments)
     if not arguments.short:
@@ -69,7 +69,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     rates = rates_of(lake, arguments, bronze, first)
     print("\nGold with sleeping tasks, on a real scheduler")
     print("workers  queries     tasks   work s  wall s  speed-up  busy  scheduler ms/task  worker ms/task")
-    for workers in (16,) if arguments.short else (16, 64, 256):
+    for workers in (8,) if arguments.short else (16, 64, 256):
         with sleep.many_workers(workers) as many:
             for name in ("in turn", "at once"):
                 graphs = sleep.graphs(lake, PAIRS_PER_WORKER * workers, arguments.scale_factor, seconds)

@@ -106,7 +106,7 @@ def many_workers(count: int) -> Iterator[tuple[Any, psutil.Process, list[psutil.
             first, *others = [psutil.Process(process.pid) for process in processes]
             yield client, first, others
     finally:
-        for process in processes:
+        for process in reversed(processes):  # Workers first, so that none misses its scheduler.
             process.terminate()
             process.join()
 
@@ -137,7 +137,7 @@ def _workers(address: str, count: int) -> None:
 def _run(serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
     import distributed  # noqa: F401 - sets its loggers up, and does not do so again
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set(QUIET):
         asyncio.run(serve())
 

@@ -38,13 +38,11 @@ def main() -> None:
     if arguments.short:
         arguments.scale_factor, arguments.pair_rows = 0.02, 16_000
     with tempfile.TemporaryDirectory(prefix="tpch-scale-") as folder:
-        rates = measure(Path(folder), arguments)
-    if not arguments.short:
-        RATES.write_text(json.dumps(rates, indent=1) + "\n")
+        measure(Path(folder), arguments)
 
 
-def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Make the day, run it, print; returns the rates."""
+def measure(folder: Path, arguments: argparse.Namespace) -> None:
+    """Make the day, run it, print; keeps the rates, but for a short run's."""
     ours = {
         "LAKE": folder / "lake",
         "START": "2026-01-01",
@@ -76,7 +74,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
                 one = sleep.measure(many, graphs, at_once=name == "at once")
                 print_sleep(name, one)
                 rates["scheduler"][f"{workers} {name}"] = vars(one)
-    return rates
+                if not arguments.short:
+                    RATES.write_text(json.dumps(rates, indent=1) + "\n")
 
 
 def real_runs(lake: str, counts: tuple[int, ...]) -> dict[int, dict[str, Any]]:

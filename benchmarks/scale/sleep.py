@@ -28,7 +28,13 @@ from tpch_assets.lake import Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.tables import PAIRED, TABLES, TableName
 
-QUIET = {"distributed.admin.system-monitor.gil.enabled": False}
+# Every worker would watch itself a hundred times a second; some hundred of them in one process do nothing else.
+QUIET = {
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.profile.enabled": False,
+}
 HOSTS = 2
 
 

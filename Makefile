@@ -51,6 +51,8 @@ bench: install ## ours against peers, and where a replay's time goes
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.scale
 
 image-check: ## follow the Containerfile in a folder, where there is no container engine (minutes)
 	$(PYTHON) deploy/check_image.py

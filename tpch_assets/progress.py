@@ -77,7 +77,7 @@ class Progress:
         unit, done, total, rows = "pieces", self.done, self.total, self.rows
         for prefix, count in self.units.items():
             if left := outstanding.get(prefix, 0):
-                unit, done, total = UNITS[prefix], count - left, count
+                unit, done, total = _unit(prefix) or unit, count - left, count
                 rows = self.rows_in_units * done // total
         speed = f", {rows / seconds:,.0f} rows/s" if rows else ""
         left_words = f", about {seconds / done * (total - done):,.0f} s left" if done else ""
@@ -85,8 +85,15 @@ class Progress:
 
 
 def _countable(task: Any) -> list[tuple[str, str]]:
-    """Names of the layers within a task's graph that are counted, each with the task's name."""
+    """Keys of the tasks within a task's graph that are counted, each with the name that Dask gives their kind."""
     from dask.utils import key_split
 
-    layers = getattr(task.__dask_graph__(), "layers", {})
-    return [(name, prefix) for name in layers if (prefix := key_split(name)) in UNITS]
+    graph = task.__dask_graph__()
+    layers = getattr(graph, "layers", {"": graph}).values()
+    keys = (key for layer in layers if isinstance(layer, dict) or layer.is_materialized() for key in layer)
+    return [(str(key), kind) for key in keys if _unit(kind := key_split(key))]
+
+
+def _unit(kind: str) -> str | None:
+    """What people call that which tasks of a kind work on; Dask may add the query's name to the function's."""
+    return UNITS.get(kind.split("-")[0])

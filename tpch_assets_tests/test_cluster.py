@@ -26,14 +26,17 @@ from distributed import Client
 from distributed.security import Security
 
 from tpch_assets import cluster
-from tpch_assets.delta import read, snapshot
+from tpch_assets.delta import DataFile, Snapshot, read, snapshot
 from tpch_assets.engine import Sql
 from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.lake import Lake
+from tpch_assets.partial_graph import PartialGraph
+from tpch_assets.partial_tasks import Statement
 from tpch_assets.partitions import Partitions
 from tpch_assets.pieces import task, write_piece
 from tpch_assets.progress import Progress
 from tpch_assets.settings import SettingsError, current_settings
+from tpch_assets.tables import PAIRED, TableName
 from tpch_assets.worker_logs import LINES
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place
@@ -500,3 +503,14 @@ def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch) -> None:
     assert shares == sorted(shares)
     assert any(0 < share < 10 for share in shares)
     assert all(match[2] for match in found if match and int(match[1]))
+
+
+def test_pairs_within_the_graph_of_a_query_and_those_in_the_files_it_writes_are_counted(lake: Lake) -> None:
+    silver: dict[TableName, Snapshot] = {name: Snapshot(lake, lake.table("silver", name), 0) for name in PAIRED}
+    pairs = [(DataFile(f"w{n}/in-0of1-{n}.parquet", 1, 2), DataFile(f"w{n}/in-0of1-{n}.parquet", 1, 3)) for n in "abc"]
+    graph = PartialGraph(Statement(lake, "SELECT 1", (), ()), lake.path("partials", "sales"), [])
+    answer = graph.delayed((list, graph.add(silver, pairs)))
+    progress = Progress(lambda level, text: None, rows_in_units=graph.rows_read)
+    progress.begin([task(write_piece, lake, "gold/sales", "day", "x.parquet", answer)])
+    (kind,) = progress.units
+    assert progress.words({kind: 1}, seconds=2.0) == "2 of 3 pairs done, 5 rows/s, about 1 s left"

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from tpch_assets import arrivals, budget, staleness
+from tpch_assets import arrivals, staleness
 from tpch_assets.calendar import BATCH, batch_key, floor
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS, range_requests, request
 from tpch_assets.lake import Lake
 from tpch_assets.queries import load_queries
 from tpch_assets.settings import Settings
 from tpch_assets.tables import PAIRED, TABLES
+from tpch_assets.waiting import within_budget
 
 LATE = timedelta(hours=1)
 WHOLE_LOOK = 0  # In this hour the raw schedule looks at all of the history.
@@ -58,11 +59,10 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         default_status=schedule_status,
         description="Every 15 minutes: make the batches that have ended and are not in raw.",
     )
+    @within_budget(settings)
     def raw_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
         if not settings.generate:
             return dg.SkipReason("TPCH_GENERATE=false: files land in raw by themselves.")
-        if reason := budget.reason_to_wait(settings):
-            return dg.SkipReason(reason)
         if _busy(context.instance, "raw"):
             return dg.SkipReason("A raw run is under way.")
         moment = _moment(context)
@@ -82,9 +82,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         default_status=sensor_status,
         description="Every minute: ingest raw files that bronze does not hold, whoever wrote them and however late.",
     )
+    @within_budget(settings)
     def bronze_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
-        if reason := budget.reason_to_wait(settings):
-            return dg.SkipReason(reason)
         if _busy(context.instance, "bronze"):
             return dg.SkipReason("A bronze run is under way.")
         now = datetime.now(UTC)
@@ -108,9 +107,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         default_status=schedule_status,
         description="Every 6 hours: compact the windows that have ended, and merge the dimension tables.",
     )
+    @within_budget(settings)
     def silver_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
-        if reason := budget.reason_to_wait(settings):
-            return dg.SkipReason(reason)
         if _busy(context.instance, "silver"):
             return dg.SkipReason("A silver run is under way.")
         requests = silver_requests(lake, _moment(context))
@@ -122,9 +120,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         default_status=schedule_status,
         description="Every day, when its last window is in silver: answer every query as of that day.",
     )
+    @within_budget(settings)
     def gold_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
-        if reason := budget.reason_to_wait(settings):
-            return dg.SkipReason(reason)
         if _busy(context.instance, "gold") or _busy(context.instance, "silver"):
             return dg.SkipReason("A silver or gold run is under way; the late data sensor follows it.")
         requests = gold_requests(lake, settings.start, _moment(context))
@@ -136,9 +133,8 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
         default_status=sensor_status,
         description="Every 5 minutes: bring late, redelivered or missed data on to silver, and from there to gold.",
     )
+    @within_budget(settings)
     def late_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]):
-        if reason := budget.reason_to_wait(settings):
-            return dg.SkipReason(reason)
         if any(_busy(context.instance, layer) for layer in ("bronze", "silver", "gold")):
             return dg.SkipReason("A bronze, silver or gold run is under way.")
         until = datetime.now(UTC) - LATE  # Younger windows and days are the schedules' own work.

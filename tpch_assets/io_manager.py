@@ -12,17 +12,16 @@ from typing import Any
 
 import dagster as dg
 
-from tpch_assets import budget, cluster, s3
+from tpch_assets import cluster, s3
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
 from tpch_assets.partitions import ROWS_READ, Partitions, partitions_of
 from tpch_assets.pieces import REJECTS, Piece, task, write_json, write_piece
 from tpch_assets.progress import Progress
-from tpch_assets.settings import current_settings
+from tpch_assets.waiting import check_run
 from tpch_assets.work import work_of
 
-_allowed: set[str] = set()  # Runs that began within the budget.
 Counts = dict[str, Counter[str]]
 
 
@@ -125,23 +124,9 @@ def _compute(
     """Compute on the cluster; what tasks log, and how far it is, goes into the run's log."""
     work = work_of(context.asset_key.path[0])
     if work:
-        _check_budget(context)
+        check_run(context)
     progress = Progress(lambda level, text: context.log.log(level, text), rows_of, rows_read)
     return cluster.compute(tasks, progress, work)
-
-
-def _check_budget(context: dg.OutputContext) -> None:
-    """Refuse to begin a run when the day's budget is spent; tell when most of it is. A run under way goes on."""
-    run = context.run_id
-    if run in _allowed:
-        return
-    settings = current_settings()
-    if reason := budget.reason_to_wait(settings):
-        raise dg.Failure(f"Nothing was computed. {reason}", allow_retries=False)
-    found = budget.spending(settings)
-    if found and found.state == "alert":
-        context.log.warning(f"{found}; at 100 % runs wait")
-    _allowed.add(run)
 
 
 def _counts(pieces: list[Piece], stored: Partitions, committed: Committed) -> Counts:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,10 +48,7 @@ class Progress:
     def begin(self, tasks: list[Any]) -> None:
         """Count what is to be done: the tasks, and by name those within their graphs that people count."""
         self.total = len(tasks)
-        inside = {name: key for task in tasks for name, key in _countable(task)}
-        self.units = {}
-        for prefix in inside.values():
-            self.units[prefix] = self.units.get(prefix, 0) + 1
+        self.units = dict(Counter(_countable(tasks).values()))
 
     def log(self, line: Line) -> None:
         self.say(line.level, str(line))
@@ -84,14 +82,16 @@ class Progress:
         return f"{done:,} of {total:,} {unit} done{speed}{left_words}"
 
 
-def _countable(task: Any) -> list[tuple[str, str]]:
-    """Keys of the tasks within a task's graph that are counted, each with the name that Dask gives their kind."""
+def _countable(tasks: list[Any]) -> dict[str, str]:
+    """Keys of the tasks within graphs that are counted, each with the task's name; parts that graphs share, once."""
     from dask.utils import key_split
 
-    graph = task.__dask_graph__()
-    layers = getattr(graph, "layers", {"": graph}).values()
-    keys = (key for layer in layers if isinstance(layer, dict) or layer.is_materialized() for key in layer)
-    return [(str(key), kind) for key in keys if _unit(kind := key_split(key))]
+    layers: dict[Any, Any] = {}
+    for task in tasks:
+        graph = task.__dask_graph__()
+        layers |= getattr(graph, "layers", {id(graph): graph})
+    keys = (key for layer in layers.values() for key in layer if isinstance(key, str))
+    return {key: prefix for key in keys if _unit(prefix := key_split(key))}
 
 
 def _unit(kind: str) -> str | None:

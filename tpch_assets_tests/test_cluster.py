@@ -22,6 +22,7 @@ import dask
 import psutil
 import pyarrow as pa
 import pytest
+from dask.delayed import Delayed
 from distributed import Client
 from distributed.security import Security
 
@@ -485,7 +486,8 @@ def test_a_long_step_says_how_far_it_is(place: pytest.MonkeyPatch, lake: Lake, i
     assert any(re.fullmatch(r"\d of 8 pieces done, [\d,]+ rows/s, about \d+ s left", text) for text in found), found
 
 
-def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("graph", ["delayed", "one dictionary"])
+def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch, graph: str) -> None:
     def run_partial(number: int) -> int:
         time.sleep(0.2)
         return number
@@ -495,7 +497,10 @@ def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch) -> None:
 
     place.setattr("tpch_assets.progress.SECONDS", 0.3)
     said: list[str] = []
-    answer = dask.delayed(combine)([dask.delayed(run_partial, pure=False)(number) for number in range(10)])
+    answer: Any = dask.delayed(combine)([dask.delayed(run_partial, pure=False)(number) for number in range(10)])
+    if graph == "one dictionary":
+        partials = {f"run_partial-q01_a-{number:032x}": (run_partial, number) for number in range(10)}
+        answer = Delayed("combine-q01_a-1", {**partials, "combine-q01_a-1": (combine, list(partials))})
     progress = Progress(lambda level, text: said.append(text), rows_in_units=1_000_000)
     assert cluster.compute([answer], progress) == [45]
     found = [re.fullmatch(r"(\d+) of 10 pairs done(, [\d,]+ rows/s, about \d+ s left)?", text) for text in said]

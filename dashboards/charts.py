@@ -179,12 +179,13 @@ def _legend(plot: Any, field: str = "by") -> Legend:
         location="left",
         orientation="horizontal",
         ncols=3,
-        spacing=8,
+        spacing=1,
         border_line_color=None,
         background_fill_color=None,
         label_text_font_size="12px",
         stylesheets=[".bk-item .bk-label { color: var(--ink); }"],
     )
+    legend.update(padding=2)
     plot.add_layout(legend, "above")
     return legend
 

@@ -85,7 +85,7 @@ class Orders(Page):
     def _fill(self, rows: pd.DataFrame) -> None:
         shown = rows.drop(columns=["segment"])
         if self.table is None:
-            self.table = tabulator(shown, titles=TITLES)
+            self.table = tabulator(shown, titles=TITLES, stretch=True)
             self.place[:] = [self.table]
         else:
             self.table.value = cells(shown)

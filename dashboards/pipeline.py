@@ -150,7 +150,7 @@ class Pipeline(Page):
         lines, total = health.rejected_lines(self.store, name)
         self.rejects_words.object = _reasons(lines, total)
         if self.rejects is None:
-            self.rejects = tabulator(lines, titles=REJECT_TITLES, page_size=10)
+            self.rejects = tabulator(lines, titles=REJECT_TITLES, page_size=10, stretch=True)
             self.rejects_place[:] = [self.rejects]
         else:
             self.rejects.value = cells(lines)

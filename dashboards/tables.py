@@ -26,8 +26,10 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def tabulator(rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_size: int = 15) -> pn.widgets.Tabulator:
-    """A table of a frame: every column sorts and filters; text is never read as HTML."""
+def tabulator(
+    rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_size: int = 15, stretch: bool = False
+) -> pn.widgets.Tabulator:
+    """A table of a frame: every column sorts and filters; text is never read as HTML. `stretch`: the last column."""
     return pn.widgets.Tabulator(
         **_columns(cells(rows), titles or {}),
         pagination="remote",
@@ -35,7 +37,7 @@ def tabulator(rows: pd.DataFrame, *, titles: dict[str, str] | None = None, page_
         show_index=False,
         disabled=True,
         selectable=False,
-        layout="fit_data_stretch",
+        layout="fit_data_stretch" if stretch else "fit_data_fill",
         sizing_mode="stretch_width",
         stylesheets=[css("table")],
         margin=(0, 0, 8, 0),

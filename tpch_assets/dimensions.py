@@ -74,7 +74,7 @@ def plan_dimension(table: TableName, bronze: Snapshot, silver: Snapshot, file_ro
             continue
         parts = ((silver, ours), (bronze, theirs))
         for condition, inside in _cut_up(parts, key, low, high, file_rows):
-            build.append(LatestRows(table, silver, inside[0], bronze, inside[1], condition))
+            build.append(LatestRows(table, silver.bare, inside[0], bronze.bare, inside[1], condition))
     files = {f"{index}-{{content}}.parquet": rows for index, rows in enumerate(build)}
     return DimensionPlan(files, tuple(keep), silver.version, bronze.version)
 

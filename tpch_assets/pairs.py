@@ -126,25 +126,24 @@ def _plan_group(
 ) -> None:
     """Add the files of windows that are built together to the plan."""
     together = "." + _digest(inputs(bronze, window) for window in sorted(group)) if len(group) > 1 else ""
+    parts: list[Part] = [(name, bronze[name].bare, _in_windows(bronze[name], group)) for name in PAIRED]
     for window in sorted(group):
         cuts = _cuts(bronze, silver, window, pair_rows)
         digest = inputs(bronze, window)
-        for name in PAIRED:
-            candidates = _in_windows(bronze[name], group)
+        for name, source, candidates in parts:
             plan[name][window] = {}
             for index, (low, high) in enumerate(bounds(cuts)):
                 place = f"{index}of{len(cuts) + 1}{together}"
                 plan[name][window][f"{digest}-{place}-{{content}}.parquet"] = Rows(
                     name,
-                    bronze[name],
+                    source,
                     overlapping(candidates, _key(name), low, high),
                     between(_key(name), low, high),
-                    _homes(bronze, window, group, low, high) if together else None,
+                    _homes(parts, window, low, high) if together else None,
                 )
 
 
-def _homes(bronze: dict[TableName, Snapshot], window: str, members: set[str], low: Any, high: Any) -> Homes:
-    parts = [(name, bronze[name], _in_windows(bronze[name], members)) for name in PAIRED]
+def _homes(parts: list[Part], window: str, low: Any, high: Any) -> Homes:
     return Homes(
         window, tuple((name, source, overlapping(files, _key(name), low, high)) for name, source, files in parts)
     )

@@ -6,40 +6,20 @@ under the hash of exactly these: never stale, only ever missing. A day's refresh
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from tpch_assets.delta import DataFile, Snapshot
-from tpch_assets.engine import cursor, load_once, sql_list
-from tpch_assets.lake import Lake, discard
+from tpch_assets.engine import cursor, sql_list
+from tpch_assets.lake import Lake
 from tpch_assets.pairs import complete_pairs
+from tpch_assets.partial_graph import PartialGraph
+from tpch_assets.partial_tasks import Input, Statement, run_combine
 from tpch_assets.queries import Query, bind, columns_read, load_queries, parameters
-from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, TableName
-
-
-@dataclass(frozen=True)
-class Input:
-    """A table as a statement sees it: local or remote files, and the columns that are loaded of a dimension table."""
-
-    name: TableName
-    paths: tuple[str, ...]
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One SQL statement, its parameters and its tables: everything a worker needs."""
-
-    lake: Lake
-    sql: str
-    values: tuple[tuple[str, Any], ...]
-    inputs: tuple[Input, ...]
+from tpch_assets.tables import DIMENSIONS, TABLES, TableName
 
 
 def plan(query: Query, silver: dict[TableName, Snapshot], day: date, scale_factor: float) -> tuple[Any, dict[str, int]]:
@@ -63,16 +43,9 @@ def plan(query: Query, silver: dict[TableName, Snapshot], day: date, scale_facto
     inputs = tuple(_dimension(silver[name]) for name in dimensions)
     prints = [_fingerprint(silver[name], columns_read(query.partial, name)) for name in dimensions]
     partial = Statement(lake, query.partial, _used(query.partial, values), inputs)
-    folder = lake.path("partials", query.name)
-    have = lake.names(folder)
-    paths, kept = [], 0
-    for pair in live:
-        name = f"{_key(partial, pair, prints)}.parquet"
-        path = f"{folder}/{name}"
-        kept += name in have
-        paths.append(path if name in have else dask.delayed(run_partial)(partial, _pair_inputs(silver, pair), path))
-    answer = dask.delayed(run_combine)(combine, partial, paths, day)
-    return answer, {"pairs": len(pairs), "kept": kept, "skipped": len(pairs) - len(live)}
+    graph = PartialGraph(partial, lake.path("partials", query.name), prints)
+    answer = graph.delayed((run_combine, combine, partial, graph.add(silver, live), day))
+    return answer, {"pairs": len(pairs), "kept": graph.kept, "skipped": len(pairs) - len(live)}
 
 
 def dimension_digest(query: Query, silver: dict[TableName, Snapshot]) -> str:
@@ -85,59 +58,6 @@ def dimension_digest(query: Query, silver: dict[TableName, Snapshot]) -> str:
         for text in statements
     ]
     return hashlib.sha256("\0".join(prints).encode()).hexdigest()[:12]
-
-
-def run_partial(statement: Statement, pair: tuple[Input, ...], target: str) -> str:
-    """Compute one pair's partial and keep it at `target`. Runs on workers; running it twice writes the same."""
-    lake = statement.lake
-    staged = lake.staging(target)
-    try:
-        with cursor() as con:
-            _views(con, lake, (*pair, *statement.inputs))
-            con.sql(statement.sql, params=dict(statement.values)).write_parquet(staged, compression="zstd")
-        lake.publish(staged, target)
-    finally:
-        discard(staged)
-    return target
-
-
-def run_combine(statement: Statement, partial: Statement | None, paths: list[str], day: date) -> pa.Table:
-    """The answer from all partials, with its day as column `as_of`. Runs on one worker."""
-    lake = statement.lake
-    with cursor() as con:
-        if partial is not None:
-            _partials(con, partial, [lake.local(path) for path in paths])
-        _views(con, lake, statement.inputs)
-        answer = con.sql(statement.sql, params=dict(statement.values)).to_arrow_table()
-    return answer.append_column("as_of", pa.array([day] * len(answer), pa.date32()))
-
-
-def _partials(con: duckdb.DuckDBPyConnection, partial: Statement, paths: list[str]) -> None:
-    if paths:
-        con.execute(f"CREATE TEMP VIEW partials AS SELECT * FROM read_parquet({sql_list(paths)}, union_by_name = true)")
-        return
-    nothing = tuple(Input(name, ()) for name in PAIRED)
-    with cursor() as other:
-        _views(other, partial.lake, (*nothing, *partial.inputs))
-        empty = other.sql(partial.sql, params=dict(partial.values)).to_arrow_table()
-    con.register("partials", empty.slice(0, 0))
-
-
-def _views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
-    for table in inputs:
-        paths = [lake.local(path) for path in table.paths]
-        if not paths:
-            nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in TABLES[table.name].columns)
-            rows = f"SELECT {nulls} WHERE false"
-        elif table.columns:
-            rows = f"SELECT * FROM {load_once(table.name, table.columns, paths)}"
-        else:
-            rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
-        con.execute(f"CREATE TEMP VIEW {table.name} AS {rows}")
-
-
-def _pair_inputs(silver: dict[TableName, Snapshot], pair: tuple[DataFile, DataFile]) -> tuple[Input, ...]:
-    return tuple(Input(name, tuple(silver[name].paths([file]))) for name, file in zip(PAIRED, pair, strict=True))
 
 
 def _dimension(source: Snapshot) -> Input:
@@ -169,12 +89,6 @@ def _over(query: Query, pair: tuple[DataFile, DataFile], end: datetime) -> bool:
         return False
     latest = [file.greatest[query.live] for file in pair if query.live in file.greatest]
     return bool(latest) and max(latest) < end
-
-
-def _key(statement: Statement, pair: tuple[DataFile, DataFile], prints: list[str]) -> str:
-    contents = [file.name.rsplit("-", 1)[1] for file in pair]
-    parts = [statement.sql, repr(statement.values), *contents, *prints, duckdb.__version__]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def _fingerprint(source: Snapshot, columns: tuple[str, ...]) -> str:

@@ -47,7 +47,16 @@ def _pieces(obj: Any) -> list[Any]:
     if isinstance(obj, list | tuple):
         return list(obj)
     # Asked of the type, since a delayed object claims to have whatever it is asked for.
-    return list(obj.to_delayed()) if hasattr(type(obj), "to_delayed") else [obj]
+    return delayed_parts(obj) if hasattr(type(obj), "to_delayed") else [obj]
+
+
+def delayed_parts(frame: Any) -> list[Any]:
+    """The partitions of a Dask DataFrame as delayed tables."""
+    import dask
+
+    # Left to itself Dask shuffles through a folder on the local disk, which workers elsewhere do not see.
+    with dask.config.set({"dataframe.shuffle.method": "p2p"}):
+        return list(frame.to_delayed())
 
 
 def _by_column(obj: Any, keys: list[str], expression: str | None) -> dict[str, dict[str, Any]]:

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         description="Memory DuckDB may use per process before it spills.",
     )
     pair_rows: int = Field(default=4_000_000, ge=1_000, description="Order lines per silver pair, about.")
+    shuffle_queries: Annotated[list[str] | None, NoDecode] = Field(
+        default=None,
+        description="Gold queries answered by a shuffle join, separated by commas: where a dimension table is larger "
+        "than a worker's memory.",
+    )
     settle_seconds: float = Field(
         default=5, ge=0, description="A foreign raw file is read when it has not changed for so long."
     )
@@ -95,7 +100,7 @@ class Settings(BaseSettings):
                 raise ValueError("the start must be a midnight (UTC), such as 2026-01-01")
         return value
 
-    @field_validator("owners", mode="before")
+    @field_validator("owners", "shuffle_queries", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from tpch_assets import partials
+from tpch_assets import partials, shuffled
 from tpch_assets.assets.common import RETRY, place
 from tpch_assets.calendar import days
 from tpch_assets.delta import Snapshot, snapshot
@@ -18,11 +18,17 @@ from tpch_assets.tables import PAIRED
 
 
 def gold_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """One asset per .sql file in `queries/`."""
+    """One asset per .sql file in `queries/`.
+
+    Raises:
+        SettingsError: A query is to be answered by a shuffle join that is not written.
+    """
+    shuffled.check_names(settings.shuffle_queries or [])
     return [_gold(query, settings) for query in load_queries().values()]
 
 
 def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
+    plan = shuffled.plan if query.name in (settings.shuffle_queries or ()) else partials.plan
     statements = {"partial": query.partial, "combine": query.combine}
     sql = "\n\n".join(f"-- {name}\n{text}" for name, text in statements.items() if text)
 
@@ -45,7 +51,7 @@ def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
         files: dict[str, dict[str, Any]] = {}
         extra = {}
         for key in context.partition_keys:
-            answer, counts = partials.plan(query, silver, date.fromisoformat(key), settings.scale_factor)  # type: ignore[arg-type]
+            answer, counts = plan(query, silver, date.fromisoformat(key), settings.scale_factor)  # type: ignore[arg-type]
             files[key] = {f"{made_from(query, silver, key)}-{{content}}.parquet": answer}  # type: ignore[arg-type]
             extra[key] = counts
         return Partitions(files, extra=extra)

@@ -51,6 +51,8 @@ bench: install ## ours against peers, and where a replay's time goes
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.scale
 
 chromium: ## install the browser that the dashboard's tests drive, where it is missing
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \

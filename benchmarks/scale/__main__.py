@@ -27,6 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale-factor", type=float, default=2)
     parser.add_argument("--pair-rows", type=int, default=1_500_000, help="order lines per pair; 8 pairs by default")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="worker processes that work")
+    parser.add_argument("--sleepers", type=int, nargs="+", default=[16, 64, 256], help="workers whose tasks sleep")
     parser.add_argument("--short", action="store_true", help="a small day, few workers: does it work at all")
     parser.add_argument("--plan", type=float, nargs="+", metavar="SF", help="only print what a day takes")
     arguments = parser.parse_args()
@@ -37,6 +39,7 @@ def main() -> None:
         return
     if arguments.short:
         arguments.scale_factor, arguments.pair_rows = 0.02, 16_000
+        arguments.workers, arguments.sleepers = [2], [8]
     with tempfile.TemporaryDirectory(prefix="tpch-scale-") as folder:
         measure(Path(folder), arguments)
 
@@ -61,13 +64,13 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     day.make_bronze(lake, arguments.scale_factor)
     bronze = day.measure_bronze(lake, arguments.scale_factor)
     cluster.close()
-    real = real_runs(lake.uri, (2,) if arguments.short else (1, 2, 4))
+    real = real_runs(lake.uri, arguments.workers)
     first = next(iter(real.values()))  # On the fewest workers tasks disturb each other least.
     seconds = {name: statistics.mean(times) for name, times in task_seconds(first["gold"]).items()}
     rates = rates_of(lake, arguments, bronze, first)
     print("\nGold with sleeping tasks, on a real scheduler")
     print("workers  queries     tasks   work s  wall s  speed-up  busy  scheduler ms/task  worker ms/task")
-    for workers in (8,) if arguments.short else (16, 64, 256):
+    for workers in arguments.sleepers:
         with sleep.many_workers(workers) as many:
             for name in ("in turn", "at once"):
                 graphs = sleep.graphs(lake, PAIRS_PER_WORKER * workers, arguments.scale_factor, seconds)
@@ -78,7 +81,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
                     RATES.write_text(json.dumps(rates, indent=1) + "\n")
 
 
-def real_runs(lake: str, counts: tuple[int, ...]) -> dict[int, dict[str, Any]]:
+def real_runs(lake: str, counts: list[int]) -> dict[int, dict[str, Any]]:
     """Silver and gold from nothing on each number of workers, by it; prints what they took."""
     print(f"\nSilver and gold with worker processes, {os.cpu_count()} cores here, load {os.getloadavg()[0]:.1f}")
     print("layer   workers  tasks  work s   CPU s  wall s  speed-up  busy")

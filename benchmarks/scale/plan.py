@@ -26,7 +26,7 @@ def print_plan(rates: dict[str, Any], scale_factors: list[float]) -> None:
     """Print the plans, then what stops fitting."""
     dollars = VM_PRICE + VCPUS * COILED_PRICE
     print(
-        f"\nA day on Coiled: {VM} ({VCPUS} vCPU) at ${VM_PRICE} + {VCPUS} x ${COILED_PRICE} = ${dollars:.3f} an hour,"
+        f"\nA day on Coiled: {VM} ({VCPUS} vCPU) at ${VM_PRICE} + {VCPUS} x ${COILED_PRICE} = ${dollars:.3f} an hour."
     )
     print(f"VM hours = core hours / ({VCPUS} vCPU x {BUSY:.0%} busy) + {START_MINUTES} min per VM to start.")
     print("    SF  layer     runs  core h a day  workers  minutes a run  VM hours       $")

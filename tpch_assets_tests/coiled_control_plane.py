@@ -155,10 +155,10 @@ class Made:
             for i, name in enumerate(self.workers)
         ]
 
-    def listed(self) -> dict[str, Any]:
+    def listed(self, up: bool | None = None) -> dict[str, Any]:
         if self.plane.broken and not self.ended:
             return self._in(_state("error", self.created, self.plane.broken))
-        now = "stopped" if self.ended else "ready" if self.listens() else "starting"
+        now = "stopped" if self.ended else "ready" if (self.listens() if up is None else up) else "starting"
         return self._in(_state(now, self.ended or self.created, self.reason))
 
     def _in(self, state: dict[str, str]) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Made:
         seconds = (datetime.fromisoformat(self.ended or _now()) - datetime.fromisoformat(self.created)).total_seconds()
         address = f"http://127.0.0.1:{self.port}/status?token=dashboard-secret"
         return {
-            **self.listed(),
+            **self.listed(ready),  # A cluster that is ready while its scheduler is not would be taken for broken.
             "workers": self.worker_list(),
             "desired_workers": self.asked["workers"],
             "backend_type": "vm_aws",

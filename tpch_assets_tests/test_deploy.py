@@ -256,7 +256,7 @@ def test_alerts_cover_every_layer_and_every_kind_of_trouble() -> None:
         for target in policy["alert_targets"]
         if "asset_group_target" in target
     }
-    assert groups == {"raw", "bronze", "silver", "gold"}
+    assert groups == {"raw", "bronze", "silver", "gold", "operations"}
     events = {event for policy in POLICIES for event in policy["event_types"]}
     assert events >= {"JOB_FAILURE", "ASSET_CHECK_SEVERITY_ERROR", "TICK_FAILURE", "CODE_LOCATION_ERROR"}
 

@@ -17,6 +17,7 @@ NO_TOKEN = (
     "TPCH_COMPUTE=coiled needs a Coiled token: run `coiled login`, or set DASK_COILED__TOKEN (where the code runs, "
     "not on workers)."
 )
+CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour), which it also takes for the cloud's price.
 
 
 class CoiledError(RuntimeError):
@@ -92,3 +93,9 @@ class CoiledApi:
         if answer.is_error:
             raise CoiledError(f"{self.server} answers {answer.status_code} to {method} {path}.")
         return answer.json()
+
+
+def dollars(details: dict[str, Any]) -> float:
+    """A cluster's cost so far: the cloud's price of its machines, and Coiled's credits."""
+    credits_ = float(details.get("total_cost") or 0) * CREDIT
+    return float(details.get("cloud_total_cost") or credits_) + credits_

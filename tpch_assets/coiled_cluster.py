@@ -16,8 +16,7 @@ from typing import Any
 import dask
 from distributed import Client
 
-from tpch_assets.coiled_api import CoiledApi, CoiledError
-from tpch_assets.costs import dollars
+from tpch_assets.coiled_api import CoiledApi, CoiledError, dollars
 from tpch_assets.deployment import deployment
 from tpch_assets.places import CLIENT, check_workers
 from tpch_assets.settings import PREFIX, Settings

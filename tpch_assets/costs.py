@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from tpch_assets.settings import Settings
 from tpch_assets.work import LAYERS, Work
 
-CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour), which it also takes for the cloud's price.
 ENDED = ("stopped", "error")
 SETTLED = timedelta(hours=1)  # After its end a cluster's cost changes no more.
 
@@ -65,14 +64,10 @@ def billing(settings: Settings) -> Billing:
     return CoiledBilling(settings) if settings.compute == "coiled" else Free()
 
 
-def dollars(details: dict[str, Any]) -> float:
-    """A cluster's cost so far: the cloud's price of its machines, and Coiled's credits."""
-    credits_ = float(details.get("total_cost") or 0) * CREDIT
-    return float(details.get("cloud_total_cost") or credits_) + credits_
-
-
 def on_day(details: dict[str, Any], day: date) -> float:
     """The share of a cluster's cost that falls on a day, by time."""
+    from tpch_assets.coiled_api import dollars
+
     begin, end = _life(details)
     whole = (end - begin).total_seconds()
     return dollars(details) * _overlap(details, day) / whole if whole > 0 else 0.0

@@ -13,7 +13,7 @@ import pytest
 
 from dashboards import costs as panel
 from dashboards.data import Store
-from tpch_assets import budget, costs
+from tpch_assets import budget, coiled_api, costs
 from tpch_assets.assets.costs import CHECK, COSTS_JOB, KEY, cost_assets, cost_checks, cost_schedule, run_seconds
 from tpch_assets.automation import automation
 from tpch_assets.coiled_cluster import cluster_name
@@ -78,9 +78,9 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_clusters_cost_is_the_clouds_and_coileds() -> None:
-    assert costs.dollars({"cloud_total_cost": 2.5, "total_cost": 10}) == pytest.approx(3.0)
-    assert costs.dollars({"cloud_total_cost": None, "total_cost": 10}) == pytest.approx(1.0)
-    assert costs.dollars({}) == 0
+    assert coiled_api.dollars({"cloud_total_cost": 2.5, "total_cost": 10}) == pytest.approx(3.0)
+    assert coiled_api.dollars({"cloud_total_cost": None, "total_cost": 10}) == pytest.approx(1.0)
+    assert coiled_api.dollars({}) == 0
 
 
 def test_costs_are_of_the_deployments_clusters_and_of_the_day(spent: Spent) -> None:

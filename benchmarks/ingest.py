@@ -15,7 +15,8 @@ import duckdb
 import pandas as pd
 from deltalake import write_deltalake
 
-from tpch_assets import cluster, ingest
+from tpch_assets import ingest
+from tpch_assets.compute import cluster
 from tpch_assets.delta import commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.pieces import task, write_piece

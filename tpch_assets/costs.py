@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
+from tpch_assets.compute.work import LAYERS, Work
 from tpch_assets.settings import Settings
-from tpch_assets.work import LAYERS, Work
 
 ENDED = ("stopped", "error")
 SETTLED = timedelta(hours=1)  # After its end a cluster's cost changes no more.
@@ -30,7 +30,7 @@ class CoiledBilling:
     """The cost of a deployment's clusters on Coiled."""
 
     def __init__(self, settings: Settings) -> None:
-        from tpch_assets.coiled_api import CoiledApi
+        from tpch_assets.compute.coiled_api import CoiledApi
 
         self.settings, self.api = settings, CoiledApi.configured()
 
@@ -44,7 +44,7 @@ class CoiledBilling:
 
     def _clusters(self, work: Work, day: date) -> Iterable[dict[str, Any]]:
         """Details of the deployment's clusters that lived on a day."""
-        from tpch_assets.coiled_cluster import cluster_name, tags
+        from tpch_assets.compute.coiled_cluster import cluster_name, tags
 
         want = tags(self.settings, work)
         for listed in self.api.clusters(cluster_name(self.settings, work)):
@@ -66,7 +66,7 @@ def billing(settings: Settings) -> Billing:
 
 def on_day(details: dict[str, Any], day: date) -> float:
     """The share of a cluster's cost that falls on a day, by time."""
-    from tpch_assets.coiled_api import dollars
+    from tpch_assets.compute.coiled_api import dollars
 
     begin, end = _life(details)
     whole = (end - begin).total_seconds()

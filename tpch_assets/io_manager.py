@@ -12,15 +12,16 @@ from typing import Any
 
 import dagster as dg
 
-from tpch_assets import cluster, s3
+from tpch_assets import s3
+from tpch_assets.compute import cluster
+from tpch_assets.compute.progress import Progress
+from tpch_assets.compute.work import work_of
 from tpch_assets.delta import Committed, Snapshot, commit, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
 from tpch_assets.partitions import ROWS_READ, Partitions, partitions_of
 from tpch_assets.pieces import REJECTS, Piece, task, write_json, write_piece
-from tpch_assets.progress import Progress
 from tpch_assets.waiting import check_run
-from tpch_assets.work import work_of
 
 Counts = dict[str, Counter[str]]
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tpch_assets import cluster
+from tpch_assets.compute import cluster
 from tpch_assets.delta import Snapshot, commit, snapshot, write_file
 from tpch_assets.lake import Lake
 from tpch_assets.settings import PREFIX, Settings, current_settings

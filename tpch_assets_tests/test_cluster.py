@@ -26,7 +26,9 @@ from dask.delayed import Delayed
 from distributed import Client
 from distributed.security import Security
 
-from tpch_assets import cluster
+from tpch_assets.compute import cluster
+from tpch_assets.compute.progress import Progress
+from tpch_assets.compute.worker_logs import LINES
 from tpch_assets.delta import DataFile, Snapshot, read, snapshot
 from tpch_assets.engine import Sql
 from tpch_assets.io_manager import LakeIOManager
@@ -35,10 +37,8 @@ from tpch_assets.partial_graph import PartialGraph
 from tpch_assets.partial_tasks import Statement
 from tpch_assets.partitions import Partitions
 from tpch_assets.pieces import task, write_piece
-from tpch_assets.progress import Progress
 from tpch_assets.settings import SettingsError, current_settings
 from tpch_assets.tables import PAIRED, TableName
-from tpch_assets.worker_logs import LINES
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place
 
@@ -358,7 +358,7 @@ def test_a_scheduler_that_is_not_there_is_one_sentence(place: pytest.MonkeyPatch
         other.bind(("127.0.0.1", 0))
         if listens:
             other.listen()
-            place.setattr("tpch_assets.places.ANSWER_SECONDS", 1)
+            place.setattr("tpch_assets.compute.places.ANSWER_SECONDS", 1)
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         message = refused(place, compute="address", address=address)
     assert message.startswith(f"TPCH_ADDRESS={address}: no Dask scheduler answers there")
@@ -436,8 +436,8 @@ def test_runs_at_once_on_one_cluster_do_not_see_each_others_lines(
     code = """
 import logging, sys, time
 import dask
-from tpch_assets import cluster
-from tpch_assets.progress import Progress
+from tpch_assets.compute import cluster
+from tpch_assets.compute.progress import Progress
 
 def warn(name, number):
     logging.getLogger("reader").warning("%s %d", name, number)
@@ -479,7 +479,7 @@ def test_a_long_step_says_how_far_it_is(place: pytest.MonkeyPatch, lake: Lake, i
     def slow() -> Partitions:
         return Partitions({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(8)}})
 
-    place.setattr("tpch_assets.progress.SECONDS", 0.3)
+    place.setattr("tpch_assets.compute.progress.SECONDS", 0.3)
     result = dg.materialize([slow], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)})
     found = [text for text in logged(instance, result.run_id) if "pieces done" in text]
     assert len(found) >= 2
@@ -495,7 +495,7 @@ def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch, graph: str)
     def combine(numbers: list[int]) -> int:
         return sum(numbers)
 
-    place.setattr("tpch_assets.progress.SECONDS", 0.3)
+    place.setattr("tpch_assets.compute.progress.SECONDS", 0.3)
     said: list[str] = []
     answer: Any = dask.delayed(combine)([dask.delayed(run_partial, pure=False)(number) for number in range(10)])
     if graph == "one dictionary":

@@ -20,13 +20,13 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from tpch_assets import cluster
-from tpch_assets.coiled_cluster import GOING, options, region
+from tpch_assets.compute import cluster
+from tpch_assets.compute.coiled_cluster import GOING, options, region
+from tpch_assets.compute.places import CLIENT
 from tpch_assets.engine import Sql
 from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.lake import Lake
 from tpch_assets.partitions import Partitions
-from tpch_assets.places import CLIENT
 from tpch_assets.settings import PROJECT, SettingsError, current_settings, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, wait_until
 
@@ -244,7 +244,7 @@ SCRIPT = """
 import os, sys, time
 from pathlib import Path
 import dask
-from tpch_assets import cluster, coiled_cluster
+from tpch_assets.compute import cluster, coiled_cluster
 
 def main():
     name, way = sys.argv[1:]
@@ -416,7 +416,7 @@ def test_a_cluster_that_is_about_to_be_stopped_is_not_joined(fake: type[Fake], p
 def test_the_message_of_a_failed_join_is_kept_and_the_cluster_is_left(
     fake: type[Fake], place: pytest.MonkeyPatch
 ) -> None:
-    place.setattr("tpch_assets.coiled_cluster.check_workers", lambda client, where: refuse())
+    place.setattr("tpch_assets.compute.coiled_cluster.check_workers", lambda client, where: refuse())
     with pytest.raises(AssertionError, match="must not be used"):
         cluster.client()
     assert fake.calls[-1] == ("stopped", f"{NAME}-queries")

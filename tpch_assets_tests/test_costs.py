@@ -13,15 +13,16 @@ import pytest
 
 from dashboards import costs as panel
 from dashboards.data import Store
-from tpch_assets import budget, coiled_api, costs
+from tpch_assets import budget, costs
 from tpch_assets.assets.costs import CHECK, COSTS_JOB, KEY, cost_assets, cost_checks, cost_schedule, run_seconds
 from tpch_assets.automation import automation
-from tpch_assets.coiled_cluster import cluster_name
+from tpch_assets.compute import coiled_api
+from tpch_assets.compute.coiled_cluster import cluster_name
+from tpch_assets.compute.work import LAYERS
 from tpch_assets.delta import read, snapshot
 from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.lake import Lake
 from tpch_assets.settings import current_settings, load_settings
-from tpch_assets.work import LAYERS
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, Made
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
@@ -187,7 +188,7 @@ def test_a_run_by_hand_fails_before_anything_is_computed(
     def compute(*arguments: object) -> None:
         raise AssertionError("it was computed")
 
-    monkeypatch.setattr("tpch_assets.cluster.compute", compute)
+    monkeypatch.setattr("tpch_assets.compute.cluster.compute", compute)
     spend(spent, 12)
     result = dg.materialize(
         [things([])],
@@ -203,10 +204,12 @@ def test_a_run_by_hand_fails_before_anything_is_computed(
 def test_a_run_from_80_percent_on_is_warned(
     spent: Spent, lake: Lake, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tpch_assets import cluster
+    from tpch_assets.compute import cluster
 
     compute = cluster.compute  # In this process: what is tested is the budget alone.
-    monkeypatch.setattr("tpch_assets.cluster.compute", lambda tasks, progress, work: compute(tasks, progress, None))
+    monkeypatch.setattr(
+        "tpch_assets.compute.cluster.compute", lambda tasks, progress, work: compute(tasks, progress, None)
+    )
     spend(spent, 9)
     result = dg.materialize([things([])], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)})
     assert result.success

@@ -16,8 +16,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from tpch_assets import json_lines, json_lines_careful, json_lines_scan
-from tpch_assets.json_lines import Parsed, write_parquet
+from tpch_assets import json_lines
+from tpch_assets.json_lines import Parsed, careful, scan, write_parquet
 from tpch_assets.tables import TABLES, Column, Table
 
 Fields = dict[str, str]  # names to values, both as JSON
@@ -431,7 +431,7 @@ def test_lines_of_20_megabytes(parse):
 
 
 def test_line_too_long_for_memory_is_a_reject_with_its_beginning(table, parse, monkeypatch):
-    monkeypatch.setattr(json_lines_careful, "MAX_LINE", 2000)
+    monkeypatch.setattr(careful, "MAX_LINE", 2000)
     content = b"\n".join([b"x" * 1999, b"y" * 2500, b"z" * 9999, *lines_of(table, 1), b"0" * 2001])
     parsed, _, rejects = parse(content, table)
     assert parsed == Parsed(5, 1, 4)
@@ -602,7 +602,7 @@ def test_random_damage(table, parse):
 
 @pytest.mark.parametrize("block", [64, 128, 1 << 19])
 def test_scan_counts_like_a_plain_loop(block, tmp_path, monkeypatch):
-    monkeypatch.setattr(json_lines_scan, "_BLOCK", block)
+    monkeypatch.setattr(scan, "_BLOCK", block)
     rng = random.Random(block)
     pieces = ['"', "\\", '\\"', "\\\\", "a", ",", ":", "{", "}", "7", "7.", "12345678", " ", "\n", "é"]
     for _ in range(100):
@@ -625,7 +625,7 @@ def test_scan_counts_like_a_plain_loop(block, tmp_path, monkeypatch):
             longest = max(longest, run)
         (tmp_path / "f").write_text(plain)
         lines = plain.count("\n") + (plain[-1:] not in ("", "\n"))
-        assert json_lines_scan.scan(str(tmp_path / "f")) == json_lines_scan.Shape(lines, quotes, marks, longest >= 16)
+        assert scan.scan(str(tmp_path / "f")) == scan.Shape(lines, quotes, marks, longest >= 16)
 
 
 @pytest.mark.parametrize("bad", [False, True])

@@ -18,7 +18,7 @@ import yaml
 from distributed import LocalCluster
 
 from dashboards.data import Store
-from tpch_assets import cluster
+from tpch_assets.compute import cluster
 from tpch_assets.delta import read, snapshot
 from tpch_assets.instance import prepare_home
 from tpch_assets.lake import Lake

@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import LocalCluster
 
-from tpch_assets import cluster, loading, pairs, partial_graph, partials, shuffled
+from tpch_assets import loading, pairs, partial_graph, partials, shuffled
 from tpch_assets.calendar import DAY, WINDOW, window_key
+from tpch_assets.compute import cluster
 from tpch_assets.delta import DataFile, Snapshot, commit, read, snapshot, write_file
 from tpch_assets.engine import cursor, sql_list
 from tpch_assets.io_manager import LakeIOManager

@@ -57,7 +57,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     # Settings are read when the first of these is imported.
     from benchmarks.scale import day, sleep
     from benchmarks.scale.rates import rates_of, task_seconds
-    from tpch_assets import cluster
+    from tpch_assets.compute import cluster
     from tpch_assets.lake import Lake
 
     lake = Lake(str(folder / "lake"))

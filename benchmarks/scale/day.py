@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tpch_assets import cluster, source
+from tpch_assets import source
 from tpch_assets.assets.bronze import PROVENANCE
 from tpch_assets.calendar import BATCH, BATCHES_PER_DAY, batch_key
+from tpch_assets.compute import cluster
 from tpch_assets.delta import commit, snapshot
 from tpch_assets.engine import Sql
 from tpch_assets.ingest import plan_batches

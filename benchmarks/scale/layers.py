@@ -13,8 +13,8 @@ import dagster as dg
 from distributed import get_task_stream
 
 from benchmarks.scale.day import START
-from tpch_assets import cluster
 from tpch_assets.calendar import DAY, WINDOW, day_key, window_key
+from tpch_assets.compute import cluster
 from tpch_assets.definitions import defs
 from tpch_assets.jobs import JOBS, RANGE_END, RANGE_START
 from tpch_assets.replay import QUIET

@@ -10,9 +10,9 @@ import pyarrow as pa
 from tpch_assets import budget, costs
 from tpch_assets.assets.common import RETRY, place
 from tpch_assets.calendar import DAY, parse
+from tpch_assets.compute.work import LAYERS
 from tpch_assets.partitions import Partitions
 from tpch_assets.settings import Settings, current_settings
-from tpch_assets.work import LAYERS
 
 KEY = dg.AssetKey(["operations", "costs"])
 CHECK = "within_budget"

@@ -11,7 +11,7 @@ from typing import Any
 
 from distributed import Worker, WorkerPlugin, get_worker
 
-from tpch_assets.progress import ANNOTATION
+from tpch_assets.compute.progress import ANNOTATION
 
 LINES, LENGTH = 500, 8_000  # A task in a loop must not flood the scheduler: lines per call and worker, characters each.
 

@@ -1,7 +1,7 @@
 """One JSON-lines file in, one typed Parquet file out. A value that does not fit its type is a reject, never a guess.
 
-A clean file is read by DuckDB alone, at nearly the speed of a lenient read: the counts of `json_lines_scan` and a few
-tests per value prove that nothing was dropped, rounded or converted. In any doubt `json_lines_careful` sorts the lines.
+A clean file is read by DuckDB alone, at nearly the speed of a lenient read: the counts of `scan` and a few
+tests per value prove that nothing was dropped, rounded or converted. In any doubt `careful` sorts the lines.
 """
 
 import glob
@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 import duckdb
 
-from tpch_assets import json_lines_scan
-from tpch_assets.json_lines_careful import EVIDENT_TIME, kind_of, precision_and_scale, sort_lines
+from tpch_assets.json_lines import scan
+from tpch_assets.json_lines.careful import EVIDENT_TIME, kind_of, precision_and_scale, sort_lines
 from tpch_assets.tables import Column, Table
 
 _GZIP = b"\x1f\x8b"
@@ -104,7 +104,7 @@ def _fast(con: duckdb.DuckDBPyConnection, path: str, table: Table, labels: list[
     passed = " & ".join(f"CAST({test} AS TINYINT)" for _, _, tests in strict.values() for test in tests)
     select = f"SELECT {values}, ? AS _batch, ? AS _file, (['doubt'])[1 + coalesce({passed}, 0)] AS _rescued"
     with ThreadPoolExecutor(1) as pool:
-        scan = pool.submit(json_lines_scan.scan, path)
+        counts = pool.submit(scan.scan, path)
         try:
             rows = _copy(con, f"{select} FROM {read}", labels, target)
             doubts = _number(con, f"SELECT count(_rescued) FROM read_parquet({_literal(glob.escape(target))})")
@@ -112,7 +112,7 @@ def _fast(con: duckdb.DuckDBPyConnection, path: str, table: Table, labels: list[
             raise
         except (duckdb.Error, UnicodeError):
             return None
-        shape = scan.result()
+        shape = counts.result()
     fits = shape.fits(len(columns), quoted=sum(kind_of(column) in ("date", "time", "text") for column in columns))
     return Parsed(rows, rows, 0) if fits and rows == shape.lines and not doubts else None
 

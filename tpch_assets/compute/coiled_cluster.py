@@ -16,11 +16,11 @@ from typing import Any
 import dask
 from distributed import Client
 
-from tpch_assets.coiled_api import CoiledApi, CoiledError, dollars
+from tpch_assets.compute.coiled_api import CoiledApi, CoiledError, dollars
+from tpch_assets.compute.places import CLIENT, check_workers
+from tpch_assets.compute.work import Work
 from tpch_assets.deployment import deployment
-from tpch_assets.places import CLIENT, check_workers
 from tpch_assets.settings import PREFIX, Settings
-from tpch_assets.work import Work
 
 LOG = logging.getLogger(__name__)
 NO_CLIENTS = 120  # Seconds; a run between two of its steps must not lose its cluster.

@@ -13,14 +13,14 @@ from functools import cache, partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
-from tpch_assets.progress import ANNOTATION, SECONDS, Line, Progress
+from tpch_assets.compute.progress import ANNOTATION, SECONDS, Line, Progress
+from tpch_assets.compute.work import Work
 from tpch_assets.settings import Settings, current_settings
-from tpch_assets.work import Work
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from tpch_assets.places import Place
+    from tpch_assets.compute.places import Place
 
 _lock = threading.RLock()
 _sessions: "dict[str, _Session]" = {}
@@ -39,7 +39,7 @@ class _Session:
     calls: dict[str, "queue.SimpleQueue[Any]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from tpch_assets.worker_logs import TaskLogs
+        from tpch_assets.compute.worker_logs import TaskLogs
 
         client = self.place.client
         client.register_plugin(TaskLogs())
@@ -212,7 +212,7 @@ def _forget(session: _Session) -> None:
 def _start(settings: Settings, work: Work | None) -> "Place":
     import dask
 
-    from tpch_assets import places
+    from tpch_assets.compute import places
 
     # Measuring how long threads wait for the GIL warns when DuckDB is busy, and nobody reads it here.
     dask.config.set({"distributed.admin.system-monitor.gil.enabled": False})
@@ -226,6 +226,6 @@ def _start(settings: Settings, work: Work | None) -> "Place":
         case "address":
             return places.Address(settings)
         case "coiled":
-            from tpch_assets.coiled_cluster import Coiled
+            from tpch_assets.compute.coiled_cluster import Coiled
 
             return Coiled(settings, work)

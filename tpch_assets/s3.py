@@ -38,7 +38,7 @@ def connect(config: Config = PATIENT) -> Any:
 def client() -> Any:
     """This process's client. A forked process gets its own, since connections cannot be shared."""
     with _lock:
-        return _client_of(os.getpid())
+        return _client_of(os.getpid(), endpoint(), region())
 
 
 def credentials() -> dict[str, str]:
@@ -53,7 +53,7 @@ def credentials() -> dict[str, str]:
 
 
 @cache
-def _client_of(process: int) -> Any:
+def _client_of(process: int, endpoint: str | None, region: str) -> Any:
     return connect()
 
 

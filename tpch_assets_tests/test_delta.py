@@ -276,7 +276,8 @@ def test_data_and_log_are_flushed_to_the_disk(lake: Lake, monkeypatch: pytest.Mo
     uri = uri_of(lake)
     staged, *others = flushed
     assert staged.startswith(f"{uri}/a/.")
-    assert others == [f"{uri}/a", f"{uri}/_delta_log/{1:020}.json", f"{uri}/_delta_log"]
+    log = f"{uri}/_delta_log"
+    assert others == [f"{uri}/a", f"{log}/{0:020}.json", log, f"{log}/{1:020}.json", log]
 
 
 # Two processes at once.

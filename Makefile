@@ -38,9 +38,10 @@ dev: install .env $(DAGSTER_HOME)/dagster.yaml ## dagster dev, with schedules an
 dashboard: install .env ## only the dashboard, on http://127.0.0.1:5006
 	$(BIN)/python -m dashboards
 
-# Tests flush thousands of small files to the disk for safety's sake; in memory that costs nothing.
+# Tests flush thousands of small files to the disk for safety's sake; in memory that costs nothing. Two processes share
+# the test files, since half of a test's time goes into waiting for servers, browsers and processes.
 test: install chromium ## run every test
-	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest
+	TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: install ## lint and types
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from dashboards.answers import answer, day_before, days, frame, history
 from dashboards.data import QUERIES
 from dashboards.page import LATEST, Page, at_once, block, choices, grid, place, put, select
 from dashboards.states import empty
-from dashboards.tables import cells, download, tabulator
+from dashboards.tables import cells, download, retable, tabulator
 from dashboards.text import cards, change, definitions, escape, short
 from tpch_assets.delta import Snapshot
 from tpch_assets.queries import Query, parameters
@@ -86,9 +86,11 @@ class Queries(Page):
         self._as_of, self._told = "", None
 
     def _draw(self, query: Query, source: Snapshot, day: str, rows: pd.DataFrame, new: bool) -> None:
-        if self.table is None or new:  # A table that gets other columns is laid out anew several times over.
+        if self.table is None:
             self.table = tabulator(rows)
             self.place[:] = [self.table]
+        elif new:
+            retable(self.table, rows)
         else:
             self.table.value = cells(rows)
         view = views.view_of(query.name, rows)

@@ -44,6 +44,11 @@ def tabulator(
     )
 
 
+def retable(table: pn.widgets.Tabulator, rows: pd.DataFrame) -> None:
+    """Show other rows with other columns in a table: from the first page, neither sorted nor filtered."""
+    table.param.update(**_columns(cells(rows), {}), page=1, sorters=[], filters=[])
+
+
 def _columns(shown: pd.DataFrame, titles: dict[str, str]) -> dict[str, Any]:
     return {
         "value": shown,

@@ -51,6 +51,13 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     current_settings.cache_clear()
 
 
+def use(place: pytest.MonkeyPatch, **settings: str) -> None:
+    """Put settings into the environment, for this process and its children."""
+    for name, value in settings.items():
+        place.setenv(f"{PREFIX}{name.upper()}", value)
+    current_settings.cache_clear()
+
+
 @pytest.fixture
 def lake(environment: Path) -> Lake:
     """An empty lake, the one that the settings name."""

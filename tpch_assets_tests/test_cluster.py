@@ -37,9 +37,10 @@ from tpch_assets.partial_graph import PartialGraph
 from tpch_assets.partial_tasks import Statement
 from tpch_assets.partitions import Partitions
 from tpch_assets.pieces import task, write_piece
-from tpch_assets.settings import SettingsError, current_settings
+from tpch_assets.settings import SettingsError
 from tpch_assets.tables import PAIRED, TableName
 from tpch_assets_tests import days
+from tpch_assets_tests.conftest import use
 from tpch_assets_tests.days import Place
 
 PIECES = 6
@@ -51,12 +52,6 @@ def place(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest
     cluster.close()
     yield monkeypatch
     cluster.close()
-
-
-def use(place: pytest.MonkeyPatch, **settings: str) -> None:
-    for name, value in settings.items():
-        place.setenv(f"TPCH_{name.upper()}", value)
-    current_settings.cache_clear()
 
 
 def where(count: int = 20) -> set[int]:

@@ -27,8 +27,9 @@ from tpch_assets.engine import Sql
 from tpch_assets.io_manager import LakeIOManager
 from tpch_assets.lake import Lake
 from tpch_assets.partitions import Partitions
-from tpch_assets.settings import PROJECT, SettingsError, current_settings, load_settings
+from tpch_assets.settings import PROJECT, SettingsError, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, wait_until
+from tpch_assets_tests.conftest import use
 
 NAME = "tpch-assets-local"
 IMAGE = "registry.example.org/tpch-assets:1"
@@ -55,12 +56,6 @@ def place(environment: Path, plane: ControlPlane, monkeypatch: pytest.MonkeyPatc
     with dask.config.set({"coiled.token": TOKEN, "coiled.server": plane.url}):
         yield monkeypatch
         cluster.close()
-
-
-def use(place: pytest.MonkeyPatch, **settings: str) -> None:
-    for name, value in settings.items():
-        place.setenv(f"TPCH_{name.upper()}", value)
-    current_settings.cache_clear()
 
 
 def refuse(*arguments: object, **named: object) -> None:

@@ -213,6 +213,8 @@ def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> Non
 def test_a_gold_commit_appears_and_disturbs_nothing(fresh: Served, visit: Open) -> None:
     fill_gold(fresh.lake)
     page = visit(f"{fresh.url}?segment=BUILDING")
+    shown(page).to_contain_text("2024-01-03")
+    page.reload()  # The lake was filled while the page opened; here a page that is open for long is looked at.
     first = page.locator(".tabulator-row").first
     expect(first).to_contain_text("Customer#000000001")
     page.locator(".tabulator-col-title", has_text="Revenue").click()

@@ -20,6 +20,8 @@ KINDS: dict[str, Kind] = {"DATE": "date", "TIMESTAMP WITH TIME ZONE": "time", "V
 INTEGER_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
 MAX_LINE = 1 << 26  # bytes. A line must fit into memory: of a longer one, a reject, only the beginning is kept
 
+_ONE = Decimal(1)
+_EXACTLY = Context(prec=20, traps=[Inexact, InvalidOperation])  # a BIGINT has 19 digits
 _SPACE = b" \t\r\n\v\f"
 _BOM = b"\xef\xbb\xbf"
 _CLOCK = r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
@@ -227,11 +229,15 @@ def _integer_check(column: Column) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, _Number):
             raise _Reject("is not a number")
-        if not value.removeprefix("-").isdigit():
-            raise _Reject("is not an integer")
-        if len(value) > 20 or not -limit <= int(value) < limit:
+        try:
+            number = int(_EXACTLY.quantize(Decimal(value), _ONE))
+        except Inexact:
+            raise _Reject("is not an integer") from None
+        except InvalidOperation:
+            raise _Reject(f"is out of range for {column.type}") from None
+        if not -limit <= number < limit:
             raise _Reject(f"is out of range for {column.type}")
-        return str(value)
+        return str(number)
 
     return check
 

@@ -103,7 +103,8 @@ def _snapshot(lake: Lake, uri: str, table: DeltaTable) -> Snapshot:
 
 
 def _files(table: DeltaTable) -> Iterable[DataFile]:
-    actions = pa.table(table.get_add_actions(flatten=True))
+    # pa.table would import pandas to ask whether this is a DataFrame.
+    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
     facts = [actions[name].to_pylist() for name in ("path", "size_bytes", "num_records")]
     for path, size, rows, least, greatest in zip(
         *facts, _by_file(actions, "min."), _by_file(actions, "max."), strict=True

@@ -113,7 +113,7 @@ def many_workers(count: int) -> Iterator[tuple[Any, psutil.Process, list[psutil.
             yield client, first, others
     finally:
         for process in reversed(processes):  # Workers first, so that none misses its scheduler.
-            process.terminate()
+            process.kill()  # They keep nothing, and Dask may be slow to heed anything less.
             process.join()
 
 

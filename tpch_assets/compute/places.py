@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker
 from distributed.comm import connect as connect_comm
 from distributed.security import Security
 
@@ -50,16 +50,25 @@ class Local:
         self.cluster.close()
 
 
+class _WithoutPages(Worker):
+    """A worker that does not load what draws Dask's own pages."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "dashboard": False})
+
+
 def threads(settings: Settings) -> Local:
     """Threads of this process."""
     return Local(
         LocalCluster(
             processes=False,
+            worker_class=_WithoutPages,
             n_workers=1,
             threads_per_worker=settings.workers,
             protocol="inproc://",
             **LOOPBACK,
             # Dask's own pages cost each run a second of imports, and end with the run that they would show.
+            # (Without the worker's address it would serve HTTP on all interfaces.)
             scheduler_kwargs={"dashboard": False},
             memory_limit=0,  # The worker is this process: DuckDB's own limit and spilling bound its memory.
         )

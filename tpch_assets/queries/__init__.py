@@ -80,10 +80,7 @@ def bind(sql: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def columns_read(statement: str, table: TableName) -> tuple[str, ...]:
     """The columns of a table that a statement may read; rather too many than too few."""
     columns = TABLES[table].column_names
-    (tree,) = _cursor().execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchall()[0]
-    nodes = list(_nodes(json.loads(tree)))
-    if nodes[0]["error"]:
-        raise ValueError(f"not one valid SELECT statement: {nodes[0]['error_message']}")
+    nodes = _syntax(statement)
     uses = [node for node in nodes if node.get("table_name", "").lower() == table]
     aliases = {(node["alias"] or table).lower() for node in uses}
     whole_rows = [
@@ -98,6 +95,16 @@ def columns_read(statement: str, table: TableName) -> tuple[str, ...]:
         return columns
     names = {text.lower() for node in nodes for value in node.values() for text in _texts(value)} if uses else set()
     return tuple(column for column in columns if column in names)
+
+
+@functools.cache
+def _syntax(statement: str) -> list[dict[str, Any]]:
+    """The nodes of a statement's syntax tree."""
+    (tree,) = _cursor().execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchall()[0]
+    nodes = list(_nodes(json.loads(tree)))
+    if nodes[0]["error"]:
+        raise ValueError(f"not one valid SELECT statement: {nodes[0]['error_message']}")
+    return nodes
 
 
 def _load(path: Path) -> Query:

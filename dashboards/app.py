@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import panel as pn
+from bokeh.document import Document
 from jinja2 import Environment, FileSystemLoader
 from panel.io.resources import LOCAL_DIST
 from panel.io.server import get_server
@@ -49,11 +51,18 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Cal
             document.template = FRAME
             # Without `dist_url`, stylesheets of a session that its websocket made come from Panel's CDN.
             document.template_variables.update(pages=PAGES, path=page.path, dist_url=LOCAL_DIST)
-            unsubscribe = store.subscribe(lambda: document.add_next_tick_callback(made.refresh))
-            pn.state.on_session_destroyed(lambda _: unsubscribe())
+            # Bokeh loses what changes while the browser builds the page, so follow the lake from when it has.
+            pn.state.onload(partial(_follow, store, document, made.refresh))
         return view
 
     return make
+
+
+def _follow(store: Store, document: Document, refresh: Callable[[], None]) -> None:
+    """Refresh a page after each poll, and now: the lake may have changed while the page was built."""
+    unsubscribe = store.subscribe(lambda: document.add_next_tick_callback(refresh))
+    document.on_session_destroyed(lambda _: unsubscribe())
+    refresh()
 
 
 def server(store: Store, settings: DashboardSettings, **options: object) -> Any:

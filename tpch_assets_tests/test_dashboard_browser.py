@@ -94,7 +94,7 @@ def visit(browser: Browser) -> Iterator[Open]:
     said: list[str] = []
     contexts = []
 
-    def go(url: str, width: int = 1280, height: int = 900) -> Page:
+    def go(url: str, width: int = 1280, height: int = 900, slowed: int = 1) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
@@ -102,6 +102,7 @@ def visit(browser: Browser) -> Iterator[Open]:
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: said.append(request.url) if foreign(request.url) else None)
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
         page.goto(url)
         return page
 
@@ -112,7 +113,7 @@ def visit(browser: Browser) -> Iterator[Open]:
 
 
 def foreign(url: str) -> bool:
-    return not re.match(r"(blob:)?(http|ws)://127\.0\.0\.1:|data:|blob:null", url)
+    return not re.match(r"(blob:)?(http|ws)://127\.0\.0\.1:|data:|blob:null|about:blank", url)
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -210,11 +211,25 @@ def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> Non
     expect(page.locator(".tabulator-row").first).to_be_visible()
 
 
+def test_gold_that_comes_while_a_page_is_built_appears(fresh: Served, visit: Open) -> None:
+    later = Lake(f"{fresh.lake.uri}-later")
+    fill_gold(later)
+
+    def document_arrives(frame: str | bytes) -> None:
+        if "PULL-DOC-REPLY" in str(frame):
+            Path(later.uri).rename(fresh.lake.uri)
+            fresh.store.poll()
+
+    page = visit("about:blank", slowed=6)
+    page.on("websocket", lambda socket: socket.on("framereceived", document_arrives))
+    page.goto(fresh.url)
+    expect(page.locator(".tabulator-row").first).to_be_visible()
+
+
 def test_a_gold_commit_appears_and_disturbs_nothing(fresh: Served, visit: Open) -> None:
     fill_gold(fresh.lake)
     page = visit(f"{fresh.url}?segment=BUILDING")
     shown(page).to_contain_text("2024-01-03")
-    page.reload()  # The lake was filled while the page opened; here a page that is open for long is looked at.
     first = page.locator(".tabulator-row").first
     expect(first).to_contain_text("Customer#000000001")
     page.locator(".tabulator-col-title", has_text="Revenue").click()

@@ -18,9 +18,17 @@ PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"
 
 
+class _Block(pn.pane.HTML):
+    """HTML that is updated alone. Panel sends its style sheets along, for which Bokeh lays out the whole page anew."""
+
+    def _update(self, ref: str, model: Any) -> None:
+        properties = self._get_properties(model.document)
+        model.update(**{name: value for name, value in properties.items() if name != "stylesheets"})
+
+
 def block(content: str = "", margin: tuple[int, int] = (4, 0)) -> pn.pane.HTML:
     """HTML in the pages' style; whatever came from the lake must be escaped in it."""
-    return pn.pane.HTML(content, stylesheets=[css("parts")], sizing_mode="stretch_width", margin=margin)
+    return _Block(content, stylesheets=[css("parts")], sizing_mode="stretch_width", margin=margin)
 
 
 def grid(*parts: tuple[pn.viewable.Viewable, float]) -> pn.Row:

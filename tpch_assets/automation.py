@@ -4,7 +4,6 @@ Every tick asks the lake what is missing or stale and requests exactly that, so 
 file) is caught up by itself, many partitions in few runs. A tick does nothing while a run of its job is under way.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -13,7 +12,7 @@ from tpch_assets import arrivals, staleness
 from tpch_assets.calendar import BATCH, batch_key, floor
 from tpch_assets.jobs import FRESHNESS_JOB, JOBS, range_requests, request
 from tpch_assets.lake import Lake
-from tpch_assets.queries import Query, load_queries
+from tpch_assets.queries import load_queries
 from tpch_assets.settings import Settings
 from tpch_assets.tables import PAIRED, TABLES
 from tpch_assets.waiting import within_budget
@@ -34,23 +33,18 @@ def _busy(instance: dg.DagsterInstance, layer: str) -> bool:
     return bool(instance.get_runs(filters, limit=1))
 
 
-def window_requests(lake: Lake, until: datetime) -> list[dg.RunRequest]:
-    """Silver runs for stale windows that ended by `until`."""
-    return range_requests("silver", dict.fromkeys(PAIRED, staleness.stale_windows(lake, until)))
+def silver_requests(lake: Lake, until: datetime) -> list[dg.RunRequest]:
+    """Runs for stale windows that ended by `until`, and one for stale dimension tables."""
+    stale = staleness.stale_windows(lake, until)
+    requests = range_requests("silver", dict.fromkeys(PAIRED, stale))
+    if dimensions := staleness.stale_dimensions(lake):
+        requests.append(request("silver", dimensions))
+    return requests
 
 
-def dimension_requests(lake: Lake) -> list[dg.RunRequest]:
-    """One silver run for the stale dimension tables, if there are any."""
-    dimensions = staleness.stale_dimensions(lake)
-    return [request("silver", dimensions)] if dimensions else []
-
-
-def gold_requests(
-    lake: Lake, start: datetime, until: datetime, queries: Iterable[Query] | None = None
-) -> list[dg.RunRequest]:
-    """Runs for the days whose answers (to all queries unless told) are missing or not made from silver as it is."""
-    asked = load_queries().values() if queries is None else queries
-    return range_requests("gold", dict(staleness.stale_days(lake, asked, start, until)))
+def gold_requests(lake: Lake, start: datetime, until: datetime) -> list[dg.RunRequest]:
+    """Runs for the days whose answers are missing or made from other pairs than silver's."""
+    return range_requests("gold", dict(staleness.stale_days(lake, load_queries().values(), start, until)))
 
 
 def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg.SensorDefinition]]:
@@ -117,7 +111,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
     def silver_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
         if _busy(context.instance, "silver"):
             return dg.SkipReason("A silver run is under way.")
-        requests = window_requests(lake, _moment(context)) + dimension_requests(lake)
+        requests = silver_requests(lake, _moment(context))
         return _keyed(requests, context) or dg.SkipReason("Silver holds all that bronze holds.")
 
     @dg.schedule(
@@ -145,7 +139,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
             return dg.SkipReason("A bronze, silver or gold run is under way.")
         until = datetime.now(UTC) - LATE  # Younger windows and days are the schedules' own work.
         if staleness.stale_windows(lake, until):
-            return window_requests(lake, until) + dimension_requests(lake)
+            return silver_requests(lake, until)
         return gold_requests(lake, settings.start, until) or dg.SkipReason("Nothing is late.")
 
     freshness_schedule = dg.ScheduleDefinition(

@@ -1,7 +1,6 @@
 """The command line: `tpch-assets replay`, `tpch-assets status` and `tpch-assets show`."""
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -78,7 +77,6 @@ def _replay(arguments: argparse.Namespace) -> None:
         raise SettingsError(f"--batches {arguments.batches}: batch {batch_key(end - BATCH)} has not ended yet.")
     Lake(settings.lake).check(write=True)
     # Dagster and the graph are slow to import; a bad option is told before.
-    gc.disable()  # Imports make no garbage; looking for it costs a fifth of their time.
     import dagster as dg
 
     from tpch_assets.instance import databases_held_open, prepare_home, reap
@@ -90,7 +88,6 @@ def _replay(arguments: argparse.Namespace) -> None:
     home = prepare_home()
     with dg.DagsterInstance.get() as instance:
         reap(instance)
-    gc.enable()
     with databases_held_open(home), _progress(arguments.batches) as progress:
         try:
             replay(begin, arguments.batches, progress)

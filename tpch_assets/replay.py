@@ -5,7 +5,6 @@ while bronze parses one window, raw makes the next. (Processes, since Dagster's 
 What the lake holds already is not made again, so a replay that was killed goes on where it was.
 """
 
-import gc
 import multiprocessing
 import os
 import sys
@@ -13,7 +12,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,13 +22,12 @@ import dagster as dg
 import distributed  # noqa: F401 - imported once, before the layers' processes are forked
 
 from tpch_assets import staleness
-from tpch_assets.automation import dimension_requests, gold_requests, window_requests
+from tpch_assets.automation import gold_requests, silver_requests
 from tpch_assets.calendar import BATCH, WINDOW, batch_key, floor
 from tpch_assets.definitions import defs
 from tpch_assets.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
 from tpch_assets.jobs import JOBS, range_requests
 from tpch_assets.lake import Lake
-from tpch_assets.queries import Query, load_queries
 from tpch_assets.settings import Settings, current_settings
 from tpch_assets.tables import DIMENSIONS, PAIRED, TABLES, TableName
 
@@ -101,9 +99,7 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
         )
         for stage in stages
     ]
-    for stage, process in zip(stages, processes, strict=True):
-        if stage.after:  # Raw is at work by now. The others need pandas, if only for pyarrow's times: imported once.
-            import pandas  # noqa: F401
+    for process in processes:
         process.start()
     for first in (queue for (before, _), queue in queues.items() if not before):
         for stretch in [*stretches_of(begin, batches), None]:
@@ -143,7 +139,6 @@ def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Call
 
 
 def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
-    gc.freeze()  # What was imported before the fork stays: do not look through it again and again.
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     share_compiled_sql()
     settings = current_settings()
@@ -174,13 +169,11 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
-def _raw(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    wanted: dict[str, Sequence[str]] = {
-        name: [batch_key(settings.start)] for name in staleness.missing_once(lake) if name in tables
-    }
+def _raw(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    first = [batch_key(settings.start)]
+    once = range_requests("raw", dict.fromkeys(staleness.missing_once(lake), first))
     missing = staleness.missing_raw(lake, stretch.begin, stretch.end)
-    wanted |= {name: missing for name in tables if TABLES[name].arrives == "every batch"}
-    return range_requests("raw", wanted)
+    return once + range_requests("raw", {n: missing for n, table in TABLES.items() if table.arrives == "every batch"})
 
 
 def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
@@ -192,30 +185,23 @@ def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stret
     return range_requests("bronze", {name: found for name, found in pending.items() if found})
 
 
-def _silver_windows(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return window_requests(lake, stretch.end)
+def _silver(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return silver_requests(lake, stretch.end)
 
 
-def _silver_dimensions(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return dimension_requests(lake)
-
-
-def _gold(queries: Collection[Query], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return gold_requests(lake, settings.start, stretch.end, queries)
+def _gold(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return gold_requests(lake, settings.start, stretch.end)
 
 
 def _stages() -> list[Stage]:
-    """Two stages a layer: while Dagster writes down what one did, the other is at work."""
-    queries = list(load_queries().values())
+    """Bronze has a stage per paired table, since parsing is the most work; the first takes the dimensions along."""
+    lanes = [(*DIMENSIONS, PAIRED[0]), *((name,) for name in PAIRED[1:])]
+    bronze = [Stage(f"bronze {lane[-1]}", "bronze", partial(_bronze, lane), ("raw",)) for lane in lanes]
     return [
-        Stage("raw dimensions", "raw", partial(_raw, DIMENSIONS)),
-        Stage("raw pairs", "raw", partial(_raw, PAIRED)),
-        Stage("bronze 1", "bronze", partial(_bronze, (*DIMENSIONS, PAIRED[0])), ("raw dimensions", "raw pairs")),
-        Stage("bronze 2", "bronze", partial(_bronze, PAIRED[1:]), ("raw pairs",)),
-        Stage("silver dimensions", "silver", _silver_dimensions, ("bronze 1",)),
-        Stage("silver pairs", "silver", _silver_windows, ("bronze 1", "bronze 2")),
-        Stage("gold 1", "gold", partial(_gold, queries[::2]), ("silver dimensions", "silver pairs")),
-        Stage("gold 2", "gold", partial(_gold, queries[1::2]), ("silver dimensions", "silver pairs")),
+        Stage("raw", "raw", _raw),
+        *bronze,
+        Stage("silver", "silver", _silver, tuple(stage.name for stage in bronze)),
+        Stage("gold", "gold", _gold, ("silver",)),
     ]
 
 

@@ -33,13 +33,15 @@ def _busy(instance: dg.DagsterInstance, layer: str) -> bool:
     return bool(instance.get_runs(filters, limit=1))
 
 
-def silver_requests(lake: Lake, until: datetime) -> list[dg.RunRequest]:
-    """Runs for stale windows that ended by `until`, and one for stale dimension tables."""
-    stale = staleness.stale_windows(lake, until)
-    requests = range_requests("silver", dict.fromkeys(PAIRED, stale))
-    if dimensions := staleness.stale_dimensions(lake):
-        requests.append(request("silver", dimensions))
-    return requests
+def window_requests(lake: Lake, until: datetime) -> list[dg.RunRequest]:
+    """Silver runs for stale windows that ended by `until`."""
+    return range_requests("silver", dict.fromkeys(PAIRED, staleness.stale_windows(lake, until)))
+
+
+def dimension_requests(lake: Lake) -> list[dg.RunRequest]:
+    """One silver run for the stale dimension tables, if there are any."""
+    dimensions = staleness.stale_dimensions(lake)
+    return [request("silver", dimensions)] if dimensions else []
 
 
 def gold_requests(lake: Lake, start: datetime, until: datetime) -> list[dg.RunRequest]:
@@ -111,7 +113,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
     def silver_schedule(context: dg.ScheduleEvaluationContext, lake: dg.ResourceParam[Lake]):
         if _busy(context.instance, "silver"):
             return dg.SkipReason("A silver run is under way.")
-        requests = silver_requests(lake, _moment(context))
+        requests = window_requests(lake, _moment(context)) + dimension_requests(lake)
         return _keyed(requests, context) or dg.SkipReason("Silver holds all that bronze holds.")
 
     @dg.schedule(
@@ -139,7 +141,7 @@ def automation(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg
             return dg.SkipReason("A bronze, silver or gold run is under way.")
         until = datetime.now(UTC) - LATE  # Younger windows and days are the schedules' own work.
         if staleness.stale_windows(lake, until):
-            return silver_requests(lake, until)
+            return window_requests(lake, until) + dimension_requests(lake)
         return gold_requests(lake, settings.start, until) or dg.SkipReason("Nothing is late.")
 
     freshness_schedule = dg.ScheduleDefinition(

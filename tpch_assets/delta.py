@@ -22,7 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from tpch_assets.engine import cursor, sql_list
-from tpch_assets.lake import Lake, discard, fsync, sha256
+from tpch_assets.lake import Lake, LakeError, discard, fsync, sha256
 
 REWRITE = "rewrite"  # The one application id under which every commit is made: a writer that lost a race is refused.
 ATTEMPTS = 12
@@ -95,6 +95,18 @@ def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
     """The table at `uri` now, or at `version`."""
     table = opened(lake, uri, version)
     return _snapshot(lake, uri, table) if table else Snapshot(lake, uri, -1)
+
+
+def existing(lake: Lake, uri: str) -> Snapshot:
+    """The table at `uri` now.
+
+    Raises:
+        LakeError: There is none.
+    """
+    found = snapshot(lake, uri)
+    if found.version < 0:
+        raise LakeError(f"{uri} does not exist yet: materialize it first.")
+    return found
 
 
 def _snapshot(lake: Lake, uri: str, table: DeltaTable) -> Snapshot:

@@ -16,7 +16,7 @@ from tpch_assets import s3
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.work import work_of
-from tpch_assets.delta import Committed, Snapshot, commit, snapshot
+from tpch_assets.delta import Committed, Snapshot, commit, existing, snapshot
 from tpch_assets.lake import Lake
 from tpch_assets.loading import load
 from tpch_assets.partitions import ROWS_READ, Partitions, partitions_of
@@ -109,9 +109,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
         if layer == "raw":
             return self.lake.raw(name, list(context.asset_partition_keys))  # type: ignore[arg-type]
-        found = snapshot(self.lake, self.lake.table(layer, name))
-        if found.version < 0:
-            raise dg.Failure(f"{layer}/{name} does not exist yet in {self.lake_uri}: materialize it first.")
+        found = existing(self.lake, self.lake.table(layer, name))
         wanted = context.dagster_type.typing_type
         if wanted in (Snapshot, Any, type(None)):
             return found

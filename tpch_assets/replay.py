@@ -12,17 +12,18 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import dagster as dg
-import distributed  # noqa: F401 - imported once, before the layers' processes are forked
+import distributed  # noqa: F401 - this and pandas are imported once, before the layers' processes are forked
+import pandas as pd  # noqa: F401
 
 from tpch_assets import staleness
-from tpch_assets.automation import gold_requests, silver_requests
+from tpch_assets.automation import dimension_requests, gold_requests, window_requests
 from tpch_assets.calendar import BATCH, WINDOW, batch_key, floor
 from tpch_assets.definitions import defs
 from tpch_assets.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
@@ -169,11 +170,13 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
-def _raw(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    first = [batch_key(settings.start)]
-    once = range_requests("raw", dict.fromkeys(staleness.missing_once(lake), first))
+def _raw(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    wanted: dict[str, Sequence[str]] = {
+        name: [batch_key(settings.start)] for name in staleness.missing_once(lake) if name in tables
+    }
     missing = staleness.missing_raw(lake, stretch.begin, stretch.end)
-    return once + range_requests("raw", {n: missing for n, table in TABLES.items() if table.arrives == "every batch"})
+    wanted |= {name: missing for name in tables if TABLES[name].arrives == "every batch"}
+    return range_requests("raw", wanted)
 
 
 def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
@@ -185,8 +188,12 @@ def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stret
     return range_requests("bronze", {name: found for name, found in pending.items() if found})
 
 
-def _silver(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return silver_requests(lake, stretch.end)
+def _silver_windows(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return window_requests(lake, stretch.end)
+
+
+def _silver_dimensions(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return dimension_requests(lake)
 
 
 def _gold(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
@@ -194,14 +201,15 @@ def _gold(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunReques
 
 
 def _stages() -> list[Stage]:
-    """Bronze has a stage per paired table, since parsing is the most work; the first takes the dimensions along."""
-    lanes = [(*DIMENSIONS, PAIRED[0]), *((name,) for name in PAIRED[1:])]
-    bronze = [Stage(f"bronze {lane[-1]}", "bronze", partial(_bronze, lane), ("raw",)) for lane in lanes]
+    """Two stages for a layer of batches or windows: while Dagster writes down what one did, the other is at work."""
     return [
-        Stage("raw", "raw", _raw),
-        *bronze,
-        Stage("silver", "silver", _silver, tuple(stage.name for stage in bronze)),
-        Stage("gold", "gold", _gold, ("silver",)),
+        Stage("raw dimensions", "raw", partial(_raw, DIMENSIONS)),
+        Stage("raw pairs", "raw", partial(_raw, PAIRED)),
+        Stage("bronze 1", "bronze", partial(_bronze, (*DIMENSIONS, PAIRED[0])), ("raw dimensions", "raw pairs")),
+        Stage("bronze 2", "bronze", partial(_bronze, PAIRED[1:]), ("raw pairs",)),
+        Stage("silver dimensions", "silver", _silver_dimensions, ("bronze 1",)),
+        Stage("silver pairs", "silver", _silver_windows, ("bronze 1", "bronze 2")),
+        Stage("gold", "gold", _gold, ("silver dimensions", "silver pairs")),
     ]
 
 

@@ -66,13 +66,13 @@ def _iso(micros: str) -> str:
 def _parts(table: TableName, number: int, scale_factor: float, many: bool) -> str:
     if many and scale_factor <= DAY_AT_ONCE:
         with _lock:
-            return _day(scale_factor)
+            return _day(scale_factor, "supplier" if table == "supplier" else "orders,lineitem")
     return _part(table, number % BATCHES_PER_DAY + 1, scale_factor)
 
 
 @cache
-def _day(scale_factor: float) -> str:
-    return _generate(scale_factor, "orders,lineitem,supplier", "--parts", str(BATCHES_PER_DAY))
+def _day(scale_factor: float, tables: str) -> str:
+    return _generate(scale_factor, tables, "--parts", str(BATCHES_PER_DAY))
 
 
 def _part(table: TableName, part: int, scale_factor: float) -> str:

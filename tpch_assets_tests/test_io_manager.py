@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 from tpch_assets.calendar import WINDOW, window_key, windows
 from tpch_assets.delta import Snapshot, read, snapshot
 from tpch_assets.io_manager import LakeIOManager
-from tpch_assets.lake import Lake
+from tpch_assets.lake import Lake, LakeError
 from tpch_assets.partitions import Partitions
 from tpch_assets_tests.conftest import START
 
@@ -341,7 +341,7 @@ def test_what_is_loaded_can_be_stored_again(run: Runs) -> None:
 
 
 def test_a_table_that_is_not_there_yet_is_told(run: Runs) -> None:
-    with pytest.raises(dg.Failure, match="silver/things does not exist yet"):
+    with pytest.raises(LakeError, match="silver/things does not exist yet"):
         loaded(run, pa.Table)
 
 

@@ -8,13 +8,13 @@ import dagster as dg
 from tpch_assets import partials, shuffled
 from tpch_assets.assets.common import RETRY, place
 from tpch_assets.calendar import days
-from tpch_assets.delta import Snapshot, snapshot
+from tpch_assets.delta import existing
 from tpch_assets.lake import Lake
 from tpch_assets.partitions import Partitions
 from tpch_assets.queries import Query, load_queries
 from tpch_assets.settings import Settings
 from tpch_assets.staleness import made_from
-from tpch_assets.tables import PAIRED
+from tpch_assets.tables import PAIRED, TableName
 
 
 def gold_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -34,7 +34,7 @@ def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["gold", query.name],
-        ins={name: dg.AssetIn(["silver", name]) for name in query.tables},
+        deps=[["silver", name] for name in query.tables],
         description=f"**{query.title}.** {query.question}\n\n```sql\n{sql}\n```",
         group_name="gold",
         kinds={"deltalake", "duckdb", "dask"},
@@ -45,14 +45,15 @@ def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         metadata={"parameters": query.param_expressions, **place("gold", query.name)},
     )
-    def gold(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **silver: Snapshot) -> Partitions:
-        if query.partial:  # A pair is known by both its files, also where the query reads only one of them.
-            silver |= {name: snapshot(lake, lake.table("silver", name)) for name in PAIRED if name not in silver}
+    def gold(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Partitions:
+        # A pair is known by both its files, also where the query reads only one of them.
+        tables: set[TableName] = {*query.tables, *(PAIRED if query.partial else ())}
+        silver = {name: existing(lake, lake.table("silver", name)) for name in tables}
         files: dict[str, dict[str, Any]] = {}
         extra = {}
         for key in context.partition_keys:
-            answer, counts = plan(query, silver, date.fromisoformat(key), settings.scale_factor)  # type: ignore[arg-type]
-            files[key] = {f"{made_from(query, silver, key)}-{{content}}.parquet": answer}  # type: ignore[arg-type]
+            answer, counts = plan(query, silver, date.fromisoformat(key), settings.scale_factor)
+            files[key] = {f"{made_from(query, silver, key)}-{{content}}.parquet": answer}
             extra[key] = counts
         return Partitions(files, extra=extra)
 

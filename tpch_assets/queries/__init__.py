@@ -45,7 +45,7 @@ class Query:
     combine_tables: tuple[str, ...]
 
     @property
-    def tables(self) -> tuple[str, ...]:
+    def tables(self) -> tuple[TableName, ...]:
         """The tables either statement reads."""
         return tuple(name for name in TABLE_NAMES if name in {*self.partial_tables, *self.combine_tables})
 

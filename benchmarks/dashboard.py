@@ -176,7 +176,7 @@ def in_browser(server: Server) -> None:
 
 
 def _changes(page: Any, choice: str, options: list[str]) -> list[float]:
-    """From a choice to the frame with the new answer's first row. Timed in the page, as asking from outside costs it."""
+    """From a choice to the frame with the new answer's first row, timed in the page: asking from outside costs it."""
     took = []
     for option in options:
         page.wait_for_timeout(PAUSE)

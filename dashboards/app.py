@@ -25,6 +25,7 @@ from dashboards.page import PAGES, Page
 from dashboards.pipeline import Pipeline
 from dashboards.queries import Queries
 from dashboards.settings import DashboardSettings, dashboard_settings
+from tpch_assets import s3
 from tpch_assets.lake import Lake
 from tpch_assets.settings import SettingsError, current_settings
 
@@ -83,7 +84,7 @@ def main() -> None:
     """Serve until stopped; a bad setting is one sentence on stderr and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        settings, lake = dashboard_settings(), Lake(current_settings().lake)
+        settings, lake = dashboard_settings(), Lake(current_settings().lake, partial(s3.connect, s3.IMPATIENT))
     except SettingsError as error:
         sys.stderr.write(f"dashboard: {error}\n")
         sys.exit(2)

@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from tpch_assets.calendar import is_batch
 from tpch_assets.delta import DataFile, Snapshot, snapshot
@@ -32,6 +34,8 @@ RAW_SECONDS = 20  # Raw folders have no version to look at, and listing many of 
 RAW_WHOLE = 180  # Every so many looks is at all of them, once an hour: a late folder may be anywhere.
 RAW_BATCHES = 96
 ROWS_KEPT = 512 << 20
+# Delta's own client would go on for three minutes.
+IMPATIENT = {"connect_timeout": "3s", "timeout": "4s", "max_retries": "1", "retry_timeout": "8s"}
 
 KEYS: tuple[Key, ...] = (
     *(("gold", name) for name in QUERIES),
@@ -128,13 +132,21 @@ class Store:
         except Exception as error:  # noqa: BLE001 - any storage error: shown to people, and tried again
             if self.state.kind != "unreachable":
                 LOG.warning("The lake cannot be read: %s", error)
-            reason = str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
-            self.state = LakeState("unreachable", reason.splitlines()[0][:300])
+            self.state = LakeState("unreachable", self._reason(error).splitlines()[0][:300])
         for listener in tuple(self._listeners):
             try:
                 listener()
             except Exception:  # noqa: BLE001 - a session that is going away must not stop the others
                 self._listeners.discard(listener)
+
+    def _reason(self, error: Exception) -> str:
+        """A failed read in the words of the lake's check, which knows what to do about it, unless it finds nothing."""
+        try:
+            if not isinstance(error, LakeError):
+                self.lake.check()
+        except LakeError as found:
+            error = found
+        return str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
 
     def rows(self, source: Snapshot, files: Collection[DataFile]) -> pa.Table:
         """The rows of some of a snapshot's files; each file is read once and kept."""
@@ -147,17 +159,35 @@ class Store:
         """A result derived from immutable files, made once for all sessions."""
         return self._rows.get(key, make, size)
 
+    def _read(self, make: Callable[[], Any]) -> Any:
+        """What a page needs from the storage. All pages wait meanwhile, so a storage that is away is not asked.
+
+        Raises:
+            LakeError: It cannot be read now.
+        """
+        if self.state.kind == "unreachable":
+            raise LakeError(self.state.reason)
+        try:
+            return make()
+        except (OSError, DeltaError, BotoCoreError, ClientError) as error:
+            raise LakeError(f"{type(error).__name__}: {error}") from error
+
     def commits(self, source: Snapshot, count: int = 50) -> list[dict[str, Any]]:
         """The newest commits of a table, newest first."""
 
         def make() -> list[dict[str, Any]]:
-            return DeltaTable(source.uri, version=source.version, storage_options=self.lake.options).history(count)
+            options = self.lake.options | (IMPATIENT if self.lake.remote else {})
+            return DeltaTable(source.uri, version=source.version, storage_options=options).history(count)
 
-        return self.kept(("commits", source.uri, source.version), make)
+        return self.kept(("commits", source.uri, source.version), lambda: self._read(make))
 
     def _file(self, source: Snapshot, file: DataFile) -> pa.Table:
         uri = f"{source.uri}/{file.path}"
-        return self._rows.get(uri, lambda: pq.ParquetFile(self.lake.local(uri)).read(), lambda table: table.nbytes)
+
+        def make() -> pa.Table:
+            return pq.ParquetFile(self.lake.local(uri)).read()
+
+        return self._rows.get(uri, lambda: self._read(make), lambda table: table.nbytes)
 
     def poll_raw(self) -> None:
         """Look at the raw folders once: at all now and then, else at the newest known and what came behind them."""

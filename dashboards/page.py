@@ -1,5 +1,6 @@
 """What the three pages share: choices kept in the URL, following the lake, and the parts that they are made of."""
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -8,14 +9,16 @@ from urllib.parse import quote
 import panel as pn
 
 from dashboards.charts import Chart
-from dashboards.data import Store
+from dashboards.data import LakeState, Store
 from dashboards.settings import DashboardSettings
 from dashboards.states import banner
 from dashboards.text import css, escape
 from tpch_assets.delta import Snapshot
+from tpch_assets.lake import LakeError
 
 PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"
+LOG = logging.getLogger(__name__)
 
 
 class _Block(pn.pane.HTML):
@@ -91,11 +94,15 @@ class Page:
 
     def refresh(self) -> None:
         """Follow the store: after each poll, and once at the start."""
-        ready = self.ready()
-        self.body.visible = ready
+        ready, state = self.ready(), self.store.state
         if ready:
-            self.show()
-        self.head.object = banner(self.store.state, self.store.lake.uri) + (self._as_of if ready else "")
+            try:
+                self.show()
+            except LakeError as error:  # Tried again after the next poll.
+                LOG.warning("The page %s cannot be drawn: %s", self.path, error)
+                state = LakeState("unreachable", str(error))
+        self.body.visible = ready and (state.kind != "unreachable" or bool(self._as_of))
+        self.head.object = banner(state, self.store.lake.uri) + (self._as_of if ready else "")
 
     def tell(self, day: str | None, *sources: Snapshot) -> None:
         """Say which data the page shows."""

@@ -15,6 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 PATIENT = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
+# For those whom somebody waits for: they say within seconds that there is no answer.
+IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=4)
 READS = 4
 _lock = threading.Lock()
 

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -13,10 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from tpch_assets.s3 import code, connect, endpoint, region, split
-
-# It must be told within seconds what is wrong.
-IMPATIENT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=4)
+from tpch_assets.s3 import IMPATIENT, code, connect, endpoint, region, split
 
 
 def check(uri: str, *, write: bool) -> None:

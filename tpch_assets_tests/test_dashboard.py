@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards import app, charts, health, panels, runs, text, views
+from dashboards import app, charts, data, health, panels, runs, text, views
 from dashboards.answers import answer, days, frame, history, warm
 from dashboards.data import QUERIES, LakeState, Recent, Store
 from dashboards.orders import Orders
@@ -214,6 +214,37 @@ def test_a_lake_that_cannot_be_reached_is_said_and_recovers(filled: Lake) -> Non
     store.poll()
     page.refresh()
     assert store.state == LakeState("ok") and "banner" not in page.head.object
+
+
+def test_rows_that_cannot_be_read_are_said_and_come_later(filled: Lake) -> None:
+    store = Store(filled)
+    store.poll()
+    page = open_page(Orders, store)
+    source = store.tables["gold", "unshipped_orders"]
+    (file,) = source.of({"2024-01-02"})
+    path = Path(source.uri) / file.path
+    path.rename(path.with_suffix(".away"))
+    page.day.value = "2024-01-02"
+    assert "FileNotFoundError" in page.head.object and page.body.visible
+    assert "<strong>2024-01-03</strong>" in page.head.object, "what is shown was read before"
+    path.with_suffix(".away").rename(path)
+    page.refresh()
+    assert "banner" not in page.head.object and "<strong>2024-01-02</strong>" in page.head.object
+
+
+@pytest.mark.parametrize("page", [Orders, Queries, Pipeline])
+def test_a_page_opened_while_the_lake_is_away_asks_nothing_of_it(
+    store: Store, page: type[Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.state = LakeState("unreachable", "it is away")
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "ParquetFile", None)
+        patch.setattr(data, "DeltaTable", None)
+        opened = open_page(page, store)
+    assert "it is away" in opened.head.object
+    store.poll()
+    opened.refresh()
+    assert opened.body.visible and "banner" not in opened.head.object
 
 
 def test_a_lake_that_appears_is_seen(lake: Lake) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -21,7 +22,7 @@ from dashboards.data import Store
 from tpch_assets import arrivals, maintenance, s3
 from tpch_assets.arrivals import SWEPT_FILES
 from tpch_assets.delta import commit, mark, read, snapshot
-from tpch_assets.lake import Lake
+from tpch_assets.lake import Lake, LakeError
 from tpch_assets.tables import TABLES
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
@@ -40,6 +41,7 @@ from tpch_assets_tests.s3_server import (
     server,
 )
 from tpch_assets_tests.test_cli import Shell, shell
+from tpch_assets_tests.test_dashboard import gold, orders_of
 from tpch_assets_tests.test_delta import keys, rows, store, uri_of, write
 
 __all__ = ["one_server", "server", "shell"]
@@ -450,3 +452,24 @@ def test_delta_goes_where_the_environment_says(server: S3Server, monkeypatch: py
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     assert lake.options == {**always, "aws_region": "us-west-2"}
     assert s3.connect().meta.region_name == "us-west-2"
+
+
+def test_the_dashboard_says_within_seconds_that_s3_is_away_and_goes_on(server: S3Server, lake: Lake) -> None:
+    gold(lake, "unshipped_orders", "2024-01-03", orders_of("2024-01-03", count=1))
+    lake = Lake(lake.uri, partial(s3.connect, s3.IMPATIENT))
+    store = Store(lake)
+    store.poll()
+    assert store.state.kind == "ok"
+    away = Fault("503 Service Unavailable", "SlowDown")
+    with server.fault(away) as hit:
+        store.poll()
+        assert store.state.kind == "unreachable" and store.state.reason.startswith(
+            f"The lake {lake.uri} cannot be used"
+        )
+    assert len(hit) <= 4, "one read and the lake's check, each tried twice"
+    store.poll()
+    found = store.table("gold", "unshipped_orders")
+    assert found and store.state.kind == "ok"
+    with server.fault(away.on(where=r"\.parquet")), pytest.raises(LakeError, match="SlowDown"):
+        store.rows(found, found.files)
+    assert len(store.rows(found, found.files)) == 2

@@ -47,6 +47,11 @@ class Lake:
     def table(self, layer: str, name: str) -> str:
         return self.path(layer, name)
 
+    def tables(self) -> list[str]:
+        """Where Delta tables are or may be: the folders of the layers and of `operations`, in order."""
+        found = ((layer, name) for layer in (*LAYERS, "operations") for name in sorted(self.names(self.path(layer))))
+        return [self.table(layer, name) for layer, name in found]
+
     @property
     def s3(self) -> Any:
         """The boto3 client, made once per process: a forked one must not share its connections."""

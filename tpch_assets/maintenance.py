@@ -6,7 +6,7 @@ import dagster as dg
 from deltalake import DeltaTable
 
 from tpch_assets.delta import opened
-from tpch_assets.lake import LAYERS, Lake
+from tpch_assets.lake import Lake
 from tpch_assets.settings import Settings
 
 # A week spares what slow readers and writers on their way still use.
@@ -31,10 +31,7 @@ def vacuum(lake: Lake, uri: str) -> list[str]:
 
 def tables(lake: Lake) -> list[str]:
     """Every Delta table in the lake."""
-    found = [
-        lake.table(layer, name) for layer in (*LAYERS, "operations") for name in sorted(lake.names(lake.path(layer)))
-    ]
-    return [uri for uri in found if opened(lake, uri)]
+    return [uri for uri in lake.tables() if opened(lake, uri)]
 
 
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:

@@ -2,7 +2,8 @@
 
 Commits are flushed to the disk right after they are written; in between, the power may go, and a Delta reader then
 takes an empty commit for one that changed nothing, or cannot open the table. What such a commit would have added is
-made again from the layer before, since each layer compares itself with that one. An S3 object is there whole or not.
+made again from the layer before, since each layer compares itself with that one; costs are asked for again. An S3
+object is there whole or not.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpch_assets.lake import LAYERS, Lake, fsync
+from tpch_assets.lake import Lake, fsync
 
 TOLD = "damaged by a power loss, moved aside and made again from the layer before:"
 ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over names with an underscore.
@@ -26,8 +27,7 @@ def heal(lake: Lake) -> list[str]:
     """
     if lake.remote:
         return []
-    tables = [Path(lake.table(layer, name)) for layer in LAYERS for name in sorted(lake.names(lake.path(layer)))]
-    return [str(_move_aside(table, file)) for table in tables for file in _damaged(table)]
+    return [str(_move_aside(table, file)) for table in map(Path, lake.tables()) for file in _damaged(table)]
 
 
 def _damaged(table: Path) -> Iterator[Path]:

@@ -74,5 +74,14 @@ def test_a_damaged_checkpoint_is_moved_aside(lake: Lake) -> None:
     assert heal(lake) == []
 
 
+def test_costs_are_healed_like_any_table(lake: Lake) -> None:
+    uri = lake.table("operations", "costs")
+    rows = pa.table({"value": [1]})
+    commit(lake, uri, [write_file(lake, uri, "1", "x.parquet", partial(pq.write_table, rows))], {"1"})
+    max(Path(uri, "_delta_log").glob("*.json")).write_bytes(b"")
+    assert len(heal(lake)) == 1
+    assert heal(lake) == []
+
+
 def test_an_empty_lake_has_nothing_to_heal(lake: Lake) -> None:
     assert heal(lake) == []

@@ -21,7 +21,7 @@ INTEGER_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64}
 MAX_LINE = 1 << 26  # bytes. A line must fit into memory: of a longer one, a reject, only the beginning is kept
 
 _ONE = Decimal(1)
-_EXACTLY = Context(prec=20, traps=[Inexact, InvalidOperation])  # a BIGINT has 19 digits
+_INTEGERS = Context(prec=20, traps=[Inexact, InvalidOperation])  # a BIGINT has 19 digits
 _SPACE = b" \t\r\n\v\f"
 _BOM = b"\xef\xbb\xbf"
 _CLOCK = r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
@@ -227,14 +227,7 @@ def _integer_check(column: Column) -> Callable[[Any], str]:
     limit = 1 << (INTEGER_BITS[column.type] - 1)
 
     def check(value: Any) -> str:
-        if not isinstance(value, _Number):
-            raise _Reject("is not a number")
-        try:
-            number = int(_EXACTLY.quantize(Decimal(value), _ONE))
-        except Inexact:
-            raise _Reject("is not an integer") from None
-        except InvalidOperation:
-            raise _Reject(f"is out of range for {column.type}") from None
+        number = int(_exactly(value, column, _INTEGERS, _ONE, "is not an integer"))
         if not -limit <= number < limit:
             raise _Reject(f"is out of range for {column.type}")
         return str(number)
@@ -245,19 +238,24 @@ def _integer_check(column: Column) -> Callable[[Any], str]:
 def _decimal_check(column: Column) -> Callable[[Any], str]:
     precision, scale = precision_and_scale(column)
     unit = Decimal(1).scaleb(-scale)
-    exactly = Context(prec=precision, traps=[Inexact, InvalidOperation])
+    context = Context(prec=precision, traps=[Inexact, InvalidOperation])
 
-    def check(value: Any) -> str:
-        if not isinstance(value, _Number):
-            raise _Reject("is not a number")
-        try:
-            return f'"{exactly.quantize(Decimal(value), unit):f}"'  # in quotes: DuckDB reads numbers by way of DOUBLE
-        except Inexact:
-            raise _Reject(f"has more than {scale} decimals") from None
-        except InvalidOperation:
-            raise _Reject(f"is out of range for {column.type}") from None
+    def check(value: Any) -> str:  # in quotes: DuckDB reads numbers by way of DOUBLE
+        return f'"{_exactly(value, column, context, unit, f"has more than {scale} decimals"):f}"'
 
     return check
+
+
+def _exactly(value: Any, column: Column, context: Context, unit: Decimal, finer: str) -> Decimal:
+    """A parsed number as a whole number of units; `finer` ends the sentence where it is none."""
+    if not isinstance(value, _Number):
+        raise _Reject("is not a number")
+    try:
+        return context.quantize(Decimal(value), unit)
+    except Inexact:
+        raise _Reject(finer) from None
+    except InvalidOperation:
+        raise _Reject(f"is out of range for {column.type}") from None
 
 
 def _check_date(value: Any) -> str:

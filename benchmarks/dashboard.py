@@ -214,19 +214,23 @@ class Person:
         self.model = next(
             found for found in _models(document) if self.choice in (found.get("title"), found.get("label"))
         )
+        self.chosen = self.model["value"]
 
     async def go_on(self, until: float) -> None:
         options = [value if isinstance(value, str) else value[1] for value in self.model["options"]]
         while time.perf_counter() < until:
             await asyncio.sleep(random.uniform(*THINK))
+            self.chosen = random.choice([option for option in options if option != self.chosen])
             begun = time.perf_counter()
-            await self._choose(random.choice(options))
+            await self._choose(self.chosen)
             self.changed.append(time.perf_counter() - begun)
 
     async def _choose(self, value: str) -> None:
+        """Choose, and wait for what the server sends behind table and charts: the name of the answer's download."""
         event = {"kind": "ModelChanged", "model": {"id": self.model["id"]}, "attr": "value", "new": value}
         await self._send("PATCH-DOC", {"events": [event]})
-        await self._reply("OK")
+        while all(event.get("attr") != "filename" for event in (await self._reply("PATCH-DOC"))["events"]):
+            pass
 
     async def _send(self, kind: str, content: dict[str, Any]) -> None:
         self._number += 1

@@ -29,6 +29,12 @@ class _Block(pn.pane.HTML):
         model.update(**{name: value for name, value in properties.items() if name != "stylesheets"})
 
 
+class _Select(pn.widgets.Select):
+    """A choice that is answered at once. Panel waits 50 ms for more changes, of which a menu has none."""
+
+    _debounce = 0
+
+
 def block(content: str = "", margin: tuple[int, int] = (4, 0)) -> pn.pane.HTML:
     """HTML in the pages' style; whatever came from the lake must be escaped in it."""
     return _Block(content, stylesheets=[css("parts")], sizing_mode="stretch_width", margin=margin)
@@ -121,7 +127,7 @@ class Page:
 
 def select(label: str, options: Sequence[str] | dict[str, str], value: str, width: int = 220) -> pn.widgets.Select:
     """A choice of one: the browser's own, which every keyboard and phone knows."""
-    return pn.widgets.Select(
+    return _Select(
         label=label,
         options=options,
         value=value,

@@ -49,6 +49,8 @@ def main() -> None:
         os.environ["DAGSTER_HOME"] = str(home)
         with dg.DagsterInstance.get() as instance:
             report(work(instance), begin, end)
+            events = sum(len(instance.all_logs(run.run_id)) for run in instance.get_runs())
+            print(f"events in Dagster's log: {events:,}")
 
 
 def work(instance: dg.DagsterInstance) -> dict[str, list[tuple[float, float]]]:

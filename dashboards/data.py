@@ -239,13 +239,13 @@ class Store:
             self._open(key)
         if changed:
             self.tables = {key: seen.snapshot for key, seen in self._seen.items()}
-            for key in changed:
-                if key[0] == "gold" and key in self.tables:
-                    self._warm(self, self.tables[key])
         if any(layer == "gold" for layer, _ in self.tables):
             self.state = LakeState("ok")
         else:
             self.state = LakeState("no gold" if self.tables or self.lake.names(self.lake.path("raw")) else "no lake")
+        for key in changed:
+            if key[0] == "gold" and key in self.tables:
+                self._warm(self, self.tables[key])
 
     def _changed(self, key: Key, again: bool) -> bool:
         seen = self._seen.get(key)

@@ -232,6 +232,17 @@ def test_rows_that_cannot_be_read_are_said_and_come_later(filled: Lake) -> None:
     assert "banner" not in page.head.object and "<strong>2024-01-02</strong>" in page.head.object
 
 
+def test_what_came_while_the_lake_was_away_is_ready_with_the_first_poll(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.state = LakeState("unreachable", "it is away")
+    gold(store.lake, "unshipped_orders", "2024-01-04", orders_of("2024-01-04"))
+    store.poll()
+    assert store.state == LakeState("ok")
+    monkeypatch.setattr(pq, "ParquetFile", None)
+    assert "<strong>2024-01-04</strong>" in open_page(Orders, store).head.object
+
+
 @pytest.mark.parametrize("page", [Orders, Queries, Pipeline])
 def test_a_page_opened_while_the_lake_is_away_asks_nothing_of_it(
     store: Store, page: type[Page], monkeypatch: pytest.MonkeyPatch

@@ -70,7 +70,7 @@ def _formatter(name: str, column: pd.Series) -> dict[str, Any]:
 
 def _filter(column: pd.Series) -> dict[str, str]:
     if pd.api.types.is_numeric_dtype(column):
-        return {"type": "number", "func": ">=", "placeholder": "at least"}
+        return {"type": "number", "func": ">=", "placeholder": "from"}
     return {"type": "input", "func": "like", "placeholder": "contains"}
 
 

@@ -28,19 +28,19 @@ class Runs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._due: dict[tuple[str, str], float] = {}
-        self._found: dict[tuple[str, str], list[Run]] = {}
+        self._due: dict[tuple[Path, str, str], float] = {}
+        self._found: dict[tuple[Path, str, str], list[Run]] = {}
 
     def of(self, layer: str, name: str) -> list[Run]:
         """Runs that made one table and are known so far, oldest first; none where Dagster's storage is not here."""
-        key = (layer, name)
+        key = (home(), layer, name)
         with self._lock:
             if time.monotonic() >= self._due.get(key, 0):
                 self._due[key] = time.monotonic() + SECONDS
                 threading.Thread(target=self._refresh, args=(key,), name="runs", daemon=True).start()
             return self._found.get(key, [])
 
-    def _refresh(self, key: tuple[str, str]) -> None:
+    def _refresh(self, key: tuple[Path, str, str]) -> None:
         try:
             self._found[key] = read(*key)
         except Exception as error:  # noqa: BLE001 - Dagster's storage is an extra: without it only durations miss
@@ -52,13 +52,13 @@ def home() -> Path:
     return Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster")
 
 
-def read(layer: str, name: str) -> list[Run]:
-    """The runs behind an asset's newest materializations, oldest first."""
-    if not (home() / "dagster.yaml").is_file():
+def read(home: Path, layer: str, name: str) -> list[Run]:
+    """The runs behind an asset's newest materializations in the instance at `home`, oldest first."""
+    if not (home / "dagster.yaml").is_file():
         return []
     import dagster as dg  # Slow to import, and needed only where there is an instance.
 
-    with dg.DagsterInstance.from_config(str(home())) as instance:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         made = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=LIMIT).records
         if not made:
             return []

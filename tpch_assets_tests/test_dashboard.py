@@ -558,14 +558,15 @@ def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake)
     @dg.asset(key=["bronze", "orders"])
     def orders() -> None: ...
 
-    (environment / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    assert runs.read("bronze", "orders") == []
-    with dg.DagsterInstance.from_config(str(environment / "dagster")) as instance:
+    home = environment / "dagster"
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    assert runs.read(home, "bronze", "orders") == []
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         made = [dg.materialize([orders], instance=instance).run_id for _ in range(2)]
         records = [instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))[0] for run_id in made]
-    found = runs.read("bronze", "orders")
+    found = runs.read(home, "bronze", "orders")
     assert [run.seconds for run in found] == [one.end_time - one.start_time for one in records]
-    assert runs.read("bronze", "lineitem") == []
+    assert runs.read(home, "bronze", "lineitem") == []
 
     fill_pipeline(lake, datetime.now(UTC))
     store = Store(lake)

@@ -141,12 +141,13 @@ class Store:
 
     def _reason(self, error: Exception) -> str:
         """A failed read in the words of the lake's check, which knows what to do about it, unless it finds nothing."""
+        if isinstance(error, LakeError):
+            return str(error)
         try:
-            if not isinstance(error, LakeError):
-                self.lake.check()
+            self.lake.check()
         except LakeError as found:
-            error = found
-        return str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
+            return str(found)
+        return f"{type(error).__name__}: {error}"
 
     def rows(self, source: Snapshot, files: Collection[DataFile]) -> pa.Table:
         """The rows of some of a snapshot's files; each file is read once and kept."""
@@ -170,6 +171,7 @@ class Store:
         try:
             return make()
         except (OSError, DeltaError, BotoCoreError, ClientError) as error:
+            LOG.warning("The lake cannot be read: %s", error)
             raise LakeError(f"{type(error).__name__}: {error}") from error
 
     def commits(self, source: Snapshot, count: int = 50) -> list[dict[str, Any]]:

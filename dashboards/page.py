@@ -1,6 +1,5 @@
 """What the three pages share: choices kept in the URL, following the lake, and the parts that they are made of."""
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -18,7 +17,6 @@ from tpch_assets.lake import LakeError
 
 PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"
-LOG = logging.getLogger(__name__)
 
 
 class _Block(pn.pane.HTML):
@@ -105,7 +103,6 @@ class Page:
             try:
                 self.show()
             except LakeError as error:  # Tried again after the next poll.
-                LOG.warning("The page %s cannot be drawn: %s", self.path, error)
                 state = LakeState("unreachable", str(error))
         self.body.visible = ready and (state.kind != "unreachable" or bool(self._as_of))
         self.head.object = banner(state, self.store.lake.uri) + (self._as_of if ready else "")

@@ -5,7 +5,7 @@ DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezon
 UI ?= 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 # Dagster and the dashboard side by side; when the first of them ends, or on Ctrl-C, both do.
-SERVE := $(BIN)/python -m tpch_assets.serve
+SERVE := $(BIN)/python -m tpch_assets.commands.serve
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev dashboard test check bench image-check chromium clean

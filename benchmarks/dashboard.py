@@ -29,9 +29,9 @@ import pyarrow.parquet as pq
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from tpch_assets.delta import commit, read, snapshot, write_file
-from tpch_assets.lake import Lake
-from tpch_assets.queries import load_queries
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.lake.delta import commit, read, snapshot, write_file
+from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import current_settings
 
 CHROMIUM = Path("/usr/bin/chromium")

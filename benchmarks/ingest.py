@@ -15,11 +15,11 @@ import duckdb
 import pandas as pd
 from deltalake import write_deltalake
 
-from tpch_assets import ingest
+from tpch_assets.bronze import plan as ingest
 from tpch_assets.compute import cluster
-from tpch_assets.delta import commit, snapshot
-from tpch_assets.lake import Lake
-from tpch_assets.pieces import task, write_piece
+from tpch_assets.lake.delta import commit, snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.pieces import task, write_piece
 
 BATCH = "2026-01-01T0000"
 

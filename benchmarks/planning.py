@@ -19,14 +19,15 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.transaction import AddAction
 
-from tpch_assets import pairs, partials, staleness
-from tpch_assets.assets.bronze import PROVENANCE
-from tpch_assets.assets.common import stored_schema
 from tpch_assets.calendar import DAY, WINDOW, day_key, window_key
-from tpch_assets.delta import DataFile, Snapshot, snapshot
-from tpch_assets.lake import Lake
-from tpch_assets.queries import load_queries
-from tpch_assets.tables import PAIRED, TABLES, TableName
+from tpch_assets.gold import partials, staleness
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.lake.delta import DataFile, Snapshot, snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.orchestration.assets.bronze import PROVENANCE
+from tpch_assets.orchestration.assets.common import stored_schema
+from tpch_assets.silver import shards as pairs
+from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ADDS = 5000

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from dashboards.data import HISTORY_DAYS, Store
 from dashboards.views import View, measure, view_of
-from tpch_assets.delta import Snapshot
+from tpch_assets.lake.delta import Snapshot
 
 
 def days(source: Snapshot) -> list[str]:

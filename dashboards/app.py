@@ -25,8 +25,8 @@ from dashboards.page import PAGES, Page
 from dashboards.pipeline import Pipeline
 from dashboards.queries import Queries
 from dashboards.settings import DashboardSettings, dashboard_settings
-from tpch_assets import s3
-from tpch_assets.lake import Lake
+from tpch_assets.lake import s3
+from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import SettingsError, current_settings
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from typing import Any
 from dashboards.data import Store
 from dashboards.states import empty
 from dashboards.text import cards, escape, span, table
-from tpch_assets.budget import ALERT
+from tpch_assets.compute.budget import ALERT
 from tpch_assets.settings import current_settings
 
 KEY = ("operations", "costs")

@@ -19,10 +19,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from tpch_assets.calendar import is_batch
-from tpch_assets.delta import DataFile, Snapshot, snapshot
-from tpch_assets.lake import Lake, LakeError
-from tpch_assets.queries import load_queries
-from tpch_assets.tables import TABLE_NAMES, TableName
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.lake.delta import DataFile, Snapshot, snapshot
+from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.tpch.tables import TABLE_NAMES, TableName
 
 Key = tuple[str, str]
 Kind = Literal["loading", "ok", "no lake", "no gold", "unreachable"]

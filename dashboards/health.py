@@ -7,10 +7,10 @@ from typing import Literal
 import pandas as pd
 
 from dashboards.data import QUERIES, Store
-from tpch_assets import freshness
+from tpch_assets import layers as freshness
 from tpch_assets.calendar import BATCH, DAY, WINDOW, batches_of, parse
-from tpch_assets.delta import Snapshot
-from tpch_assets.tables import PAIRED, TABLE_NAMES, TABLES
+from tpch_assets.lake.delta import Snapshot
+from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
 
 State = Literal["green", "amber", "red", "none"]
 LAYERS = ("raw", "bronze", "silver", "gold")
@@ -47,7 +47,7 @@ def timed(layer: str, name: str) -> bool:
     """Whether a table must be fresh, as the asset checks choose: tables that come once need not."""
     if layer == "gold":
         return True
-    return name in PAIRED if layer == "silver" else TABLES[name].arrives == "every batch"  # type: ignore[index]
+    return name in PAIRED if layer == "silver" else TABLES[name].arrives == "every batch"
 
 
 def layer_health(store: Store, layer: str, now: datetime | None = None) -> list[Health]:

@@ -12,7 +12,7 @@ from dashboards.page import LATEST, Page, at_once, block, choices, grid, place, 
 from dashboards.states import empty
 from dashboards.tables import cells, download, tabulator
 from dashboards.text import cards, change, moment, older, short, span
-from tpch_assets.delta import Snapshot
+from tpch_assets.lake.delta import Snapshot
 
 QUERY = "unshipped_orders"
 TOTALS = "unshipped_totals"

@@ -12,8 +12,8 @@ from dashboards.data import LakeState, Store
 from dashboards.settings import DashboardSettings
 from dashboards.states import banner
 from dashboards.text import css, escape
-from tpch_assets.delta import Snapshot
-from tpch_assets.lake import LakeError
+from tpch_assets.lake.delta import Snapshot
+from tpch_assets.lake.lake import LakeError
 
 PAGES = {"/": "Orders", "/queries": "Queries", "/pipeline": "Pipeline"}
 LATEST = "latest"

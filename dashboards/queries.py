@@ -12,8 +12,8 @@ from dashboards.page import LATEST, Page, at_once, block, choices, grid, place, 
 from dashboards.states import empty
 from dashboards.tables import cells, download, retable, tabulator
 from dashboards.text import cards, change, definitions, escape, short
-from tpch_assets.delta import Snapshot
-from tpch_assets.queries import Query, parameters
+from tpch_assets.gold.queries import Query, parameters
+from tpch_assets.lake.delta import Snapshot
 from tpch_assets.settings import current_settings
 
 CHOICES = {f"{name[:3].upper() + ' ' if query.source else ''}{query.title}": name for name, query in QUERIES.items()}

@@ -2,17 +2,17 @@
 
 import dagster as dg
 
-from tpch_assets.assets.bronze import bronze_assets
-from tpch_assets.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
-from tpch_assets.assets.gold import gold_assets
-from tpch_assets.assets.raw import raw_assets
-from tpch_assets.assets.silver import silver_assets
-from tpch_assets.automation import automation
-from tpch_assets.checks import asset_checks
-from tpch_assets.dashboard_job import dashboard
-from tpch_assets.jobs import FRESHNESS_JOB, JOBS
-from tpch_assets.maintenance import maintenance
-from tpch_assets.resources import lake_resources
+from tpch_assets.orchestration.assets.bronze import bronze_assets
+from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
+from tpch_assets.orchestration.assets.gold import gold_assets
+from tpch_assets.orchestration.assets.raw import raw_assets
+from tpch_assets.orchestration.assets.silver import silver_assets
+from tpch_assets.orchestration.automation import automation
+from tpch_assets.orchestration.checks import asset_checks
+from tpch_assets.orchestration.dashboard_job import dashboard
+from tpch_assets.orchestration.jobs import FRESHNESS_JOB, JOBS
+from tpch_assets.orchestration.maintenance import maintenance
+from tpch_assets.orchestration.resources import lake_resources
 from tpch_assets.settings import current_settings
 
 settings = current_settings()

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.compute import cluster
-from tpch_assets.delta import Snapshot, commit, snapshot, write_file
-from tpch_assets.lake import Lake
+from tpch_assets.lake.delta import Snapshot, commit, snapshot, write_file
+from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import PREFIX, Settings, current_settings
-from tpch_assets.tables import MONEY, PAIRED, TABLES, TIME, TableName
+from tpch_assets.tpch.tables import MONEY, PAIRED, TABLES, TIME, TableName
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SCALE_FACTOR = 0.01

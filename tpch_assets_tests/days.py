@@ -28,12 +28,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tpch_assets.delta import Snapshot, read, snapshot
-from tpch_assets.instance import databases_held_open, prepare_home
-from tpch_assets.lake import LAYERS, Lake
-from tpch_assets.queries import load_queries
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.lake.delta import Snapshot, read, snapshot
+from tpch_assets.lake.lake import LAYERS, Lake
+from tpch_assets.orchestration.instance import databases_held_open, prepare_home
 from tpch_assets.settings import PREFIX, Settings, current_settings
-from tpch_assets.tables import PAIRED, TABLE_NAMES, TABLES
+from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
 
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
 """Not long ago, since Dagster's work for a run grows with the calendar behind it."""

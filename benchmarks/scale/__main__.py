@@ -58,7 +58,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
     from benchmarks.scale import day, sleep
     from benchmarks.scale.rates import rates_of, task_seconds
     from tpch_assets.compute import cluster
-    from tpch_assets.lake import Lake
+    from tpch_assets.lake.lake import Lake
 
     lake = Lake(str(folder / "lake"))
     day.make_bronze(lake, arguments.scale_factor)

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tpch_assets import source
-from tpch_assets.assets.bronze import PROVENANCE
+from tpch_assets.bronze.plan import plan_batches
 from tpch_assets.calendar import BATCH, BATCHES_PER_DAY, batch_key
 from tpch_assets.compute import cluster
-from tpch_assets.delta import commit, snapshot
-from tpch_assets.engine import Sql
-from tpch_assets.ingest import plan_batches
-from tpch_assets.lake import Lake
-from tpch_assets.pieces import Piece, task, write_json, write_piece
-from tpch_assets.tables import TABLES, TableName
+from tpch_assets.compute.database import Sql
+from tpch_assets.lake.delta import commit, snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.pieces import Piece, task, write_json, write_piece
+from tpch_assets.orchestration.assets.bronze import PROVENANCE
+from tpch_assets.tpch import generator as source
+from tpch_assets.tpch.tables import TABLES, TableName
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

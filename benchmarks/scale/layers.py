@@ -14,12 +14,12 @@ from distributed import get_task_stream
 
 from benchmarks.scale.day import START
 from tpch_assets.calendar import DAY, WINDOW, day_key, window_key
+from tpch_assets.commands.replay import QUIET
 from tpch_assets.compute import cluster
 from tpch_assets.definitions import defs
-from tpch_assets.jobs import JOBS, RANGE_END, RANGE_START
-from tpch_assets.replay import QUIET
+from tpch_assets.orchestration.jobs import JOBS, RANGE_END, RANGE_START
 from tpch_assets.settings import current_settings
-from tpch_assets.tables import DIMENSIONS, PAIRED
+from tpch_assets.tpch.tables import DIMENSIONS, PAIRED
 
 SELECTIONS = {
     "silver": ("silver", [["silver", name] for name in PAIRED]),

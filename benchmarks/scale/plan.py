@@ -8,8 +8,8 @@ from math import ceil
 from typing import Any
 
 from benchmarks.scale.rates import dimension_columns
-from tpch_assets.engine import LARGE
-from tpch_assets.queries import load_queries
+from tpch_assets.compute.database import LARGE
+from tpch_assets.gold.queries import load_queries
 
 VM, VCPUS, MEMORY, VM_PRICE = "m6i.xlarge", 4, 12 << 30, 0.192
 """The worker: its vCPUs, bytes that DuckDB may use of its 16 GiB, and dollars an hour on demand (us-east-1)."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tpch_assets.delta import snapshot
-from tpch_assets.lake import Lake
-from tpch_assets.queries import columns_read, load_queries
-from tpch_assets.tables import DIMENSIONS, PAIRED
+from tpch_assets.gold.queries import columns_read, load_queries
+from tpch_assets.lake.delta import snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.tpch.tables import DIMENSIONS, PAIRED
 
 
 def rates_of(

@@ -21,12 +21,12 @@ from dask.delayed import Delayed
 
 from benchmarks.scale.day import START
 from benchmarks.scale.layers import kind
-from tpch_assets import partials
 from tpch_assets.calendar import WINDOW, window_key
-from tpch_assets.delta import Snapshot, snapshot
-from tpch_assets.lake import Lake
-from tpch_assets.queries import load_queries
-from tpch_assets.tables import PAIRED, TABLES, TableName
+from tpch_assets.gold import partials
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.lake.delta import Snapshot, snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
 
 # Every worker would watch itself a hundred times a second; some hundred of them in one process do nothing else.
 QUIET = {

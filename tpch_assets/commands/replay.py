@@ -1,0 +1,228 @@
+"""Replay: materialize a stretch of batches, and the windows and days they complete, through Dagster.
+
+The layers run side by side in stages, each a process of its own that takes windows in order from the stages before:
+while bronze parses one window, raw makes the next. (Processes, since Dagster's runs are not safe in threads of one.)
+What the lake holds already is not made again, so a replay that was killed goes on where it was.
+"""
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import distributed  # noqa: F401 - this and pandas are imported once, before the layers' processes are forked
+import pandas as pd  # noqa: F401
+
+from tpch_assets.calendar import BATCH, WINDOW, batch_key, floor
+from tpch_assets.definitions import defs
+from tpch_assets.gold import staleness
+from tpch_assets.lake.lake import Lake
+from tpch_assets.orchestration.automation import dimension_requests, gold_requests, window_requests
+from tpch_assets.orchestration.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
+from tpch_assets.orchestration.jobs import JOBS, range_requests
+from tpch_assets.settings import Settings, current_settings
+from tpch_assets.tpch.tables import DIMENSIONS, PAIRED, TABLES, TableName
+
+LAYERS = ("raw", "bronze", "silver", "gold")
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+class ReplayError(RuntimeError):
+    """A layer's run failed; the message says which and why. Dagster's run log holds the rest."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Batches of one window: from `begin` up to `end`, both in UTC."""
+
+    begin: datetime
+    end: datetime
+
+    @property
+    def keys(self) -> list[str]:
+        return [batch_key(self.begin + i * BATCH) for i in range((self.end - self.begin) // BATCH)]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One process of the replay: what it has to run for a stretch, and the stages that it waits for."""
+
+    name: str
+    layer: str
+    requests: Callable[[Lake, Settings, Stretch], list[dg.RunRequest]]
+    after: tuple[str, ...] = ()
+
+
+def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
+    """`batches` batches from `begin` on, cut at the ends of windows."""
+    end, found = begin + batches * BATCH, []
+    while begin < end:
+        stop = min(end, floor(begin, WINDOW) + WINDOW)
+        found.append(Stretch(begin, stop))
+        begin = stop
+    return found
+
+
+def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) -> None:
+    """Replay `batches` batches from `begin` on.
+
+    Args:
+        progress: Called with (layer, batches) as each layer finishes a stretch.
+
+    Raises:
+        ReplayError: A run failed; the layers behind it have stopped.
+    """
+    # Forking shares what is imported; Dask and DuckDB start in each process when it first needs them.
+    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    stages = _stages()
+    queues = {(before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)}
+    news = context.Queue()
+    processes = [
+        context.Process(
+            target=_work,
+            args=(
+                stage,
+                [queue for (_, name), queue in queues.items() if name == stage.name],
+                [queue for (before, _), queue in queues.items() if before == stage.name],
+                news,
+                os.getpid(),
+            ),
+            name=stage.name,
+        )
+        for stage in stages
+    ]
+    for process in processes:
+        process.start()
+    for first in (queue for (before, _), queue in queues.items() if not before):
+        for stretch in [*stretches_of(begin, batches), None]:
+            first.put(stretch)
+    try:
+        _follow(stages, processes, news, progress)
+        for process in processes:
+            process.join(timeout=30)  # Each clears up after itself.
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
+    """Tell the progress of each layer, that is of its slowest stage, until all have finished."""
+    done = {stage.name: 0 for stage in stages}
+    told = dict.fromkeys(LAYERS, 0)
+    finished = 0
+    while finished < len(stages):
+        while news.empty():
+            if dead := [p.name for p in processes if p.exitcode]:
+                raise ReplayError(f"the process of {dead[0]} died (out of memory?); run the replay again")
+            time.sleep(0.02)
+        kind, name, value = news.get()
+        if kind == "failed":
+            raise ReplayError(f"{name}: {value}")
+        if kind == "finished":
+            finished += 1
+            continue
+        done[name] += value
+        layer = next(stage.layer for stage in stages if stage.name == name)
+        slowest = min(done[stage.name] for stage in stages if stage.layer == layer)
+        if slowest > told[layer]:
+            progress(layer, slowest - told[layer])
+            told[layer] = slowest
+
+
+def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    share_compiled_sql()
+    settings = current_settings()
+    with dg.DagsterInstance.get() as instance:
+        while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
+            try:
+                for request in stage.requests(Lake(settings.lake), settings, stretch):
+                    _execute(instance, stage.layer, request)
+            except dg.DagsterExecutionInterruptedError:
+                return  # The parent has said to stop; it knows why.
+            except Exception as error:  # noqa: BLE001 - raised again by the parent
+                cause = error.__cause__ or error
+                traceback.print_exc(limit=-3)
+                news.put(("failed", stage.name, f"{type(cause).__name__}: {cause}"))
+                return
+            news.put(("done", stage.name, len(stretch.keys)))
+            for outbox in outboxes:
+                outbox.put(stretch)
+    for outbox in outboxes:
+        outbox.put(None)
+    news.put(("finished", stage.name, None))
+
+
+def _leave_with(parent: int) -> None:
+    """End this process when its parent is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _raw(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    wanted: dict[str, Sequence[str]] = {
+        name: [batch_key(settings.start)] for name in staleness.missing_once(lake) if name in tables
+    }
+    missing = staleness.missing_raw(lake, stretch.begin, stretch.end)
+    wanted |= {name: missing for name in tables if TABLES[name].arrives == "every batch"}
+    return range_requests("raw", wanted)
+
+
+def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    pending = staleness.pending_batches(lake, tables, stretch.keys)
+    first = batch_key(settings.start)
+    if first not in stretch.keys:  # Tables that come once come with it.
+        begun = staleness.pending_batches(lake, tables, [first])
+        pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
+    return range_requests("bronze", {name: found for name, found in pending.items() if found})
+
+
+def _silver_windows(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return window_requests(lake, stretch.end)
+
+
+def _silver_dimensions(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return dimension_requests(lake)
+
+
+def _gold(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
+    return gold_requests(lake, settings.start, stretch.end)
+
+
+def _stages() -> list[Stage]:
+    """Two stages for a layer of batches or windows: while Dagster writes down what one did, the other is at work."""
+    return [
+        Stage("raw dimensions", "raw", partial(_raw, DIMENSIONS)),
+        Stage("raw pairs", "raw", partial(_raw, PAIRED)),
+        Stage("bronze 1", "bronze", partial(_bronze, (*DIMENSIONS, PAIRED[0])), ("raw dimensions", "raw pairs")),
+        Stage("bronze 2", "bronze", partial(_bronze, PAIRED[1:]), ("raw pairs",)),
+        Stage("silver dimensions", "silver", _silver_dimensions, ("bronze 1",)),
+        Stage("silver pairs", "silver", _silver_windows, ("bronze 1", "bronze 2")),
+        Stage("gold", "gold", _gold, ("silver dimensions", "silver pairs")),
+    ]
+
+
+def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
+    job = defs.resolve_job_def(JOBS[layer].name).get_subset(
+        asset_selection=frozenset(request.asset_selection or []),
+        asset_check_selection=frozenset(request.asset_check_keys or []),
+    )
+    run_id = str(uuid.uuid4())
+    with run_log_held_open(instance, run_id):
+        job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={**request.tags, OWNER_TAG: owner()},
+            run_config=QUIET,
+        )

@@ -1,0 +1,47 @@
+"""How the lake stands: per layer and table its partitions, rows, files, bytes and latest partition."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tpch_assets.calendar import is_batch
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.lake.delta import snapshot
+from tpch_assets.lake.lake import LAYERS, Lake
+from tpch_assets.tpch.tables import TABLE_NAMES
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table's figures; `rows` is None for raw, whose files are not read for it."""
+
+    layer: str
+    name: str
+    partitions: int
+    rows: int | None
+    files: int
+    size: int
+    latest: str
+
+
+def status(lake: Lake) -> Iterator[TableStatus]:
+    """The figures of every table that exists, layer by layer."""
+    for name in TABLE_NAMES:
+        batches = {batch: files for batch, files in lake.deliveries(name) if is_batch(batch)}
+        files = [file for found in batches.values() for file in found]
+        if files:
+            yield TableStatus("raw", name, len(batches), None, len(files), sum(f.size for f in files), max(batches))
+    for layer in LAYERS:
+        for table in _tables(layer):
+            found = snapshot(lake, lake.table(layer, table))
+            if found.version < 0:
+                continue
+            partitions = found.by_partition()
+            latest = max((str(f.greatest.get("_batch", f.partition)) for f in found.files), default="")
+            yield TableStatus(layer, table, len(partitions), found.rows, len(found.files), found.size, latest)
+
+
+def _tables(layer: str) -> list[str]:
+    if layer == "gold":
+        return list(load_queries())
+    names: list[str] = list(TABLE_NAMES)
+    return [*names, *(f"{name}_rejects" for name in names)] if layer == "bronze" else names

@@ -1,0 +1,162 @@
+"""operations/costs: what each layer cost on each day, with the time that its runs took; and the budget's check."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import dagster as dg
+import pyarrow as pa
+
+from tpch_assets.calendar import DAY, parse
+from tpch_assets.compute import budget, costs
+from tpch_assets.compute.work import LAYERS
+from tpch_assets.lake.stored import Partitions
+from tpch_assets.orchestration.assets.common import RETRY, place
+from tpch_assets.settings import Settings, current_settings
+
+KEY = dg.AssetKey(["operations", "costs"])
+CHECK = "within_budget"
+PLACES = Decimal("0.0001")
+SCHEMA = pa.schema(
+    [
+        ("day", pa.date32()),
+        ("layer", pa.string()),
+        ("dollars", pa.decimal128(18, 4)),
+        ("run_seconds", pa.float64()),
+        ("runs", pa.int64()),
+    ]
+)
+DESCRIPTIONS = {
+    "day": "The day (UTC).",
+    "layer": "raw, bronze, silver or gold.",
+    "dollars": "What its part of the clusters cost, by the seconds of its runs; zero where nothing is paid by use.",
+    "run_seconds": "Seconds that its runs took on that day.",
+    "runs": "Its runs on that day.",
+}
+
+COSTS_JOB = dg.define_asset_job(
+    "costs_job",
+    selection=dg.AssetSelection.assets(KEY),
+    description="Bring the costs per layer and day up to date, and check the day's budget.",
+)
+
+
+def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The one asset; its partition of today holds what has been spent so far."""
+
+    @dg.asset(
+        key=KEY,
+        description="What each layer cost per day, from Coiled's own figures, and the time that its runs took.",
+        group_name="operations",
+        kinds={"deltalake"},
+        owners=settings.owners,
+        partitions_def=dg.TimeWindowPartitionsDefinition(
+            start=settings.start, cron_schedule="0 0 * * *", fmt="%Y-%m-%d", timezone="UTC", end_offset=1
+        ),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="operations_costs",
+        retry_policy=RETRY,
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                [dg.TableColumn(field.name, str(field.type), DESCRIPTIONS[field.name]) for field in SCHEMA]
+            ),
+            **place("operations", "costs"),
+        },
+    )
+    def operations_costs(context: dg.AssetExecutionContext) -> Partitions:
+        billing = costs.billing(current_settings())
+        made = {}
+        for key in context.partition_keys:
+            day = date.fromisoformat(key)
+            seconds, runs = run_seconds(context.instance, day)
+            made[key] = {"{content}.parquet": rows(day, costs.split(billing.dollars(day), seconds), seconds, runs)}
+        return Partitions(made, schema=SCHEMA)
+
+    return [operations_costs]
+
+
+def rows(day: date, dollars: dict[str, float], seconds: dict[str, float], runs: dict[str, int]) -> pa.Table:
+    """A day's rows, one per layer."""
+    found = [
+        {
+            "day": day,
+            "layer": layer,
+            "dollars": Decimal(cost).quantize(PLACES),
+            "run_seconds": seconds.get(layer, 0.0),
+            "runs": runs.get(layer, 0),
+        }
+        for layer, cost in dollars.items()
+    ]
+    return pa.Table.from_pylist(found, SCHEMA)
+
+
+def run_seconds(instance: dg.DagsterInstance, day: date) -> tuple[dict[str, float], dict[str, int]]:
+    """By layer, the seconds within a day (UTC) that its runs took, and how many there were; of runs that have begun.
+
+    A run of several layers counts for each of them alike.
+    """
+    begin = parse(day.isoformat())
+    end, now = begin + DAY, datetime.now(UTC)
+    # A run that was created long ago may still be under way; none is allowed to take two days.
+    filters = dg.RunsFilter(created_after=begin - 2 * DAY, created_before=end)
+    seconds: dict[str, float] = {}
+    runs: dict[str, int] = {}
+    for record in instance.get_run_records(filters):
+        layers = {key.path[0] for key in record.dagster_run.asset_selection or ()} & _layers()
+        layers = layers or {record.dagster_run.job_name.removesuffix("_job")} & _layers()
+        if not layers or record.start_time is None:
+            continue
+        started = datetime.fromtimestamp(record.start_time, UTC)
+        ended = datetime.fromtimestamp(record.end_time, UTC) if record.end_time else now
+        inside = min(ended, end) - max(started, begin)
+        for layer in layers if inside > timedelta(0) else ():
+            seconds[layer] = seconds.get(layer, 0.0) + inside.total_seconds() / len(layers)
+            runs[layer] = runs.get(layer, 0) + 1
+    return seconds, runs
+
+
+def _layers() -> set[str]:
+    return {layer for layers in LAYERS.values() for layer in layers}
+
+
+def cost_checks() -> list[dg.AssetChecksDefinition]:
+    """The budget's check: a warning from 80 % of it on, an error when it is spent."""
+
+    @dg.multi_asset_check(
+        name="budget",
+        specs=[dg.AssetCheckSpec(CHECK, asset=KEY, description="Less than 80 % of the day's budget is spent.")],
+    )
+    def within_budget() -> Iterator[dg.AssetCheckResult]:
+        found = budget.spending(current_settings())
+        yield dg.AssetCheckResult(
+            passed=found is None or found.state == "ok",
+            severity=dg.AssetCheckSeverity.ERROR if found and found.state == "over" else dg.AssetCheckSeverity.WARN,
+            asset_key=KEY,
+            check_name=CHECK,
+            metadata={"spent ($)": found.spent, "budget ($)": found.budget} if found else {"budget ($)": "none"},
+            description=str(found) if found else "No budget is set, or nothing is paid by use.",
+        )
+
+    return [within_budget]
+
+
+def cost_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Brings the costs up to date by itself."""
+    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        name="costs_schedule",
+        job=COSTS_JOB,
+        cron_schedule="50 * * * *",
+        default_status=status,
+        description="Every hour: what yesterday and today have cost, by layer.",
+    )
+    def costs_schedule(context: dg.ScheduleEvaluationContext):
+        moment = context.scheduled_execution_time.astimezone(UTC)
+        days = [day for day in (moment - DAY, moment) if day >= settings.start]
+        return [
+            dg.RunRequest(run_key=f"{moment.isoformat()} {day:%Y-%m-%d}", partition_key=f"{day:%Y-%m-%d}")
+            for day in days
+        ]
+
+    return costs_schedule

@@ -1,0 +1,71 @@
+"""Housekeeping, once a day: files that no table version needs any more, and Dagster runs nobody looks at."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from deltalake import DeltaTable
+
+from tpch_assets.lake.delta import opened
+from tpch_assets.lake.lake import Lake
+from tpch_assets.settings import Settings
+
+# A week spares what slow readers and writers on their way still use.
+KEEP_FILES = timedelta(hours=168)
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+RUNS_AT_ONCE = 500
+
+
+def vacuum(lake: Lake, uri: str) -> list[str]:
+    """Delete a table's files that left it a week ago or never entered it; returns their paths.
+
+    Raises:
+        RuntimeError: This machine's clock is far from the table's newest commit, so that live files would look old.
+    """
+    table = DeltaTable(uri, storage_options=lake.options)
+    newest = datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, UTC)
+    if newest > datetime.now(UTC) + timedelta(hours=1):
+        raise RuntimeError(f"{uri}: the newest commit is of {newest:%Y-%m-%d %H:%M}, which this clock says is to come")
+    hours = int(KEEP_FILES.total_seconds() // 3600)
+    return table.vacuum(retention_hours=hours, full=True, dry_run=False)
+
+
+def tables(lake: Lake) -> list[str]:
+    """Every Delta table in the lake."""
+    return [uri for uri in lake.tables() if opened(lake, uri)]
+
+
+def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
+    """Delete finished runs, with their events, that are older than `days`; at most some hundreds at once."""
+    before = datetime.now(UTC) - timedelta(days=days)
+    old = instance.get_run_records(dg.RunsFilter(statuses=FINISHED, created_before=before), limit=RUNS_AT_ONCE)
+    for record in old:
+        instance.delete_run(record.dagster_run.run_id)
+    return len(old)
+
+
+def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
+    """The daily job and its schedule."""
+
+    @dg.op(description="Delete files that left their table a week ago or never entered it.")
+    def vacuum_tables(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
+        for uri in tables(lake):
+            context.log.info(f"{uri}: {len(vacuum(lake, uri))} files deleted")
+
+    @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
+    def delete_runs(context: dg.OpExecutionContext) -> None:
+        context.log.info(f"{delete_old_runs(context.instance, settings.keep_runs_days)} runs deleted")
+
+    @dg.job(description="Delete what nobody needs any more: old files of tables, old runs.")
+    def maintenance_job():
+        vacuum_tables()
+        delete_runs()
+
+    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
+    schedule = dg.ScheduleDefinition(
+        name="maintenance_schedule",
+        job=maintenance_job,
+        cron_schedule="30 3 * * *",
+        default_status=status,
+        description="Every night: housekeeping.",
+    )
+    return maintenance_job, schedule

@@ -1,0 +1,43 @@
+"""Dagster's side of the budget: ticks skip, and runs do not begin, when what the day may cost is spent."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import dagster as dg
+
+from tpch_assets.compute import budget
+from tpch_assets.settings import Settings, current_settings
+
+_begun: set[str] = set()  # Runs that began within the budget; they go on when it is spent meanwhile.
+
+
+def within_budget(settings: Settings) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a schedule's or sensor's function skip, with the reason, while runs have to wait."""
+
+    def decorate(tick: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(tick)
+        def wait(*arguments: Any, **resources: Any) -> Any:
+            reason = budget.reason_to_wait(settings)
+            return dg.SkipReason(reason) if reason else tick(*arguments, **resources)
+
+        return wait
+
+    return decorate
+
+
+def check_run(context: dg.OutputContext) -> None:
+    """Refuse to begin a run when the day's budget is spent; tell in its log when most of it is.
+
+    Raises:
+        dg.Failure: Nothing may be computed today; it says why and until when.
+    """
+    if context.run_id in _begun:
+        return
+    settings = current_settings()
+    if reason := budget.reason_to_wait(settings):
+        raise dg.Failure(f"Nothing was computed. {reason}", allow_retries=False)
+    found = budget.spending(settings)
+    if found and found.state == "alert":
+        context.log.warning(f"{found}; at 100 % runs wait")
+    _begun.add(context.run_id)

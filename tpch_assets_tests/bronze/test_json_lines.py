@@ -1,0 +1,718 @@
+"""Bad input lands in the rejects, good input exactly in the rows, whatever else is in the file."""
+
+import gzip
+import json
+import random
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from tpch_assets.bronze import json_lines
+from tpch_assets.bronze.json_lines import Parsed, careful, scan, write_parquet
+from tpch_assets.schema import Column, Table
+from tpch_assets.tpch.tables import TABLES, TIME
+
+Fields = dict[str, str]  # names to values, both as JSON
+PAIRED = [TABLES["orders"], TABLES["lineitem"]]
+
+
+@pytest.fixture(scope="module")
+def con():
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+        tables = "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        assert connection.execute(tables).fetchall() == []  # nothing is left in the session
+
+
+@pytest.fixture(params=PAIRED, ids=lambda table: table.name)
+def table(request) -> Table:
+    return request.param
+
+
+@pytest.fixture
+def parse(con, tmp_path):
+    """Parses bytes; returns what was counted, the rows (unless many) and the rejects."""
+
+    def run(content: bytes, table: Table, name: str = "source.json") -> tuple[Parsed, list[dict], list[dict]]:
+        (tmp_path / name).write_bytes(content)
+        rows, rejects = tmp_path / "rows.parquet", tmp_path / "rejects.parquet"
+        parsed = write_parquet(
+            con, str(tmp_path / name), table, batch="b", file="f", rows_path=str(rows), rejects_path=str(rejects)
+        )
+        assert parsed.lines == parsed.rows + parsed.rejects
+        assert rejects.exists() == bool(parsed.rejects)
+        found = [read(rows) if parsed.rows < 50_000 else [], read(rejects) if parsed.rejects else []]
+        return parsed, *found
+
+    run.rows = tmp_path / "rows.parquet"
+    return run
+
+
+@pytest.fixture
+def only_fast(monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("took the careful path")
+
+    monkeypatch.setattr(json_lines, "sort_lines", fail)
+
+
+@pytest.fixture
+def only_careful(monkeypatch):
+    monkeypatch.setattr(json_lines, "_fast", lambda *_: None)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return pq.read_table(path).to_pylist()
+
+
+def kind(column: Column) -> str:
+    kinds = {"VARCHAR": "text", "DATE": "date", "BIGINT": "integer", "INTEGER": "integer"}
+    return kinds.get(column.type, "decimal" if column.type.startswith("DECIMAL") else "time")
+
+
+def first(table: Table, kind_: str) -> str:
+    return json.dumps(next(column.name for column in table.columns if kind(column) == kind_))
+
+
+def good(table: Table, number: int) -> Fields:
+    """A good line."""
+    rng = random.Random(number)
+    words = ["", "furiously", "é ü 漢 😀", ": {[,]} :", "-- .5", "a,b", "true", "x" * 70, " ", "3-MEDIUM", "0.5"]
+    makers = {
+        "integer": lambda: str(rng.randrange(1_000_000)),
+        "decimal": lambda: str(Decimal(rng.randrange(-(10**9), 10**13)).scaleb(-2)),
+        "date": lambda: f'"19{rng.randrange(92, 99)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"',
+        "time": lambda: f'"2026-01-01T{rng.randrange(24):02}:00:{rng.randrange(60):02}.{rng.randrange(10**6):06}Z"',
+        "text": lambda: json.dumps(rng.choice(words) + rng.choice("abc"), ensure_ascii=False),
+    }
+    return {json.dumps(column.name): makers[kind(column)]() for column in table.columns}
+
+
+def spell(fields: Fields, comma: str = ",", colon: str = ":") -> bytes:
+    return ("{" + comma.join(f"{name}{colon}{value}" for name, value in fields.items()) + "}").encode()
+
+
+@cache
+def line_of(table: Table, number: int) -> bytes:
+    return spell(good(table, number))
+
+
+def lines_of(table: Table, count: int) -> list[bytes]:
+    return [line_of(table, number) for number in range(count)]
+
+
+def expected(line: bytes, table: Table) -> dict[str, Any] | None:
+    """The row that a line should become, or None for a reject: slow, plain and apart from the code under test."""
+
+    class Number(str):
+        pass
+
+    def unique(pairs):
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise ValueError("duplicate")
+        return dict(pairs)
+
+    def fail(constant):
+        raise ValueError(constant)
+
+    try:
+        text = line.decode()
+        parsed = json.loads(text, parse_int=Number, parse_float=Number, parse_constant=fail, object_pairs_hook=unique)
+        row: dict[str, Any] = {}
+        for column in table.columns:
+            value = parsed.pop(column.name)
+            assert isinstance(value, str)
+            assert isinstance(value, Number) == (kind(column) in ("integer", "decimal"))
+            match kind(column):
+                case "integer":
+                    assert -(2**63) <= Decimal(value) < 2**63
+                    assert int(Decimal(value)) == Decimal(value)
+                    row[column.name] = int(Decimal(value))
+                case "decimal":
+                    cents = Decimal(value) * 100
+                    assert cents == int(cents)
+                    assert abs(cents) < 10**15
+                    row[column.name] = cents / 100
+                case "date":
+                    assert re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value)
+                    row[column.name] = date.fromisoformat(value)
+                case "time":
+                    assert re.fullmatch(r"[^.]{10}[T ][^.]{8}([.]\d{1,6})?(Z|[+-]\d\d:\d\d)?", value)
+                    moment = datetime.fromisoformat(value)
+                    row[column.name] = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+                case "text":
+                    row[column.name] = value
+        json.dumps([row, parsed], ensure_ascii=False, default=str).encode()
+    except (ValueError, KeyError, AssertionError, AttributeError, TypeError, ArithmeticError):
+        return None
+    return row | {"_batch": "b", "_file": "f", "_rescued": sorted(parsed) or None}
+
+
+def comparable(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as `expected` gives it: of the unknown fields the names."""
+    return row | {"_rescued": sorted(json.loads(row["_rescued"])) if row["_rescued"] else None}
+
+
+def value_of(kind_: str, value: str) -> Callable[[Table, Fields], bytes]:
+    return lambda table, fields: spell(fields | {first(table, kind_): value})
+
+
+# What is wrong with a line -> how to make it so, and what the reason says ({integer} etc. being the column's name).
+BAD: dict[str, tuple[Callable[[Table, Fields], bytes], str]] = {
+    "truncated": (lambda _, fields: spell(fields)[:-20], "not valid JSON"),
+    "malformed": (lambda _, fields: spell(fields, comma=";"), "not valid JSON: Expecting ',' delimiter"),
+    "trailing comma": (lambda _, fields: spell(fields)[:-1] + b",}", "not valid JSON"),
+    "trailing text": (lambda _, fields: spell(fields) + b" x", "not valid JSON: Extra data"),
+    "two objects": (lambda _, fields: spell(fields) + spell(fields), "not valid JSON: Extra data"),
+    "invalid UTF-8": (lambda table, fields: spell(fields).replace(b'"', b'"\xff', 5), "not valid UTF-8: byte 0xff"),
+    "UTF-8 surrogate": (lambda _, fields: spell(fields).replace(b'":"', b'":"\xed\xa0\x80', 1), "not valid UTF-8"),
+    "raw NUL": (lambda _, fields: spell(fields).replace(b'":"', b'":"\0', 1), "Invalid control character"),
+    "raw NUL outside": (lambda _, fields: spell(fields) + b"\0", "not valid JSON"),
+    "raw tab": (lambda _, fields: spell(fields).replace(b'":"', b'":"\t', 1), "Invalid control character"),
+    "BOM in the middle": (lambda _, fields: b"\xef\xbb\xbf" + spell(fields), "not valid JSON"),
+    "duplicate key": (
+        lambda table, fields: spell(fields)[:-1] + f",{first(table, 'integer')}:1}}".encode(),
+        "{integer}: the key comes more than once",
+    ),
+    "duplicate unknown key": (lambda _, fields: spell(fields)[:-1] + b',"x":1,"x":1}', "x: the key comes more than"),
+    "2.7 as integer": (value_of("integer", "2.7"), "{integer}: 2.7 is not an integer"),
+    "1e-3 as integer": (value_of("integer", "1e-3"), "{integer}: 1e-3 is not an integer"),
+    "hidden fraction": (value_of("integer", "2.000000000000000001"), "2.000000000000000001 is not an integer"),
+    "1e20 as integer": (value_of("integer", "1e20"), "{integer}: 1e20 is out of range for BIGINT"),
+    "enormous integer": (value_of("integer", "1e99999999999999999999"), "is out of range for BIGINT"),
+    "text as integer": (value_of("integer", '"2"'), '{integer}: "2" is not a number'),
+    "true as integer": (value_of("integer", "true"), "{integer}: true is not a number"),
+    "list as integer": (value_of("integer", "[2]"), "{integer}: [2] is not a number"),
+    "too large an integer": (value_of("integer", str(2**63)), "{integer}: 9223372036854775808 is out of range for B"),
+    "a very long integer": (value_of("integer", "9" * 5000), "is out of range for BIGINT"),
+    "leading zero": (value_of("integer", "01"), "not valid JSON"),
+    "leading plus": (value_of("integer", "+1"), "not valid JSON"),
+    "text as decimal": (value_of("decimal", '"2"'), '{decimal}: "2" is not a number'),
+    "true as decimal": (value_of("decimal", "true"), "{decimal}: true is not a number"),
+    "object as decimal": (value_of("decimal", '{"a":1.0}'), '{decimal}: {"a":1.0} is not a number'),
+    "three decimals": (value_of("decimal", "1.239"), "{decimal}: 1.239 has more than 2 decimals"),
+    "hidden decimals": (value_of("decimal", "1.230000000000000001"), "{decimal}: 1.230000000000000001 has more than 2"),
+    "hidden 9s": (value_of("decimal", "0.2899999999999999999"), "{decimal}: 0.2899999999999999999 has more than 2"),
+    "too large a decimal": (value_of("decimal", "1234567890123456.78"), "is out of range for DECIMAL(15,2)"),
+    "just too large": (value_of("decimal", "10000000000000"), "is out of range for DECIMAL(15,2)"),
+    "too small an exponent": (value_of("decimal", "1e-3"), "{decimal}: 1e-3 has more than 2 decimals"),
+    "1e400": (value_of("decimal", "1e400"), "{decimal}: 1e400 is out of range"),
+    "enormous exponent": (value_of("decimal", "1e99999999999999999999"), "is out of range"),
+    "NaN": (value_of("decimal", "NaN"), "{decimal}: NaN is not a number"),
+    "nan": (value_of("decimal", "nan"), "not valid JSON"),
+    "Infinity": (value_of("decimal", "Infinity"), "{decimal}: Infinity is not a number"),
+    "-Infinity": (value_of("decimal", "-Infinity"), "{decimal}: -Infinity is not a number"),
+    "null": (value_of("text", "null"), "{text}: null, but must have a value"),
+    "null as decimal": (value_of("decimal", "null"), "{decimal}: null, but must have a value"),
+    "missing": (
+        lambda table, fields: spell({name: value for name, value in fields.items() if name != first(table, "date")}),
+        "{date}: missing, but must have a value",
+    ),
+    "wrong case": (lambda _, fields: spell({name.upper(): value for name, value in fields.items()}), "missing"),
+    "no such day": (value_of("date", '"1996-02-30"'), '{date}: "1996-02-30" is a date that does not exist'),
+    "no such leap day": (value_of("date", '"1999-02-29"'), '{date}: "1999-02-29" is a date that does not exist'),
+    "year 0": (value_of("date", '"0000-01-01"'), "is a date that does not exist"),
+    "long year": (value_of("date", '"11996-02-03"'), "is not a date YYYY-MM-DD"),
+    "short date": (value_of("date", '"1996-2-3"'), '{date}: "1996-2-3" is not a date YYYY-MM-DD'),
+    "date with slashes": (value_of("date", '"1996/02/03"'), "is not a date YYYY-MM-DD"),
+    "date with a space": (value_of("date", '"1996-2-03 "'), "is not a date YYYY-MM-DD"),
+    "date with a time": (value_of("date", '"1996-02-03 00:00:00"'), "is not a date YYYY-MM-DD"),
+    "date without dashes": (value_of("date", '"19960203"'), "is not a date YYYY-MM-DD"),
+    "date as number": (value_of("date", "19960203"), "{date}: 19960203 is not a date YYYY-MM-DD"),
+    "epoch": (value_of("date", '"epoch"'), '{date}: "epoch" is not a date'),
+    "infinity": (value_of("date", '"infinity"'), '{date}: "infinity" is not a date'),
+    "Arabic digits": (value_of("date", '"١٩٩٦-٠٢-٠٣"'), "is not a date"),
+    "time without a clock": (value_of("time", '"2026-01-01"'), '{time}: "2026-01-01" is not a time YYYY'),
+    "time without seconds": (value_of("time", '"2026-01-01T00:00Z"'), "is not a time"),
+    "time with 7 decimals": (value_of("time", '"2026-01-01T00:00:00.1234567Z"'), "is not a time"),
+    "short time": (value_of("time", '"2026-1-1T0:0:0Z"'), "is not a time"),
+    "time at 24:00": (value_of("time", '"2026-01-01T24:00:00Z"'), "is not a time"),
+    "precise time at 24:00": (value_of("time", '"2026-01-01T24:00:00.000000Z"'), "is not a time"),
+    "day with a space": (value_of("date", '"2026-01-1 "'), "is not a date"),
+    "leap second": (value_of("time", '"2026-01-01T23:59:60Z"'), "is not a time"),
+    "time with a zone's name": (value_of("time", '"2026-01-01T00:00:00 UTC"'), "is not a time"),
+    "time with a short offset": (value_of("time", '"2026-01-01T00:00:00+05"'), "is not a time"),
+    "time with a long offset": (value_of("time", '"2026-01-01T00:00:00+25:00"'), "is not a time"),
+    "time of no day": (value_of("time", '"2026-02-30T00:00:00Z"'), "is a time that does not exist"),
+    "time before year 1": (value_of("time", '"0001-01-01T00:00:00+01:00"'), "is a time that does not exist"),
+    "time after year 9999": (value_of("time", '"9999-12-31T23:59:59-01:00"'), "is a time that does not exist"),
+    "time as number": (value_of("time", "1767225600"), "{time}: 1767225600 is not a time"),
+    "number as text": (value_of("text", "5"), "{text}: 5 is not a string"),
+    "negative as text": (value_of("text", "-5.5"), "{text}: -5.5 is not a string"),
+    "true as text": (value_of("text", "true"), "{text}: true is not a string"),
+    "object as text": (value_of("text", '{"a":"b"}'), '{text}: {"a":"b"} is not a string'),
+    "empty list as text": (value_of("text", "[]"), "{text}: [] is not a string"),
+    "list as text": (value_of("text", '["a"]'), '{text}: ["a"] is not a string'),
+    "lone surrogate": (value_of("text", r'"\ud800"'), "{text}: "),
+    "lone low surrogate": (value_of("text", r'"a\udc00b"'), "holds a lone surrogate"),
+    "unknown lone surrogate": (lambda _, fields: spell(fields)[:-1] + rb',"x":"\ud800"}', "holds a lone surrogate"),
+    "unknown NaN": (lambda _, fields: spell(fields)[:-1] + b',"x":[NaN]}', "not valid JSON: NaN"),
+    "number": (lambda *_: b"5", "5 is not a JSON object"),
+    "string": (lambda *_: b'"five"', '"five" is not a JSON object'),
+    "JSON null": (lambda *_: b"null", "null is not a JSON object"),
+    "list": (lambda _, fields: b"[" + spell(fields) + b"]", "is not a JSON object"),
+    "empty object": (lambda *_: b"{}", "missing, but must have a value"),
+    "bracket": (lambda *_: b"[", "not valid JSON"),
+    "nested deeply": (lambda *_: b'{"x":' + b"[" * 100_000, "nested too deeply"),
+    "nested deeply but closed": (
+        lambda _, fields: spell(fields)[:-1] + b',"x":' + b"[" * 900 + b"]" * 900 + b"}",
+        "nested too deeply",
+    ),
+    "one brace": (lambda *_: b"}", "not valid JSON"),
+    "garbage": (lambda *_: bytes(range(128, 256)), "not valid UTF-8"),
+}
+
+# What is odd about a line that is good all the same -> how to make it so.
+ODD: dict[str, Callable[[Table, Fields], bytes]] = {
+    "reversed": lambda _, fields: spell(dict(reversed(fields.items()))),
+    "spaced": lambda _, fields: spell(fields, ", ", ": "),
+    "wide": lambda _, fields: b" \t" + spell(fields, " ,\t", "  : ").replace(b"}", b" }") + b"  ",
+    "CR at the end": lambda _, fields: spell(fields) + b"\r",
+    "form feed at the end": lambda _, fields: spell(fields) + b"\f",
+    "unknown field": lambda _, fields: spell(fields)[:-1] + b',"new":1.50}',
+    "unknown fields": lambda _, fields: b'{"a":null,"_file":{"b":[1e400,"\\u00e9",true]},' + spell(fields)[1:],
+    "escaped keys": lambda _, fields: spell(
+        {rf'"\u{ord(name[1]):04x}{name[2:]}': value for name, value in fields.items()}
+    ),
+    "escapes": value_of("text", r'"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\\\""'),
+    "escaped NUL": value_of("text", r'"a\u0000b"'),
+    "escaped quotes": value_of("text", r'"\\\\\" \u0022,\u0022l_tax\u0022:"'),
+    "empty text": value_of("text", '""'),
+    "text like a number": value_of("text", '"12345"'),
+    "text like a negative": value_of("text", '"-1.5e3"'),
+    "text like null": value_of("text", '"null"'),
+    "text with digits": value_of("text", '"12345678901234567890.123456789"'),
+    "text with a line separator": value_of("text", '"a\u2028b\x7f\u0085\ufeff"'),
+    "whole decimal": value_of("decimal", "17"),
+    "one decimal": value_of("decimal", "17.5"),
+    "exact third decimal": value_of("decimal", "1.230"),
+    "many zeros": value_of("decimal", "1.23" + "0" * 50),
+    "exact exponent": value_of("decimal", "1e2"),
+    "exact exponents": value_of("decimal", "12345E-2"),
+    "zero": value_of("decimal", "-0.00"),
+    "largest decimal": value_of("decimal", "9999999999999.99"),
+    "smallest decimal": value_of("decimal", "-9999999999999.99"),
+    "largest integer": value_of("integer", str(2**63 - 1)),
+    "smallest integer": value_of("integer", str(-(2**63))),
+    "2.0 as integer": value_of("integer", "2.0"),
+    "12e2 as integer": value_of("integer", "12e2"),
+    "exact large integer": value_of("integer", "123456789012345678.9e1"),
+    "integer -0": value_of("integer", "-0"),
+    "leap day": value_of("date", '"1996-02-29"'),
+    "first day": value_of("date", '"0001-01-01"'),
+    "last day": value_of("date", '"9999-12-31"'),
+    "time without decimals": value_of("time", '"2026-01-01T00:00:12Z"'),
+    "time without offset": value_of("time", '"2026-01-01 00:00:12.5"'),
+    "time with offset": value_of("time", '"2026-01-01T00:00:12.345678+05:30"'),
+    "time with negative offset": value_of("time", '"2026-01-01T00:00:12-00:30"'),
+    "first time": value_of("time", '"0001-01-01T00:00:00Z"'),
+    "last time": value_of("time", '"9999-12-31T23:59:59.999999Z"'),
+}
+
+
+def check(content: bytes, table: Table, result: tuple[Parsed, list[dict], list[dict]]) -> None:
+    """Compares a result with what `expected` says of each line."""
+    _, rows, rejects = result
+    lines = [(number, line.strip()) for number, line in enumerate(content.split(b"\n"), 1)]
+    wanted = [(number, expected(line, table)) for number, line in lines if line]
+    assert [comparable(row) for row in rows] == [row for _, row in wanted if row]
+    assert [reject["_line"] for reject in rejects] == [number for number, row in wanted if not row]
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_line_is_a_reject_and_its_neighbours_are_rows(case, table, parse):
+    make, reason = BAD[case]
+    bad = make(table, good(table, 0))
+    before, after = lines_of(table, 2)
+    parsed, rows, rejects = parse(b"\n".join([before, bad, after, b""]), table)
+    assert parsed == Parsed(3, 2, 1)
+    assert [comparable(row) for row in rows] == [expected(before, table), expected(after, table)]
+    text = bad.decode("utf-8", "backslashreplace")
+    assert [list(rejects[0]), rejects[0]["_line"]] == [["_batch", "_file", "_line", "_text", "_reason"], 2]
+    assert (rejects[0]["_batch"], rejects[0]["_file"], rejects[0]["_text"]) == ("b", "f", text)
+    names = {kind_: json.loads(first(table, kind_)) for kind_ in ("integer", "decimal", "date", "time", "text")}
+    for kind_, name in names.items():
+        reason = reason.replace(f"{{{kind_}}}", name)
+    assert reason in rejects[0]["_reason"]
+
+
+def test_file_of_bad_lines_only(table, parse):
+    bad = [make(table, good(table, 0)) for make, _ in BAD.values()]
+    parsed, _, rejects = parse(b"\n".join(bad), table)
+    assert parsed == Parsed(len(bad), 0, len(bad))
+    assert [reject["_line"] for reject in rejects] == list(range(1, len(bad) + 1))
+
+
+@pytest.mark.parametrize("line", [b"5", b"}", b"{}", b"null", b'"', b"x", b"\\"])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_short_bad_line_is_not_overlooked(line, end, table, parse):
+    assert parse(line + end, table)[0] == Parsed(1, 0, 1)
+    assert parse(spell(good(table, 1)) + b"\n" + line + end, table)[0] == Parsed(2, 1, 1)
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_line_is_exact(case, table, parse):
+    odd = ODD[case](table, good(table, 0))
+    content = b"\n".join([*lines_of(table, 2), odd, *lines_of(table, 2)])
+    result = parse(content, table)
+    assert result[0] == Parsed(5, 5, 0)
+    check(content, table, result)
+
+
+def test_errors_that_make_up_for_each_other_are_found(table, parse):
+    """Each pair leaves the counts over the whole file as they are in a clean one."""
+    extra = {'"x"': "1"}
+    number, text = {first(table, "text"): "5"}, {first(table, "decimal"): '"5"'}
+    fields = good(table, 1)
+    lacking = {name: value for name, value in fields.items() if name != first(table, "decimal")}
+    for pair in ([lacking, fields | extra], [fields | number, fields | text], [fields | extra | number, lacking]):
+        content = b"\n".join(map(spell, pair))
+        check(content, table, parse(content, table))
+    for one in (fields | number | text, lacking | extra, lacking | {'"x"': '"5"'} | number):
+        content = spell(one)
+        check(content, table, parse(content, table))
+
+
+def test_rescued_fields_are_kept_as_they_were(table, parse):
+    line = spell(good(table, 1))[:-1] + ',"é":1.50,"b":{"c":[1e400,null,"\\n"]}}'.encode()
+    _, [row], _ = parse(line, table)
+    assert row["_rescued"] == '{"é":1.50,"b":{"c":[1e400,null,"\\n"]}}'
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \n\r\n\t\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_file_without_lines(content, table, parse):
+    assert parse(content, table) == (Parsed(0, 0, 0), [], [])
+
+
+def test_byte_order_mark_blank_lines_and_crlf(table, parse):
+    first_, second = lines_of(table, 2)
+    content = b"\xef\xbb\xbf" + first_ + b"\r\n\r\n  \n" + second + b"\r\nnonsense\r\n\n"
+    parsed, rows, rejects = parse(content, table)
+    assert parsed == Parsed(3, 2, 1)
+    assert [comparable(row) for row in rows] == [expected(first_, table), expected(second, table)]
+    assert (rejects[0]["_line"], rejects[0]["_text"]) == (5, "nonsense")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b,c\n1,2,3\n",
+        b"<html>\n</html>",
+        b"PAR1" + bytes(range(256)) * 40,
+        "{}\n{}".encode("utf-16"),
+        b"x",
+        b"\0",
+        b"\\" * 1000 + b'"',
+        b"[\n{}\n]",
+        random.Random(7).randbytes(5000),
+    ],
+    ids=lambda content: ascii(content[:9]),
+)
+def test_what_is_no_json_is_all_rejects(content, table, parse):
+    parsed, rows, _ = parse(content, table)
+    assert parsed.rejects == sum(bool(line.strip()) for line in content.split(b"\n")) > 0
+    assert rows == []
+
+
+def test_record_twice_lands_twice(table, parse, only_fast):
+    line = spell(good(table, 1))
+    assert parse(line + b"\n" + line, table)[0] == Parsed(2, 2, 0)
+
+
+def test_lines_of_20_megabytes(parse):
+    table = TABLES["orders"]
+    long = spell(good(table, 1) | {first(table, "text"): f'"{"x" * 20_000_000}"'})
+    parsed, rows, rejects = parse(b"\n".join([*lines_of(table, 1), long, long + b"!", *lines_of(table, 1)]), table)
+    assert parsed == Parsed(4, 3, 1)
+    assert rows[1][json.loads(first(table, "text"))] == "x" * 20_000_000
+    assert rejects[0]["_text"] == long.decode() + "!"
+
+
+def test_line_too_long_for_memory_is_a_reject_with_its_beginning(table, parse, monkeypatch):
+    monkeypatch.setattr(careful, "MAX_LINE", 2000)
+    content = b"\n".join([b"x" * 1999, b"y" * 2500, b"z" * 9999, *lines_of(table, 1), b"0" * 2001])
+    parsed, _, rejects = parse(content, table)
+    assert parsed == Parsed(5, 1, 4)
+    assert [(reject["_line"], reject["_text"][:1], len(reject["_text"])) for reject in rejects] == [
+        (1, "x", 1999),
+        (2, "y", 2000),
+        (3, "z", 2000),
+        (5, "0", 2000),
+    ]
+    assert [reject["_reason"].startswith("longer than 2000 bytes") for reject in rejects] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("comma_and_colon", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+def test_clean_file_takes_the_fast_path(name, comma_and_colon, parse, only_fast):
+    table = TABLES[name]
+    content = b"\r\n".join(spell(good(table, number), *comma_and_colon) for number in range(600)) + b"\r\n"
+    result = parse(content, table)
+    assert result[0] == Parsed(600, 600, 0)
+    check(content, table, result)
+
+
+def test_fast_and_careful_path_write_the_same(table, con, tmp_path, monkeypatch):
+    count = 125_000 if table.name == "orders" else 10_000  # of orders more than one row group
+    some = lines_of(table, 500)
+    (tmp_path / "source").write_bytes(b"\n".join(some * (count // 500)))
+    files = [str(tmp_path / "fast.parquet"), str(tmp_path / "careful.parquet")]
+    for path in files:
+        parsed = write_parquet(
+            con, str(tmp_path / "source"), table, batch="b", file="f", rows_path=path, rejects_path=str(tmp_path / "no")
+        )
+        assert parsed == Parsed(count, count, 0)
+        monkeypatch.setattr(json_lines, "_fast", lambda *_: None)
+    assert pq.read_schema(files[0]) == pq.read_schema(files[1])
+    assert pq.ParquetFile(files[0]).schema == pq.ParquetFile(files[1]).schema
+    fast, careful = map(pq.read_table, files)
+    assert fast.equals(careful)
+    types = dict(
+        con.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", files[:1]).fetchall()
+    )
+    labels = dict.fromkeys(("_batch", "_file", "_rescued"), "VARCHAR")
+    assert list(types.items()) == [*((column.name, column.type) for column in table.columns), *labels.items()]
+
+
+def test_order_of_the_lines_holds_whatever_the_session_says(parse, con, only_fast):
+    con.execute("SET preserve_insertion_order = false")
+    line = b'{"r_regionkey":%d,"r_name":"a","r_comment":"' + b"b" * 900 + b'"}\n'
+    count = 80_000  # 75 MB: DuckDB's threads share a file out in pieces of 32 MB
+    parse(b"".join(line % number for number in range(count)), TABLES["region"])
+    keys = pq.read_table(parse.rows, columns=["r_regionkey"])["r_regionkey"]
+    con.execute("RESET preserve_insertion_order")
+    assert keys.to_pylist() == list(range(count))
+
+
+def test_every_cent_is_exact(con, tmp_path, only_fast):
+    """DuckDB reads decimals by way of DOUBLE: this shows that 15 digits survive it."""
+    rng = random.Random(5)
+    cents = [rng.randrange(10 ** rng.randrange(1, 15)) * rng.choice((1, -1)) for _ in range(100_000)]
+    (tmp_path / "s").write_text("".join('{"a":%s}\n' % Decimal(cent).scaleb(-2) for cent in cents))  # noqa: UP031
+    table = Table("region", "", (Column("a", "DECIMAL(15,2)", ""),), ("a",))
+    rows = tmp_path / "rows"
+    write_parquet(con, str(tmp_path / "s"), table, batch="", file="", rows_path=str(rows), rejects_path="/nowhere")
+    assert [int(row["a"] * 100) for row in read(rows)] == cents
+
+
+def test_decimal_that_no_double_holds_takes_the_careful_path(parse):
+    table = Table("region", "", (Column("a", "DECIMAL(38,10)", ""), Column("b", "SMALLINT", "", True)), ("a",))
+    _, rows, rejects = parse(b'{"a":1234567890123456789012345678.0123456789,"b":null}\n{"a":1}\n{"b":1}', table)
+    assert [(row["a"], row["b"]) for row in rows] == [
+        (Decimal("1234567890123456789012345678.0123456789"), None),
+        (1, None),
+    ]
+    assert rejects[0]["_reason"] == "a: missing, but must have a value"
+
+
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [("DATE", "1996-01-02"), (TIME, "1996-12-30T20:20:30.123456Z"), (TIME, "1996-12-30T24:00:00.000000Z")],
+)
+def test_what_passes_for_a_day_or_time_on_the_fast_path_is_one(type_, text, con):
+    """All texts that differ from a plain one at up to two places."""
+    column = Column("it", type_, "")
+    texts = {
+        text[:i] + a + text[i + 1 : j] + b + text[j + 1 :]
+        for i, j in combinations(range(len(text)), 2)
+        for a, b in product("0123459 \t\n+-/.:TZB", repeat=2)
+    }
+    _, value, tests = json_lines._strict(column, numeral=False)
+    value = value.replace("CAST", "TRY_CAST")
+    listed = "(SELECT unnest(?::VARCHAR[]) AS it)"
+    passed = " AND ".join([*tests, f"{value} IS NOT NULL"])
+    taken = con.execute(f"SELECT it FROM {listed} WHERE {passed}", [sorted(texts)]).fetchall()
+    assert taken
+    for (it,) in taken:
+        careful._check(column)(it)  # raises if it is a reject
+
+
+def test_type_without_parser_is_an_error(parse):
+    table = Table("region", "", (Column("a", "INTERVAL", ""),), ("a",))
+    with pytest.raises(ValueError, match="a: cannot parse JSON into INTERVAL, only into TINYINT,"):
+        parse(b"{}", table)
+
+
+@pytest.mark.parametrize("name", ["source.json.gz", "source.json"])
+def test_gzip(name, table, parse, only_fast):
+    content = b"\n".join(lines_of(table, 300))
+    result = parse(gzip.compress(content[:50_000]) + gzip.compress(content[50_000:]) + bytes(100), table, name)
+    assert result[0] == Parsed(300, 300, 0)
+    check(content, table, result)
+
+
+def test_plain_file_called_gz(table, parse, only_fast):
+    assert parse(b"\n".join(lines_of(table, 10)), table, "source.json.gz")[0] == Parsed(10, 10, 0)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 5, 20, 0.3, 0.7, -9, -8, -4, -1])
+def test_gzip_cut_off(kept, table, parse):
+    """What can be unpacked lands or is a reject; one more reject says what happened."""
+    content = b"\n".join(lines_of(table, 300)) + b"\n"
+    packed = gzip.compress(content)
+    packed = packed[: int(len(packed) * kept) if isinstance(kept, float) else kept]
+    parsed, rows, rejects = parse(packed, table, "source.json.gz")
+    assert rejects[-1]["_reason"] == "the gzip file is damaged from here on: it is cut off"
+    assert [comparable(row) for row in rows] == [expected(line, table) for line in content.split(b"\n")[: len(rows)]]
+    assert rejects[-1]["_line"] == parsed.lines
+    assert 1 <= parsed.rejects <= 2
+    if isinstance(kept, float):
+        assert parsed.rows > 240 * kept
+    if kept in (-8, -4, -1):
+        assert parsed == Parsed(301, 300, 1)
+
+
+def test_gzip_corrupt(table, parse):
+    content = b"\n".join(lines_of(table, 300)) + b"\n"
+    packed = bytearray(gzip.compress(content))
+    packed[-6] ^= 1  # in the checksum
+    parsed, rows, rejects = parse(bytes(packed), table)
+    assert parsed == Parsed(301, 300, 1)
+    assert "damaged" in rejects[0]["_reason"]
+    middle = len(packed) // 2
+    packed[middle : middle + 50] = b"\xff" * 50
+    parsed, rows, rejects = parse(bytes(packed), table)
+    assert parsed.rows > 100
+    assert "damaged" in rejects[-1]["_reason"]
+    assert [comparable(row) for row in rows[:100]] == [expected(line, table) for line in content.split(b"\n")[:100]]
+
+
+def test_gzip_with_something_behind(table, parse):
+    parsed, _, rejects = parse(gzip.compress(b"\n".join(lines_of(table, 10))) + b"something", table)
+    assert parsed == Parsed(11, 10, 1)
+    assert "damaged" in rejects[0]["_reason"]
+
+
+def test_random_damage(table, parse):
+    """Random lines of a clean file are damaged in random ways; the others land as they are."""
+    seed = time.time_ns()
+    print(f"seed {seed}")  # noqa: T201
+    rng = random.Random(seed)
+    cases = [case for case in BAD if not case.startswith("nested")]  # too deep for `expected`
+
+    def bend(line: bytes) -> bytes:
+        at, other = rng.randrange(len(line)), rng.randrange(len(line))
+        match rng.randrange(6):
+            case 0:
+                return line[:at]
+            case 1:
+                return line[:at] + rng.randbytes(rng.randrange(1, 4)).replace(b"\n", b"") + line[at:]
+            case 2:
+                return (
+                    line[:at]
+                    + rng.choice([b'"', b",", b":", b"0", b".", b"-", b"e", b"\\", b" ", b"}", b"\0"])
+                    + line[at:]
+                )
+            case 3:
+                return line[:at] + line[at + 1 :]
+            case 4:
+                return line[: min(at, other)] + line[max(at, other) :]
+            case _:
+                return line[:at] + line[other:]
+
+    for _ in range(25):
+        lines = lines_of(table, 60)
+        for _ in range(rng.randrange(5)):
+            number = rng.randrange(60)
+            make = rng.choice([bend, lambda _: BAD[rng.choice(cases)][0](table, good(table, 0))])
+            lines[number] = rng.choice([make, lambda _: ODD[rng.choice([*ODD])](table, good(table, 0))])(lines[number])
+        content = b"\n".join(lines)
+        check(content, table, parse(content, table))
+
+
+@pytest.mark.parametrize("block", [64, 128, 1 << 19])
+def test_scan_counts_like_a_plain_loop(block, tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "_BLOCK", block)
+    rng = random.Random(block)
+    pieces = ['"', "\\", '\\"', "\\\\", "a", ",", ":", "{", "}", "7", "7.", "12345678", " ", "\n", "é"]
+    for _ in range(100):
+        text = "".join(rng.choices(pieces, k=rng.randrange(400)))
+        # Outside of strings JSON has no backslash.
+        plain, inside, marks, quotes, longest, run, skip = "", False, 0, 0, 0, 0, False
+        for character in text:
+            if character == "\\" and not inside and not skip:
+                continue
+            plain += character
+            if skip:
+                skip = False
+            elif character == "\\":
+                skip = True
+            elif character == '"':
+                inside, quotes = not inside, quotes + 1
+            if not inside and character != '"':
+                marks += (len(character.encode()) if character >= ":" else 0) + (character == ",")
+            run = run + 1 if character in "./0123456789" and not inside else 0
+            longest = max(longest, run)
+        (tmp_path / "f").write_text(plain)
+        lines = plain.count("\n") + (plain[-1:] not in ("", "\n"))
+        assert scan.scan(str(tmp_path / "f")) == scan.Shape(lines, quotes, marks, longest >= 16)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_any_name_will_do(bad, con, tmp_path, table):
+    folder = tmp_path / "it's [1] * ? {x} l_tax=5" / 'a"b'
+    folder.mkdir(parents=True)
+    source, label = folder / "é's [a-z]*.json", 'it\'s "so" \n ? $1 \udcff'
+    source.write_bytes(b"\n".join([*lines_of(table, 3), *([b"bad"] if bad else [])]))
+    rows, rejects = folder / "rows '*'.parquet", folder / "rejects '?'.parquet"
+    parsed = write_parquet(
+        con, str(source), table, batch=label, file=label, rows_path=str(rows), rejects_path=str(rejects)
+    )
+    assert parsed == Parsed(3 + bad, 3, bad)
+    for row in read(rows) + (read(rejects) if bad else []):
+        assert row["_batch"] == row["_file"] == 'it\'s "so" \n ? $1 \\udcff'
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        path.name for path in [source, rows, *([rejects] if bad else [])]
+    )
+
+
+def test_other_time_zone_is_refused(con, parse, table):
+    con.execute("SET TimeZone = 'Asia/Tokyo'")
+    with pytest.raises(ValueError, match="TimeZone is 'Asia/Tokyo'"):
+        parse(b"", table)
+    con.execute("SET TimeZone = 'UTC'")
+
+
+def test_older_outputs_are_replaced(parse, table):
+    assert parse(b"bad\nbad", table)[0] == Parsed(2, 0, 2)
+    assert parse(b"\n".join(lines_of(table, 2)), table)[0] == Parsed(2, 2, 0)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+@pytest.mark.parametrize(
+    "broken", ["no source", "no folder for rows", "no folder for rejects", "rows are a folder", "write"]
+)
+def test_nothing_is_left_after_an_exception(broken, bad, con, tmp_path, table, monkeypatch):
+    source, out = tmp_path / "source.json", tmp_path / "out"
+    out.mkdir()
+    source.write_bytes(b"\n".join([*lines_of(table, 3), *([b"bad"] if bad else [])]))
+    rows, rejects = out / "rows.parquet", out / "rejects.parquet"
+    if broken == "no source":
+        source.unlink()
+    if broken == "no folder for rows":
+        rows = out / "none" / "rows.parquet"
+    if broken == "no folder for rejects":
+        if not bad:
+            pytest.skip("there are no rejects to write")
+        rejects = out / "none" / "rejects.parquet"
+    if broken == "rows are a folder":
+        rows = tmp_path / "folder"
+        (rows / "in it").mkdir(parents=True)
+    if broken == "write":
+        monkeypatch.setattr(
+            json_lines, "_literal", lambda text: f"'{text}/'" if text.endswith(".parquet") else f"'{text}'"
+        )
+    with pytest.raises((OSError, duckdb.Error)):
+        write_parquet(con, str(source), table, batch="b", file="f", rows_path=str(rows), rejects_path=str(rejects))
+    assert list(out.iterdir()) == []

@@ -1,0 +1,200 @@
+"""The command line: one sentence and exit code 2 for what is wrong, and nothing written; what the lake holds."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tpch_assets.commands import main as cli
+from tpch_assets.lake.delta import commit, write_file
+from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.conftest import Bronze
+
+PROGRAM = Path(sys.executable).with_name("tpch-assets")
+
+
+class Shell:
+    """Runs the command line in this process."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
+
+    def __call__(self, *arguments: str) -> str:
+        """What a command prints that ends well."""
+        self.monkeypatch.setattr(sys, "argv", ["tpch-assets", *arguments])
+        cli.main()
+        captured = self.capsys.readouterr()
+        assert captured.err == ""
+        return captured.out
+
+    def refuses(self, *arguments: str) -> str:
+        """The one sentence of a command that ends with exit code 2 and has written nothing."""
+        before = self.tree()
+        self.monkeypatch.setattr(sys, "argv", ["tpch-assets", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = self.capsys.readouterr()
+        assert end.value.code == 2
+        assert captured.out == ""
+        assert captured.err.startswith("tpch-assets: ")
+        assert captured.err.count("\n") == 1, captured.err
+        assert self.tree() == before
+        return captured.err
+
+    def tree(self) -> set[Path]:
+        return set(self.folder.rglob("*"))
+
+
+@pytest.fixture
+def shell(environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(environment, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("command", [("replay",), ("status",), ("show", "q01_pricing_summary")])
+def test_a_bad_setting_is_one_sentence(shell: Shell, command: tuple[str, ...]) -> None:
+    shell.monkeypatch.setenv("TPCH_SCALE_FACTOR", "-1")
+    assert "TPCH_SCALE_FACTOR='-1'" in shell.refuses(*command)
+
+
+@pytest.mark.parametrize("command", [("replay",), ("status",), ("show", "q01_pricing_summary")])
+def test_an_unknown_setting_is_one_sentence(shell: Shell, command: tuple[str, ...]) -> None:
+    shell.monkeypatch.setenv("TPCH_SCALE", "1")
+    assert "did you mean" in shell.refuses(*command)
+
+
+@pytest.mark.parametrize("command", [("replay",), ("status",), ("show", "q01_pricing_summary")])
+def test_a_lake_that_cannot_be_reached_is_one_sentence(shell: Shell, command: tuple[str, ...]) -> None:
+    (shell.folder / "file").write_text("in the way")
+    lake = f"{shell.folder}/file/lake"
+    message = shell.refuses(*command, "--lake", lake)
+    assert lake in message
+    assert "cannot be used" in message
+
+
+@pytest.mark.parametrize("command", [("replay",), ("status",)])
+def test_a_lake_of_another_kind_is_one_sentence(shell: Shell, command: tuple[str, ...]) -> None:
+    assert "gs://" in shell.refuses(*command, "--lake", "gs://bucket/lake")
+
+
+@pytest.mark.parametrize("start", ["2024-01-01T06:00", "yesterday", "2024-13-01"])
+def test_a_start_that_is_no_midnight_is_one_sentence(shell: Shell, start: str) -> None:
+    message = shell.refuses("replay", "--start", start)
+    assert start in message
+    assert "2026-01-01" in message
+
+
+@pytest.mark.parametrize("factor", ["0", "much", "nan"])
+def test_a_bad_scale_factor_is_one_sentence(shell: Shell, factor: str) -> None:
+    assert factor in shell.refuses("replay", "--scale-factor", factor)
+
+
+@pytest.mark.parametrize("batches", ["0", "-1"])
+def test_no_batches_are_one_sentence(shell: Shell, batches: str) -> None:
+    assert f"--batches {batches}" in shell.refuses("replay", "--batches", batches)
+
+
+def test_batches_that_have_not_ended_are_one_sentence(shell: Shell) -> None:
+    today = datetime.now(UTC).date()
+    assert "has not ended yet" in shell.refuses("replay", "--start", str(today), "--batches", "97")
+    tomorrow = today + timedelta(days=1)
+    assert "has not ended yet" in shell.refuses("replay", "--start", str(tomorrow), "--batches", "1")
+
+
+def test_a_day_before_the_lakes_first_is_one_sentence(shell: Shell, lake: Lake) -> None:
+    shell.monkeypatch.delenv("TPCH_START")
+    first = Path(lake.path("raw", "orders", "2024-03-01T0000", "a.json"))
+    first.parent.mkdir(parents=True)
+    first.write_text("")
+    assert "begins on 2024-03-01" in shell.refuses("replay", "--start", "2024-02-01", "--batches", "1")
+
+
+def test_an_unknown_query_is_one_sentence(shell: Shell) -> None:
+    message = shell.refuses("show", "q99")
+    assert "q99 is no query" in message
+    assert "q01_pricing_summary" in message
+
+
+def test_a_query_without_an_answer_is_one_sentence(shell: Shell) -> None:
+    assert "no answer yet" in shell.refuses("show", "q01_pricing_summary")
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["replay", "--batches", "many"], ["show"]])
+def test_a_bad_command_is_told_by_its_usage(shell: Shell, arguments: list[str]) -> None:
+    shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert shell.capsys.readouterr().err.startswith("usage: tpch-assets")
+
+
+def test_help_names_the_commands(shell: Shell) -> None:
+    shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", "--help"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    printed = shell.capsys.readouterr().out
+    assert all(command in printed for command in ("replay", "status", "show"))
+
+
+def test_the_installed_command_refuses_as_well(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TPCH_COMPUTE", "gpu")
+    done = subprocess.run([PROGRAM, "status"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tpch-assets: TPCH_COMPUTE='gpu': ")
+    assert "Traceback" not in done.stderr
+
+
+# A small lake.
+
+
+@pytest.fixture
+def small(bronze: Bronze) -> Lake:
+    """A lake with two raw files, four bronze orders and two days of one query."""
+    lake = bronze.lake
+    for batch, size in (("2024-01-01T0000", 7), ("2024-01-01T0015", 1234)):
+        path = Path(lake.path("raw", "orders", batch, "orders.json"))
+        path.parent.mkdir(parents=True)
+        path.write_text("x" * size)
+    bronze.deliver("orders", "2024-01-01T0000", {"a.json": [{"o_orderkey": key} for key in (1, 2, 3)]})
+    bronze.deliver("orders", "2024-01-01T0015", {"a.json": [{"o_orderkey": 4}]})
+    uri = lake.table("gold", "q06_forecasting_revenue_change")
+    for day, revenue in (("2024-01-01", 1.0), ("2024-01-02", 1234567.891)):
+        answer = pa.table({"revenue": [revenue], "as_of": [date.fromisoformat(day)]})
+        commit(lake, uri, [write_file(lake, uri, day, "x.parquet", partial(pq.write_table, answer))], {day})
+    return lake
+
+
+def test_status_of_an_empty_lake_is_empty(shell: Shell, lake: Lake) -> None:
+    before = shell.tree()
+    assert lake.uri in shell("status").replace("\n", "")
+    assert shell.tree() == before
+
+
+def test_status_prints_what_each_table_holds(shell: Shell, small: Lake) -> None:
+    lines = [line.split() for line in shell("status").splitlines()]
+    found = {(words[0], words[1]): words[2:] for words in lines if words and words[0] in ("raw", "bronze", "gold")}
+    assert found["raw", "orders"] == ["2", "2", "1,241", "2024-01-01T0015"]
+    partitions, rows, files, size, latest = found["bronze", "orders"]
+    assert (partitions, rows, files, latest) == ("2", "4", "2", "2024-01-01T0015")
+    data = Path(small.table("bronze", "orders")).glob("2024*/*.parquet")
+    assert int(size.replace(",", "")) == sum(path.stat().st_size for path in data)
+    assert found["gold", "q06_forecasting_revenue_change"][0] == "2"
+    assert found["gold", "q06_forecasting_revenue_change"][-1] == "2024-01-02"
+    assert len(found) == 3
+
+
+def test_show_prints_the_latest_answer(shell: Shell, small: Lake) -> None:
+    printed = shell("show", "q06_forecasting_revenue_change")
+    assert "as of 2024-01-02" in printed
+    assert "1,234,567.89" in printed
+    assert "as_of" not in printed
+
+
+def test_another_lake_is_looked_at_where_told(shell: Shell, small: Lake, tmp_path: Path) -> None:
+    assert "orders" not in shell("status", "--lake", str(tmp_path / "other"))
+    assert "orders" in shell("status", "--lake", small.uri)

@@ -1,0 +1,335 @@
+"""The dashboard in a real browser: each page, what people do on it, and what they see when the lake changes."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from dashboards import app
+from dashboards.answers import warm
+from dashboards.data import Store
+from dashboards.settings import DashboardSettings
+from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.dashboards.test_pages import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
+from tpch_assets_tests.dashboards.test_pages import pytestmark as pytestmark
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--disable-quic",
+]
+POLL = 0.5
+expect.set_options(timeout=20_000)
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.fail("These tests need Debian's browser: apt-get install -y chromium")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+class Served:
+    """A dashboard over one lake, in a thread of this process."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake, self.store = lake, Store(lake, POLL, warm)
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(30)
+
+    def _serve(self) -> None:
+        import asyncio
+
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        self._server: Any = app.server(self.store, DashboardSettings(), port=0, websocket_origin="*")
+        self.url = f"http://127.0.0.1:{self._server.port}"
+        self.store.start()
+        self._server.start()
+        self._server.io_loop.add_callback(self._ready.set)
+        self._server.io_loop.start()
+
+    def stop(self) -> None:
+        self._server.io_loop.add_callback(self._server.io_loop.stop)
+        self._thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A lake with three days of gold, that tests read and do not change."""
+    lake = Lake(str(tmp_path_factory.mktemp("full") / "lake"))
+    fill_gold(lake)
+    fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
+    served = Served(lake)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Served]:
+    """A place where there is no lake yet."""
+    served = Served(Lake(str(tmp_path / "lake")))
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Opens pages; at the end none may have had an error, or asked any other host for anything."""
+    said: list[str] = []
+    contexts = []
+
+    def go(url: str, width: int = 1280, height: int = 900, slowed: int = 1) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url) if foreign(request.url) else None)
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+        page.goto(url)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def foreign(url: str) -> bool:
+    return not re.match(r"(blob:)?(http|ws)://127\.0\.0\.1:|data:|blob:null|about:blank", url)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).select_option(label=option)
+
+
+def shown(page: Page) -> Any:
+    """The line that says which data this is."""
+    return expect(page.locator(".as-of"))
+
+
+def test_orders_by_segment_and_day(full: Served, visit: Open) -> None:
+    page = visit(full.url)
+    shown(page).to_contain_text("Data as of 2024-01-03, version")
+    expect(page.locator(".cards")).to_contain_text("Revenue waiting")
+    expect(page.locator("canvas").first).to_be_visible()
+    choose(page, "Market segment", "BUILDING")
+    expect(page).to_have_url(re.compile("segment=BUILDING"))
+    choose(page, "Day", "2024-01-02")
+    shown(page).to_contain_text("2024-01-02")
+    again = visit(page.url)
+    shown(again).to_contain_text("2024-01-02")
+    expect(again.get_by_role("combobox", name="Market segment")).to_have_value("BUILDING")
+    page.go_back()
+    shown(page).to_contain_text("2024-01-03")
+
+
+def test_a_table_sorts_filters_pages_and_downloads(full: Served, visit: Open) -> None:
+    page = visit(full.url)
+    first = page.locator(".tabulator-row").first
+    expect(first).to_contain_text("Customer#000000001")
+    page.locator(".tabulator-page", has_text="2").click()
+    expect(first).to_contain_text("Customer#000000016")
+    page.locator(".tabulator-page", has_text="1").click()
+    page.locator(".tabulator-col-title", has_text="Revenue").click()
+    expect(first).to_contain_text("Customer#000000020")
+    page.locator(".tabulator-col[tabulator-field=customer] input").press_sequentially("0007")
+    expect(page.locator(".tabulator-row")).to_have_count(1)
+    with page.expect_download() as started:
+        page.get_by_text("Download CSV").click()
+    lines = Path(started.value.path()).read_text().splitlines()
+    assert started.value.suggested_filename == "unshipped_orders_AUTOMOBILE_2024-01-03.csv"
+    assert len(lines) == 21 and "4900.0000" in lines[1]
+
+
+def test_queries_are_asked_answered_and_drawn(full: Served, visit: Open) -> None:
+    page = visit(f"{full.url}/queries?query=q05_local_supplier_volume")
+    expect(page.get_by_role("heading", name="Local supplier volume")).to_be_visible()
+    expect(page.locator(".tabulator-row").first).to_contain_text("CHINA")
+    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator("pre").first).to_contain_text("SELECT")
+    choose(page, "Query", "Q06 Forecasting revenue change")
+    expect(page.locator(".cards")).to_contain_text("4.50 M")
+    expect(page).to_have_url(re.compile("query=q06_forecasting_revenue_change"))
+    choose(page, "Query", "Q01 Pricing summary report")
+    expect(page.locator("p.empty")).to_contain_text("No answer yet")
+
+
+def test_the_pipeline_tells_of_rejects_and_links_to_dagster(full: Served, visit: Open) -> None:
+    page = visit(f"{full.url}/pipeline?layer=bronze&table=orders")
+    line = page.get_by_role("row").filter(has=page.get_by_role("link", name="orders", exact=True))
+    expect(line.locator(".state.amber")).to_contain_text("2 lines rejected")
+    link = page.get_by_role("link", name="bronze/orders in Dagster")
+    expect(link).to_have_attribute("href", "http://127.0.0.1:3000/assets/bronze/orders")
+    expect(page.locator(".tabulator-row").first).to_contain_text(EVIL)
+    assert page.title() != "broken"
+    choose(page, "Layer", "silver")
+    shown(page).to_contain_text("silver/orders")
+    expect(page).to_have_url(re.compile("layer=silver"))
+    expect(page.locator(".cards").last).to_contain_text(re.compile("4 → [12]"))
+
+
+def test_an_empty_place_says_what_to_run_and_fills_by_itself(fresh: Served, visit: Open) -> None:
+    page = visit(fresh.url)
+    expect(page.get_by_role("heading", name="There is no lake yet")).to_be_visible()
+    expect(page.locator(".banner")).to_contain_text("make demo")
+    fill_pipeline(fresh.lake, datetime.now(UTC))
+    expect(page.get_by_role("heading", name="No results yet")).to_be_visible()
+    fill_gold(fresh.lake)
+    shown(page).to_contain_text("2024-01-03")
+    expect(page.locator(".banner")).to_be_hidden()
+
+
+def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> None:
+    fill_gold(fresh.lake)
+    page = visit(fresh.url)
+    shown(page).to_contain_text("2024-01-03")
+    place = Path(fresh.lake.uri)
+    place.rename(f"{place}.away")
+    place.write_text("not a folder")
+    expect(page.get_by_role("heading", name="The lake cannot be reached")).to_be_visible()
+    place.unlink()
+    Path(f"{place}.away").rename(place)
+    expect(page.locator(".banner")).to_be_hidden()
+    expect(page.locator(".tabulator-row").first).to_be_visible()
+
+
+def test_gold_that_comes_while_a_page_is_built_appears(fresh: Served, visit: Open) -> None:
+    later = Lake(f"{fresh.lake.uri}-later")
+    fill_gold(later)
+
+    def document_arrives(frame: str | bytes) -> None:
+        if "PULL-DOC-REPLY" in str(frame):
+            Path(later.uri).rename(fresh.lake.uri)
+            fresh.store.poll()
+
+    page = visit("about:blank", slowed=6)
+    page.on("websocket", lambda socket: socket.on("framereceived", document_arrives))
+    page.goto(fresh.url)
+    expect(page.locator(".tabulator-row").first).to_be_visible()
+
+
+def test_a_gold_commit_appears_and_disturbs_nothing(fresh: Served, visit: Open) -> None:
+    fill_gold(fresh.lake)
+    page = visit(f"{fresh.url}?segment=BUILDING")
+    shown(page).to_contain_text("2024-01-03")
+    first = page.locator(".tabulator-row").first
+    expect(first).to_contain_text("Customer#000000001")
+    page.locator(".tabulator-col-title", has_text="Revenue").click()
+    expect(first).to_contain_text("Customer#000000020")
+    page.locator(".tabulator-page", has_text="2").click()
+    expect(first).to_contain_text("Customer#000000005")
+    zoom(page)
+    before = x_range(page)
+    begun = time.monotonic()
+    gold(fresh.lake, "unshipped_orders", "2024-01-04", orders_of("2024-01-04", revenue=9000))
+    shown(page).to_contain_text("2024-01-04")
+    assert time.monotonic() - begun < 10
+    expect(page.locator("p.empty")).to_contain_text("The totals of 2024-01-04 are not there")
+    gold(fresh.lake, "unshipped_totals", "2024-01-04", totals_of("2024-01-04", 9))
+    expect(page.locator(".cards")).to_contain_text("189.00 M")
+    expect(page.locator("canvas").first).to_be_visible()
+    expect(first).to_contain_text("Customer#000000005")
+    expect(first).to_contain_text("10,500.00")
+    expect(page.locator(".tabulator-page.active")).to_have_text("2")
+    expect(page.get_by_role("combobox", name="Market segment")).to_have_value("BUILDING")
+    assert x_range(page) == pytest.approx(before)
+
+
+_RANGE = """() => {
+    for (const model of Bokeh.documents[0]._all_models.values())
+        if (model.type === 'Plot') return [model.x_range.start, model.x_range.end]
+}"""
+
+
+def x_range(page: Page) -> list[float]:
+    return page.evaluate(_RANGE)
+
+
+def zoom(page: Page) -> None:
+    """Pan the chart by its range, as dragging does."""
+    page.evaluate("""() => {
+        for (const model of Bokeh.documents[0]._all_models.values())
+            if (model.type === 'Plot') {
+                model.x_range.have_updated_interactively = true
+                model.x_range.setv({start: model.x_range.start + 3.6e6, end: model.x_range.end - 3.6e6})
+            }
+    }""")
+
+
+@pytest.mark.parametrize("path", ["", "/queries?query=q09_product_type_profit", "/pipeline"])
+@pytest.mark.parametrize("width", [390, 1920])
+def test_pages_fit_both_widths_and_themes(full: Served, visit: Open, path: str, width: int) -> None:
+    page = visit(full.url + path, width, 844 if width == 390 else 1080)
+    shown(page).to_contain_text("Data as of")
+    expect(page.locator("canvas").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    too_wide = page.locator(".cards, select, .as-of, canvas").evaluate_all(
+        "(found, width) => found.filter(one => one.getBoundingClientRect().right > width + 1).length", width
+    )
+    assert too_wide == 0
+    light = background(page)
+    page.get_by_role("button", name="Dark theme").click()
+    page.wait_for_function("before => getComputedStyle(document.body).backgroundColor !== before", arg=light)
+    assert contrast(page.locator(".as-of")) > 4.5
+
+
+def background(page: Page) -> str:
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def contrast(of: Any) -> float:
+    """Contrast of a text with the page's background, as WCAG counts it."""
+    return of.evaluate("""one => {
+        const pixel = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
+        const light = colours => {
+            for (const colour of colours) { pixel.fillStyle = colour; pixel.fillRect(0, 0, 1, 1) }
+            const [r, g, b] = [...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3)
+                .map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b
+        }
+        const under = getComputedStyle(document.body).backgroundColor
+        const [a, b] = [light([under, getComputedStyle(one).color]), light([under])]
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+    }""")
+
+
+def test_the_keyboard_reaches_everything(full: Served, visit: Open) -> None:
+    page = visit(full.url)
+    shown(page).to_contain_text("Data as of")
+    reached: set[str] = set()
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(_FOCUSED))
+        if page.evaluate(_FOCUSED) == "Market segment":
+            page.keyboard.press("ArrowDown")
+            expect(page).to_have_url(re.compile("segment=BUILDING"))
+    assert {"Orders", "Queries", "Pipeline", "Dark theme", "Market segment", "Day", "Download CSV"} <= reached
+
+
+_FOCUSED = """() => {
+    let one = document.activeElement
+    while (one && one.shadowRoot && one.shadowRoot.activeElement) one = one.shadowRoot.activeElement
+    if (!one) return ''
+    const by = one.getAttribute('aria-labelledby')
+    const label = by && one.getRootNode().getElementById(by.split(' ')[0])
+    if (one.labels && one.labels.length) return one.labels[0].textContent.trim()
+    return one.getAttribute('aria-label') || (label && label.textContent.trim()) || one.textContent.trim()
+}"""

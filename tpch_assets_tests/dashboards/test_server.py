@@ -1,0 +1,178 @@
+"""The dashboard as `python -m dashboards` serves it: signing in, whose websockets it takes, and coming back."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tpch_assets.lake.lake import Lake
+from tpch_assets.settings import PROJECT
+from tpch_assets_tests.dashboards.test_browser import browser as browser
+from tpch_assets_tests.dashboards.test_pages import fill_gold
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+class Command:
+    """`python -m dashboards` on a free port, over a lake with gold."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.lake = Lake(str(folder / "lake"))
+        fill_gold(self.lake)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        ours = {"PORT": str(self.port), "POLL_SECONDS": "0.5", "PROCESSES": "1"} | settings
+        named = {f"TPCH_DASHBOARD_{name}": value for name, value in ours.items()}
+        self._environment = {**os.environ, "TPCH_LAKE": self.lake.uri, "PYTHONPATH": str(PROJECT), **named}
+
+    def start(self, *, page: bool = True) -> "Command":
+        """Start it and wait, until its first page answers, or just its port."""
+        command = [sys.executable, "-m", "dashboards"]
+        self.process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (self.answers() if page else self.listens()):
+            assert self.process.poll() is None and time.monotonic() < deadline, "the dashboard did not start"
+            time.sleep(0.1)
+        return self
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def answers(self) -> bool:
+        try:
+            with urlopen(self.url, timeout=10) as answer:
+                return answer.status == 200
+        except (URLError, ConnectionError):
+            return False
+
+
+@pytest.fixture
+def locked(environment: Path) -> Iterator[Command]:
+    """A dashboard that asks for a name and a password."""
+    users = environment / "users.json"
+    users.write_text(json.dumps({"ada": "correct horse"}))
+    command = Command(environment, BASIC_AUTH=str(users), COOKIE_SECRET=SECRET).start()
+    yield command
+    command.stop()
+
+
+def sign_in(context: BrowserContext, url: str, password: str) -> None:
+    page = context.new_page()
+    page.goto(url)
+    page.locator("input[name=username]").fill("ada")
+    page.locator("input[name=password]").fill(password)
+    page.locator("input[name=password]").press("Enter")
+
+
+def test_only_the_right_password_lets_in(locked: Command, browser: Browser) -> None:
+    context = browser.new_context()
+    sign_in(context, locked.url, "wrong")
+    page = context.pages[-1]
+    expect(page.locator("body")).to_contain_text("Invalid username or password")
+    page.goto(f"{locked.url}/queries")
+    assert "/login" in page.url
+    assert status(locked, locked.url, "", "") == 403, "a websocket without a cookie was let in"
+    sign_in(context, locked.url, "correct horse")
+    page = context.pages[-1]
+    expect(page.locator(".as-of")).to_contain_text("Data as of 2024-01-03")
+    page.goto(f"{locked.url}/queries?query=q05_local_supplier_volume")
+    expect(page.locator(".tabulator-row").first).to_contain_text("CHINA")
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in context.cookies())
+    html = context.request.get(locked.url).text()
+    token = html.split('"token":"')[1].split('"')[0]
+    assert status(locked, locked.url, cookies, token) == 101
+    assert status(locked, "http://elsewhere.example", cookies, token) == 403
+    context.close()
+
+
+def status(command: Command, origin: str, cookies: str, token: str) -> int:
+    """What a websocket is answered whose page came from `origin`: 101 lets it in."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": f"bokeh, {token}"}
+    connection = HTTPConnection("127.0.0.1", command.port, timeout=30)
+    try:
+        connection.request("GET", "/ws", headers={"Origin": origin, "Cookie": cookies, **upgrade, **key})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_page_comes_back_when_the_server_does(environment: Path, browser: Browser) -> None:
+    command = Command(environment).start()
+    page = browser.new_context().new_page()
+    page.goto(f"{command.url}?segment=BUILDING")
+    expect(page.locator(".as-of")).to_contain_text("Data as of")
+    page.wait_for_function("Bokeh.documents.length === 1")
+    page.wait_for_timeout(1500)  # The page looks for the end of its websocket from a second after it was loaded on.
+    command.stop()
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    command.start()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_role("combobox", name="Market segment")).to_have_value("BUILDING")
+    expect(page.locator(".tabulator-row").first).to_be_visible()
+    page.context.close()
+    command.stop()
+
+
+def test_several_processes_serve_and_end_together(environment: Path, browser: Browser) -> None:
+    command = Command(environment, PROCESSES="2", ORIGINS="lake.example.org").start()
+    children = psutil.Process(command.process.pid).children()
+    assert len(children) == 2
+    for _ in range(4):  # Whichever process the page and its websocket reach.
+        page = browser.new_context().new_page()
+        page.goto(f"{command.url}?segment=BUILDING")
+        expect(page.locator(".as-of")).to_contain_text("Data as of 2024-01-03")
+        expect(page.get_by_role("combobox", name="Market segment")).to_have_value("BUILDING")
+        page.context.close()
+    with urlopen(command.url) as answer:
+        token = answer.read().decode().split('"token":"')[1].split('"')[0]
+    assert status(command, "http://lake.example.org", "", token) == 101
+    assert status(command, "http://elsewhere.example", "", token) == 403
+    command.stop()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive and not command.answers()
+
+
+def test_oauth_sends_people_to_their_provider(environment: Path) -> None:
+    back = "https://lake.example.org/login"
+    oauth = {"OAUTH_PROVIDER": "github", "OAUTH_KEY": "our-id", "OAUTH_SECRET": "s", "OAUTH_REDIRECT_URI": back}
+    command = Command(environment, COOKIE_SECRET=SECRET, **oauth)
+    command.start(page=False)
+    try:
+        assert redirect(command, "/").startswith("./login")
+        provider = redirect(command, "/login")
+        assert provider.startswith("https://github.com/login/oauth/authorize?")
+        assert "client_id=our-id" in provider and f"redirect_uri={quote(back, safe='')}" in provider
+        assert status(command, command.url, "", "") == 403
+    finally:
+        command.stop()
+
+
+def redirect(command: Command, path: str) -> str:
+    connection = HTTPConnection("127.0.0.1", command.port, timeout=30)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 302
+        return answer.headers["Location"]
+    finally:
+        connection.close()

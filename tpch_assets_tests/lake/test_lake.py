@@ -1,0 +1,138 @@
+"""The lake: what is delivered, how a file becomes visible, and one sentence where it cannot be used."""
+
+import gzip
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from tpch_assets.lake.lake import Lake, LakeError, discard, sha256
+
+BATCH = "2024-01-01T0000"
+
+
+def put(lake: Lake, name: str, content: str = "{}\n", table: str = "orders", batch: str = BATCH) -> Path:
+    path = Path(lake.path("raw", table, batch, name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def test_a_lake_that_does_not_exist_holds_nothing(lake: Lake) -> None:
+    lake.check()
+    assert lake.raw_batches("orders") == []
+    assert lake.raw_files("orders", BATCH) == []
+    assert lake.names(lake.path("partials")) == set()
+    assert not Path(lake.uri).exists()
+
+
+def test_batches_are_listed_from_a_name_on(lake: Lake) -> None:
+    for batch in ("2024-01-01T0015", "2024-01-01T0000", "2024-01-02T0000"):
+        put(lake, "a.json", batch=batch)
+    assert lake.raw_batches("orders") == ["2024-01-01T0000", "2024-01-01T0015", "2024-01-02T0000"]
+    assert lake.raw_batches("orders", since="2024-01-01T0015") == ["2024-01-01T0015", "2024-01-02T0000"]
+
+
+def test_files_are_listed_by_name_with_their_size(lake: Lake) -> None:
+    put(lake, "b.json", "12345")
+    put(lake, "a.json.gz")
+    put(lake, "part/0.json", "1")
+    assert [(file.name, file.size) for file in lake.raw_files("orders", BATCH)] == [
+        ("a.json.gz", 3),
+        ("b.json", 5),
+        ("part/0.json", 1),
+    ]
+
+
+@pytest.mark.parametrize("name", [".a.json", "_SUCCESS", "a.json.tmp", ".hidden/a.json", "_temporary/0/a.json"])
+def test_hidden_and_temporary_files_are_not_delivered_yet(lake: Lake, name: str) -> None:
+    put(lake, name)
+    assert lake.raw_files("orders", BATCH) == []
+
+
+def test_a_redelivery_has_another_fingerprint(lake: Lake) -> None:
+    path = put(lake, "a.json", "1\n")
+    (first,) = lake.raw_files("orders", BATCH)
+    assert lake.raw_files("orders", BATCH) == [first]
+    path.write_text("2\n")
+    os.utime(path, ns=(1, first.modified.__trunc__() * 10**9 + 10**9))
+    (second,) = lake.raw_files("orders", BATCH)
+    assert first.fingerprint("orders") != second.fingerprint("orders")
+    assert first.fingerprint("orders") != first.fingerprint("lineitem"), "another schema reads other rows"
+
+
+def test_a_staged_file_is_hidden_until_it_is_published(lake: Lake) -> None:
+    uri = lake.path("raw", "orders", BATCH, "a.json")
+    staged = lake.staging(uri)
+    Path(staged).write_text("half")
+    assert lake.raw_files("orders", BATCH) == []
+    lake.publish(staged, uri)
+    assert [file.name for file in lake.raw_files("orders", BATCH)] == ["a.json"]
+    assert not os.path.exists(staged)
+
+
+def test_publishing_replaces_a_file_whole(lake: Lake) -> None:
+    uri = lake.path("raw", "orders", BATCH, "a.json")
+    for content in ("first", "second"):
+        staged = lake.staging(uri)
+        Path(staged).write_text(content)
+        assert not lake.same(staged, uri)
+        lake.publish(staged, uri)
+    again = lake.staging(uri)
+    Path(again).write_text("second")
+    assert lake.same(again, uri)
+    Path(again).write_text("socond")
+    assert not lake.same(again, uri)
+    discard(again)
+    assert os.listdir(os.path.dirname(uri)) == ["a.json"]
+
+
+def test_discarding_what_is_not_there_is_fine(tmp_path: Path) -> None:
+    discard(str(tmp_path / "nothing"))
+    (tmp_path / "folder/inside").mkdir(parents=True)
+    discard(str(tmp_path / "folder"))
+    assert not (tmp_path / "folder").exists()
+
+
+def test_a_content_has_one_name(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"same")
+    (tmp_path / "b").write_bytes(b"same")
+    (tmp_path / "c").write_bytes(gzip.compress(b"same"))
+    assert sha256(str(tmp_path / "a")) == sha256(str(tmp_path / "b")) != sha256(str(tmp_path / "c"))
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_lake_below_a_file_is_one_sentence(tmp_path: Path, write: bool) -> None:
+    (tmp_path / "file").write_text("in the way")
+    lake = Lake(str(tmp_path / "file" / "lake"))
+    with pytest.raises(LakeError) as error:
+        lake.check(write=write)
+    message = str(error.value)
+    assert message.startswith(f"The lake {lake.uri} cannot be used: ")
+    assert "TPCH_LAKE" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_a_lake_that_is_a_file_is_one_sentence(tmp_path: Path, write: bool) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LakeError, match="cannot be used"):
+        Lake(str(tmp_path / "file")).check(write=write)
+
+
+def test_checking_makes_nothing(lake: Lake) -> None:
+    lake.check()
+    lake.check(write=True)
+    assert not Path(lake.uri).exists()
+
+
+def test_a_lake_is_small_and_goes_to_workers(lake: Lake) -> None:
+    assert pickle.loads(pickle.dumps(lake)) == lake
+
+
+def test_places() -> None:
+    assert Lake("/lake").table("silver", "orders") == "/lake/silver/orders"
+    assert Lake("s3://bucket/prefix").path("raw", "orders") == "s3://bucket/prefix/raw/orders"
+    assert (Lake("/lake").remote, Lake("s3://bucket").remote) == (False, True)
+    assert Lake("/lake").local("/lake/silver/x.parquet") == "/lake/silver/x.parquet"

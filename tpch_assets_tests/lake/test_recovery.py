@@ -1,0 +1,87 @@
+"""After a power loss: a commit that is there in name only costs nothing but work."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tpch_assets.lake.delta import commit, read, snapshot, write_file
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.recovery import heal
+
+
+def add(lake: Lake, value: int) -> None:
+    """One more file in the table bronze/region, in one commit."""
+    uri = lake.table("bronze", "region")
+    rows = pa.table({"value": [value]})
+    commit(lake, uri, [write_file(lake, uri, str(value), "x.parquet", partial(pq.write_table, rows))], {str(value)})
+
+
+def values(lake: Lake) -> list[int]:
+    return sorted(read(snapshot(lake, lake.table("bronze", "region")))["value"].to_pylist())
+
+
+def log(lake: Lake) -> Path:
+    return Path(lake.table("bronze", "region"), "_delta_log")
+
+
+def newest(lake: Lake) -> Path:
+    return max(log(lake).glob("*.json"))
+
+
+def test_a_sound_lake_is_left_alone(lake: Lake) -> None:
+    for value in range(25):  # More than a checkpoint's worth of commits.
+        add(lake, value)
+    before = sorted(log(lake).iterdir())
+    assert any("checkpoint" in file.name for file in before)
+    assert heal(lake) == []
+    assert sorted(log(lake).iterdir()) == before
+
+
+@pytest.mark.parametrize("kept", [0, 200], ids=["empty", "cut off"])
+def test_a_damaged_commit_is_moved_aside_and_can_be_made_again(lake: Lake, kept: int) -> None:
+    add(lake, 1)
+    add(lake, 2)
+    damaged = newest(lake)
+    damaged.write_bytes(damaged.read_bytes()[:kept])
+    (aside,) = heal(lake)
+    assert Path(aside).read_bytes() == Path(aside).read_bytes()[:kept]
+    assert not damaged.exists()
+    assert values(lake) == [1]
+    add(lake, 2)
+    assert values(lake) == [1, 2]
+
+
+def test_a_commit_whose_file_is_cut_off_is_moved_aside(lake: Lake) -> None:
+    add(lake, 1)
+    add(lake, 2)
+    actions = [json.loads(line) for line in newest(lake).read_text().splitlines()]
+    (path,) = [action["add"]["path"] for action in actions if "add" in action]
+    Path(lake.table("bronze", "region"), path).write_bytes(b"")
+    assert len(heal(lake)) == 1
+    assert values(lake) == [1]
+
+
+def test_a_damaged_checkpoint_is_moved_aside(lake: Lake) -> None:
+    for value in range(25):
+        add(lake, value)
+    max(log(lake).glob("*.checkpoint.parquet")).write_bytes(b"")
+    assert len(heal(lake)) == 2
+    assert values(lake) == list(range(25))
+    assert heal(lake) == []
+
+
+def test_costs_are_healed_like_any_table(lake: Lake) -> None:
+    uri = lake.table("operations", "costs")
+    rows = pa.table({"value": [1]})
+    commit(lake, uri, [write_file(lake, uri, "1", "x.parquet", partial(pq.write_table, rows))], {"1"})
+    max(Path(uri, "_delta_log").glob("*.json")).write_bytes(b"")
+    assert len(heal(lake)) == 1
+    assert heal(lake) == []
+
+
+def test_an_empty_lake_has_nothing_to_heal(lake: Lake) -> None:
+    assert heal(lake) == []

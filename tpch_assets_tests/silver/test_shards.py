@@ -1,0 +1,500 @@
+"""Silver's pairs: every order once, with its latest rows, in the window in which it first arrived."""
+
+import random
+from collections.abc import Collection
+from itertools import chain
+
+import pytest
+
+from tpch_assets.calendar import BATCH, WINDOW, batch_key, window_key, window_of
+from tpch_assets.lake.delta import Snapshot, commit, read, snapshot
+from tpch_assets.lake.pieces import write_piece
+from tpch_assets.silver import shards as pairs
+from tpch_assets.silver.shards import HalfWritten, complete_pairs, pair_id, plan_pairs
+from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
+from tpch_assets_tests.conftest import START, Bronze
+
+WINDOWS = [window_key(START + i * WINDOW) for i in range(6)]
+FIRST, SECOND, THIRD = WINDOWS[:3]
+LATER = "9"  # Sorts behind every window.
+MANY = 1_000_000
+
+Row = tuple[int, int, str]  # Order key, line number (0 in orders), comment.
+Files = dict[str, list[Row]]
+
+
+def batch_in(window: str, number: int = 0) -> str:
+    """The key of one of a window's batches."""
+    return batch_key(START + WINDOWS.index(window) * WINDOW + number * BATCH)
+
+
+class Flow:
+    """Bronze and silver of the two paired tables, and what silver must hold, by a model of a few lines."""
+
+    def __init__(self, bronze: Bronze, pair_rows: int = MANY) -> None:
+        self.bronze, self.lake, self.pair_rows = bronze, bronze.lake, pair_rows
+        self.delivered: dict[TableName, dict[str, Files]] = {name: {} for name in PAIRED}
+        for name in PAIRED:
+            self.deliver(name, batch_in(FIRST), {})
+
+    def deliver(self, table: TableName, batch: str, files: Files) -> None:
+        columns = ("o_orderkey", "o_comment") if table == "orders" else ("l_orderkey", "l_linenumber", "l_comment")
+        self.delivered[table][batch] = files
+        rows = {
+            file: [dict(zip(columns, row if table == "lineitem" else (row[0], row[2]), strict=True)) for row in rows]
+            for file, rows in files.items()
+        }
+        self.bronze.deliver(table, batch, rows)
+
+    def orders(self, batch: str, *keys: int, comment: str = "") -> None:
+        self.deliver("orders", batch, {"a.json": [(key, 0, comment) for key in keys]})
+
+    def lines(self, batch: str, *rows: tuple[int, int], comment: str = "") -> None:
+        self.deliver("lineitem", batch, {"a.json": [(*row, comment) for row in rows]})
+
+    def silver(self) -> dict[TableName, Snapshot]:
+        return {name: snapshot(self.lake, self.lake.table("silver", name)) for name in PAIRED}
+
+    def stale(self) -> list[str]:
+        return pairs.stale_windows(self.bronze.snapshots(), self.silver())
+
+    def build(self, windows: Collection[str], tables: Collection[TableName] = PAIRED) -> set[str]:
+        """Build windows as an asset does, of one table only if it is to be cut off; gives the windows built."""
+        silver = self.silver()
+        plan = plan_pairs(self.bronze.snapshots(), silver, windows, self.pair_rows)
+        for name in tables:
+            uri = self.lake.table("silver", name)
+            written = [
+                write_piece(self.lake, uri, window, file, rows).rows
+                for window, files in plan[name].items()
+                for file, rows in files.items()
+            ]
+            commit(self.lake, uri, written, set(plan[name]), base=silver[name].version)
+        return set(plan["orders"])
+
+    def build_stale(self) -> None:
+        self.build(self.stale())
+        assert self.stale() == []
+
+    def found(self) -> dict[TableName, dict[str, list[tuple]]]:
+        """Silver's rows by table and window: key, line, comment and batch."""
+        found: dict[TableName, dict[str, list[tuple]]] = {}
+        for name, source in self.silver().items():
+            found[name] = {}
+            for window, files in source.by_partition().items():
+                rows = read(source, files).to_pylist()
+                found[name][window] = sorted(
+                    (row["o_orderkey"], 0, row["o_comment"], row["_batch"])
+                    if name == "orders"
+                    else (row["l_orderkey"], row["l_linenumber"], row["l_comment"], row["_batch"])
+                    for row in rows
+                )
+        return {name: {window: rows for window, rows in by.items() if rows} for name, by in found.items()}
+
+    def expected(self) -> dict[TableName, dict[str, list[tuple]]]:
+        """Unique by key, last arrival wins, each order in the window of its first arrival."""
+        arrivals = {
+            name: sorted(
+                (batch, file, number, row)
+                for batch, files in batches.items()
+                for file, rows in files.items()
+                for number, row in enumerate(rows)
+            )
+            for name, batches in self.delivered.items()
+        }
+        homes: dict[int, str] = {}
+        for batch, _, _, (key, _, _) in sorted(chain(*arrivals.values())):
+            homes.setdefault(key, window_of(batch))
+        expected: dict[TableName, dict[str, list[tuple]]] = {}
+        for name, found in arrivals.items():
+            latest = {(key, line): (key, line, comment, batch) for batch, _, _, (key, line, comment) in found}
+            expected[name] = {}
+            for key, line in sorted(latest):
+                expected[name].setdefault(homes[key], []).append(latest[key, line])
+        return expected
+
+    def check(self) -> None:
+        """Silver is what it must be, and each order lies in one pair of files only."""
+        assert self.found() == self.expected()
+        silver = self.silver()
+        places: dict[int, set[tuple[str, str]]] = {}
+        for both in complete_pairs(silver["orders"], silver["lineitem"], LATER):
+            for name, file in zip(PAIRED, both, strict=True):
+                for key in read(silver[name], [file]).column(TABLES[name].pair).to_pylist():
+                    places.setdefault(key, set()).add((file.partition, pair_id(file)))
+        assert all(len(found) == 1 for found in places.values())
+
+
+@pytest.fixture
+def flow(bronze: Bronze) -> Flow:
+    return Flow(bronze)
+
+
+def test_orders_and_their_lines_are_stored_by_window(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 2)
+    flow.lines(batch_in(FIRST), (1, 1), (1, 2), (2, 1))
+    flow.orders(batch_in(SECOND), 3)
+    flow.lines(batch_in(SECOND), (3, 1))
+    flow.build_stale()
+    flow.check()
+    assert set(flow.found()["orders"]) == {FIRST, SECOND}
+
+
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [
+        ((0, "a.json", 0), (1, "a.json", 0)),
+        ((0, "z.json", 9), (1, "a.json", 0)),
+        ((0, "a.json", 9), (0, "b.json", 0)),
+        ((0, "a.json", 3), (0, "a.json", 4)),
+    ],
+    ids=["batch", "batch before file", "file before line", "line"],
+)
+def test_of_rows_with_one_key_the_last_arrival_wins(
+    flow: Flow, early: tuple[int, str, int], late: tuple[int, str, int]
+) -> None:
+    batches: dict[str, Files] = {}
+    for (number, file, line), comment in ((early, "early"), (late, "late")):
+        rows = batches.setdefault(batch_in(FIRST, number), {}).setdefault(file, [])
+        rows += [(100 + len(rows) + number * 50 + ord(file[0]), 0, "filler") for _ in range(line - len(rows))]
+        rows.append((1, 0, comment))
+    for batch, files in batches.items():
+        flow.deliver("orders", batch, files)
+    flow.build_stale()
+    flow.check()
+    assert [row[2] for row in flow.found()["orders"][FIRST] if row[0] == 1] == ["late"]
+
+
+def test_an_order_redelivered_in_a_later_window_stays_in_its_first_with_its_newest_rows(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 2, comment="old")
+    flow.lines(batch_in(FIRST), (1, 1), (1, 2), (2, 1), comment="old")
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 1, 3, comment="new")
+    flow.lines(batch_in(SECOND), (1, 2), (1, 3), (3, 1), comment="new")
+    assert flow.stale() == [SECOND]
+    assert flow.build([SECOND]) == {FIRST, SECOND}
+    flow.check()
+    assert [row[:3] for row in flow.found()["orders"][FIRST]] == [(1, 0, "new"), (2, 0, "old")]
+    assert [row[:3] for row in flow.found()["lineitem"][FIRST]] == [
+        (1, 1, "old"),
+        (1, 2, "new"),
+        (1, 3, "new"),
+        (2, 1, "old"),
+    ]
+    assert flow.stale() == []
+
+
+def test_a_redelivery_without_a_key_takes_it_away(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 2)
+    flow.lines(batch_in(FIRST), (1, 1), (2, 1))
+    flow.build_stale()
+    flow.orders(batch_in(FIRST), 2)
+    flow.lines(batch_in(FIRST), (2, 1))
+    flow.build_stale()
+    flow.check()
+    assert [row[0] for row in flow.found()["orders"][FIRST]] == [2]
+
+
+def test_a_key_gone_from_its_first_window_moves_to_the_later_one_that_has_it(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 2)
+    flow.lines(batch_in(FIRST), (1, 1), (2, 1))
+    flow.orders(batch_in(SECOND), 1)
+    flow.lines(batch_in(SECOND), (1, 1))
+    flow.build_stale()
+    assert SECOND not in flow.found()["orders"]
+    flow.orders(batch_in(FIRST), 2)
+    flow.lines(batch_in(FIRST), (2, 1))
+    assert flow.stale() == [FIRST]
+    assert flow.build([FIRST]) == {FIRST, SECOND}
+    flow.check()
+    assert [row[0] for row in flow.found()["orders"][SECOND]] == [1]
+
+
+def test_a_correction_that_a_later_window_takes_back_is_taken_back(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, comment="old")
+    flow.lines(batch_in(FIRST), (1, 1), comment="old")
+    flow.orders(batch_in(SECOND), 1, comment="correction")
+    flow.lines(batch_in(SECOND), (1, 1), (1, 2), comment="correction")
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 9)
+    flow.lines(batch_in(SECOND), (9, 1))
+    flow.build(flow.stale())
+    flow.check()
+    assert [row[2] for row in flow.found()["orders"][FIRST]] == ["old"]
+
+
+def test_lines_without_orders_and_orders_without_lines_are_kept(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1)
+    flow.lines(batch_in(FIRST), (2, 1))
+    flow.build_stale()
+    flow.check()
+
+
+def test_a_line_that_comes_before_its_order_keeps_both_in_the_first_window(flow: Flow) -> None:
+    flow.lines(batch_in(FIRST), (1, 1))
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 1)
+    flow.build_stale()
+    flow.check()
+    assert [row[0] for row in flow.found()["orders"][FIRST]] == [1]
+
+
+@pytest.mark.parametrize("table", PAIRED)
+def test_a_window_that_only_one_table_has_is_in_both(flow: Flow, table: TableName) -> None:
+    flow.deliver(table, batch_in(SECOND), {"a.json": [(1, 1, "")]})
+    flow.build_stale()
+    silver = flow.silver()
+    (pair,) = [p for p in complete_pairs(silver["orders"], silver["lineitem"], LATER) if p[0].partition == SECOND]
+    assert sorted(file.rows for file in pair) == [0, 1]
+
+
+def test_a_window_without_rows_is_stored_and_no_longer_stale(flow: Flow) -> None:
+    flow.orders(batch_in(SECOND))
+    flow.lines(batch_in(SECOND))
+    flow.build_stale()
+    flow.check()
+    flow.orders(batch_in(SECOND), 1)
+    flow.build_stale()
+    flow.check()
+
+
+def test_a_window_that_loses_all_rows_is_emptied(flow: Flow) -> None:
+    flow.orders(batch_in(SECOND), 1)
+    flow.lines(batch_in(SECOND), (1, 1))
+    flow.build_stale()
+    flow.orders(batch_in(SECOND))
+    flow.lines(batch_in(SECOND))
+    flow.build_stale()
+    assert flow.found() == {"orders": {}, "lineitem": {}}
+
+
+def test_windows_that_share_no_order_are_left_alone(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 5)
+    flow.orders(batch_in(SECOND), 2, 6)
+    flow.orders(batch_in(THIRD), 3, 7)
+    assert flow.build([SECOND]) == {SECOND}
+    assert set(flow.silver()["orders"].by_partition()) == {SECOND}
+
+
+def test_sharing_reaches_on_from_window_to_window(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 2)
+    flow.orders(batch_in(SECOND), 2, 3)
+    flow.orders(batch_in(THIRD), 3, 4)
+    assert flow.build([THIRD]) == {FIRST, SECOND, THIRD}
+    flow.check()
+
+
+def test_a_window_across_midnight_is_a_home_too(flow: Flow) -> None:
+    flow.orders(batch_in(WINDOWS[3], 23), 1, comment="old")
+    flow.orders(batch_in(WINDOWS[4]), 1, comment="new")
+    flow.build_stale()
+    flow.check()
+    assert set(flow.found()["orders"]) == {WINDOWS[3]}
+
+
+def test_building_again_changes_nothing(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1, 2)
+    flow.orders(batch_in(SECOND), 2, 3)
+    flow.lines(batch_in(SECOND), (2, 1))
+    flow.build_stale()
+    before = flow.silver()
+    flow.build([FIRST])
+    flow.build([SECOND])
+    assert flow.silver() == before
+
+
+def test_stale_windows_are_exactly_those_whose_files_changed(flow: Flow) -> None:
+    assert flow.stale() == []
+    flow.orders(batch_in(FIRST, 1), 1)
+    flow.lines(batch_in(SECOND), (2, 1))
+    assert flow.stale() == [FIRST, SECOND]
+    flow.build([SECOND])
+    assert flow.stale() == [FIRST]
+    flow.build_stale()
+    flow.orders(batch_in(FIRST, 1), 1)
+    assert flow.stale() == [], "the same file again is no news"
+    flow.lines(batch_in(THIRD, 23), (3, 1))
+    assert flow.stale() == [THIRD]
+    flow.build([THIRD], tables=["orders"])
+    assert flow.stale() == [THIRD], "one of two tables is not enough"
+    flow.build([THIRD], tables=["lineitem"])
+    assert flow.stale() == []
+
+
+# Cuts.
+
+
+@pytest.fixture
+def cut_flow(bronze: Bronze) -> Flow:
+    """Three hundred orders of four lines each, in pairs of about a hundred lines."""
+    flow = Flow(bronze, pair_rows=100)
+    flow.orders(batch_in(FIRST), *range(0, 1500, 5))
+    flow.lines(batch_in(FIRST), *((key, line) for key in range(0, 1500, 5) for line in range(4)))
+    flow.build_stale()
+    return flow
+
+
+def names(flow: Flow) -> dict[str, tuple[str, str]]:
+    """The file contents of each pair, by its place."""
+    silver = flow.silver()
+    both = complete_pairs(silver["orders"], silver["lineitem"], LATER)
+    place = {pair: pair_id(pair[0]).split("-")[1] for pair in both}
+    return {place[pair]: tuple(file.name.rsplit("-", 1)[1] for file in pair) for pair in both}  # type: ignore[misc]
+
+
+def test_pairs_have_about_the_size_asked_for(cut_flow: Flow) -> None:
+    cut_flow.check()
+    silver = cut_flow.silver()
+    sizes = [lines.rows for _, lines in complete_pairs(silver["orders"], silver["lineitem"], LATER)]
+    assert len(sizes) == 12
+    assert all(90 <= size <= 110 for size in sizes), sizes
+
+
+def test_files_are_sorted_by_key(cut_flow: Flow) -> None:
+    for name, source in cut_flow.silver().items():
+        for file in source.files:
+            rows = read(source, [file]).select(list(TABLES[name].key)).to_pylist()
+            assert rows == sorted(rows, key=lambda row: tuple(row.values()))
+
+
+@pytest.mark.parametrize("key", [-7, 752, 10**9], ids=["below all", "in the middle", "above all"])
+def test_a_late_order_changes_only_the_pair_it_falls_into(cut_flow: Flow, key: int) -> None:
+    before = names(cut_flow)
+    cut_flow.orders(batch_in(FIRST, 5), key)
+    cut_flow.lines(batch_in(FIRST, 5), (key, 1))
+    cut_flow.build_stale()
+    cut_flow.check()
+    after = names(cut_flow)
+    changed = [place for place in before if after[place] != before[place]]
+    assert set(after) == set(before)
+    assert len(changed) == 1
+    assert all(new != old for new, old in zip(after[changed[0]], before[changed[0]], strict=True))
+
+
+def test_a_late_line_leaves_every_file_of_orders(cut_flow: Flow) -> None:
+    before = names(cut_flow)
+    cut_flow.lines(batch_in(FIRST, 5), (750, 9))
+    cut_flow.build_stale()
+    cut_flow.check()
+    after = names(cut_flow)
+    assert {place: pair[0] for place, pair in after.items()} == {place: pair[0] for place, pair in before.items()}
+    assert sum(after[place] != before[place] for place in before) == 1
+
+
+def test_a_window_that_grew_a_lot_is_cut_anew(cut_flow: Flow) -> None:
+    keys = range(10_000, 10_600)
+    cut_flow.orders(batch_in(FIRST, 1), *keys)
+    cut_flow.lines(batch_in(FIRST, 1), *((key, line) for key in keys for line in range(4)))
+    cut_flow.build_stale()
+    cut_flow.check()
+    silver = cut_flow.silver()
+    sizes = [lines.rows for _, lines in complete_pairs(silver["orders"], silver["lineitem"], LATER)]
+    assert all(size <= 200 for size in sizes), sizes
+
+
+def test_one_order_larger_than_a_pair_stays_whole(bronze: Bronze) -> None:
+    flow = Flow(bronze, pair_rows=10)
+    flow.orders(batch_in(FIRST), 1, 2, 3)
+    flow.lines(batch_in(FIRST), (1, 1), *((2, line) for line in range(100)), (3, 1))
+    flow.build_stale()
+    flow.check()
+
+
+# Half written.
+
+
+def test_a_window_of_which_one_table_is_missing_is_refused(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1)
+    flow.lines(batch_in(FIRST), (1, 1))
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 2)
+    flow.lines(batch_in(SECOND), (2, 1))
+    flow.build([SECOND], tables=["orders"])
+    silver = flow.silver()
+    with pytest.raises(HalfWritten, match=f"in window {SECOND}"):
+        complete_pairs(silver["orders"], silver["lineitem"], LATER)
+    assert len(complete_pairs(silver["orders"], silver["lineitem"], SECOND)) == 1
+    flow.build([SECOND], tables=["lineitem"])
+    flow.check()
+
+
+def test_a_window_of_which_one_table_is_older_is_refused(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1)
+    flow.lines(batch_in(FIRST), (1, 1))
+    flow.build_stale()
+    flow.orders(batch_in(FIRST, 1), 2)
+    flow.build([FIRST], tables=["orders"])
+    silver = flow.silver()
+    with pytest.raises(HalfWritten):
+        complete_pairs(silver["orders"], silver["lineitem"], LATER)
+
+
+def test_a_window_rebuilt_for_the_sake_of_another_is_refused_while_half_there(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1)
+    flow.lines(batch_in(FIRST), (1, 1))
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 1, comment="new")
+    flow.lines(batch_in(SECOND), (1, 1), (1, 2), comment="new")
+    assert flow.build([SECOND], tables=["orders"]) == {FIRST, SECOND}
+    silver = flow.silver()
+    with pytest.raises(HalfWritten):
+        complete_pairs(silver["orders"], silver["lineitem"], SECOND)
+
+
+def test_a_half_written_window_is_built_again_also_when_what_it_was_rebuilt_for_has_changed(flow: Flow) -> None:
+    flow.orders(batch_in(FIRST), 1)
+    flow.lines(batch_in(FIRST), (1, 1))
+    flow.build_stale()
+    flow.lines(batch_in(SECOND), (1, 1), comment="new")
+    assert flow.build([SECOND], tables=["orders"]) == {FIRST, SECOND}
+    flow.lines(batch_in(SECOND), (2, 1))  # Redelivered: the windows share no order any more.
+    assert flow.stale() == [FIRST, SECOND]
+    flow.build([SECOND])
+    flow.build_stale()
+    flow.check()
+
+
+def test_a_half_written_window_without_any_rows_is_built_again(flow: Flow) -> None:
+    flow.build([FIRST], tables=["orders"])
+    assert flow.stale() == [FIRST]
+    flow.build_stale()
+    flow.check()
+
+
+# By chance.
+
+
+def some_files(chance: random.Random, table: TableName) -> Files:
+    def row() -> Row:
+        return chance.randint(1, 25), chance.randint(1, 3) * (table == "lineitem"), f"{chance.random():.6f}"
+
+    return {f"{name}.json": [row() for _ in range(chance.randint(0, 8))] for name in chance.sample("abc", 2)}
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_whatever_arrives_in_whatever_order_silver_is_unique_by_key_and_the_last_arrival_wins(
+    bronze: Bronze, number: int
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201
+    chance = random.Random(seed)
+    flow = Flow(bronze, pair_rows=chance.choice([12, MANY]))
+    for _ in range(chance.randint(3, 8)):
+        batch = batch_in(chance.choice(WINDOWS[1:5]), chance.randint(0, 1))
+        for table in chance.choice([PAIRED, PAIRED, ("orders",), ("lineitem",)]):
+            flow.deliver(table, batch, some_files(chance, table))
+        run_some(chance, flow, WINDOWS)
+    while stale := flow.stale():
+        flow.build(chance.sample(stale, chance.randint(1, len(stale))))
+    flow.check()
+
+
+def run_some(chance: random.Random, flow: Flow, windows: list[str]) -> None:
+    """Perhaps build some windows, stale or not; now and then be cut off between the two commits."""
+    if chance.random() < 0.5:
+        return
+    stale = flow.stale()
+    chosen = chance.sample(stale, chance.randint(0, len(stale))) + chance.sample(windows, chance.randint(0, 1))
+    delivered = {window_of(batch) for files in flow.delivered.values() for batch in files}
+    if chosen := [window for window in chosen if window in delivered]:
+        flow.build(chosen, tables=PAIRED if chance.random() < 0.8 else PAIRED[:1])

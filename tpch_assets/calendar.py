@@ -1,35 +1,27 @@
-"""Batch, window, day: the three cadences as Dagster partitions, and arithmetic on their keys. All times are UTC."""
+"""Keys of batches, windows and days, and arithmetic on them. All times are UTC.
 
+How long a batch, a window and a day are stands in `layers.py`; Dagster's partitions are made in `orchestration/`.
+"""
+
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-import dagster as dg
+from tpch_assets.layers import BATCH, DAY, WINDOW
 
-BATCH, WINDOW, DAY = timedelta(minutes=15), timedelta(hours=6), timedelta(days=1)
-BATCHES_PER_DAY = DAY // BATCH
 TIME_FORMAT, DAY_FORMAT = "%Y-%m-%dT%H%M", "%Y-%m-%d"
 
 
-def batches(start: datetime) -> dg.TimeWindowPartitionsDefinition:
-    """The 15-minute batches since `start`, a midnight."""
-    return dg.TimeWindowPartitionsDefinition(start=start, cron_schedule="*/15 * * * *", fmt=TIME_FORMAT, timezone="UTC")
-
-
-def windows(start: datetime) -> dg.TimeWindowPartitionsDefinition:
-    """The 6-hour windows since `start`: 24 batches each."""
-    return dg.TimeWindowPartitionsDefinition(start=start, cron_schedule="0 */6 * * *", fmt=TIME_FORMAT, timezone="UTC")
-
-
-def days(start: datetime) -> dg.TimeWindowPartitionsDefinition:
-    """The days since `start`: 4 windows each."""
-    return dg.TimeWindowPartitionsDefinition(start=start, cron_schedule="0 0 * * *", fmt=DAY_FORMAT, timezone="UTC")
+def key_format(step: timedelta) -> str:
+    """How keys of a cadence are written."""
+    return DAY_FORMAT if step == DAY else TIME_FORMAT
 
 
 def parse(key: str) -> datetime:
     """The moment at which the batch, window or day with this key begins.
 
     Raises:
-        ValueError: The text is no key.
+        ValueError: The text is not a key.
     """
     return datetime.strptime(key, DAY_FORMAT if len(key) == 10 else TIME_FORMAT).replace(tzinfo=UTC)
 
@@ -52,6 +44,16 @@ def day_key(moment: datetime) -> str:
     return moment.strftime(DAY_FORMAT)
 
 
+def last_window(day: str) -> str:
+    """The key of a day's last window."""
+    return window_key(parse(day) + DAY - WINDOW)
+
+
+def end_of_day(day: str) -> str:
+    """The key of the first window behind a day."""
+    return window_key(parse(day) + DAY)
+
+
 def is_batch(text: str) -> bool:
     """Whether `text` is the key of a batch, exactly as this project writes it."""
     try:
@@ -61,20 +63,20 @@ def is_batch(text: str) -> bool:
     return batch_key(moment) == text
 
 
-@lru_cache(maxsize=1 << 16)  # Asked of every file of a table, and parsing a time takes 10 microseconds.
+@lru_cache(maxsize=1 << 16)  # Called for every file of a table; parsing a time takes 10 microseconds.
 def window_of(batch: str) -> str:
     """The key of the window that a batch lies in."""
     return window_key(parse(batch))
 
 
 def batches_of(window: str) -> list[str]:
-    """The keys of a window's 24 batches."""
+    """The keys of a window's batches."""
     begin = parse(window)
     return [batch_key(begin + i * BATCH) for i in range(WINDOW // BATCH)]
 
 
-def stretches(keys: list[str], step: timedelta) -> list[tuple[str, str]]:
-    """Sorted keys as (first, last) of each run of neighbours, so that a range run asks for no key twice."""
+def stretches(keys: Iterable[str], step: timedelta) -> list[tuple[str, str]]:
+    """Keys as (first, last) of each run of neighbours, so that a range run asks for no key twice."""
     found: list[tuple[str, str]] = []
     for key in sorted(keys):
         if found and parse(found[-1][1]) + step == parse(key):

@@ -1,25 +1,68 @@
-"""What a table is: its columns, types and key, how it arrives, and what it is colocated by."""
+"""What a business is made of: its columns, tables and groups of facts, its queries, and where its data comes from.
 
-from dataclasses import dataclass
-from typing import Literal
+The engine works on these classes alone. The tables of a real business belong in a package of their own (`tpch/`), and
+nothing about layers, storage or Dagster belongs here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol
+
+from tpch_assets.column_types import ColumnType, TypeSpellingError, parse_type
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RESERVED = ("partials",)
+
+
+class SchemaError(ValueError):
+    """A table or a business is not valid; the message names the table, the column and what to do."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its SQL type (as DuckDB spells it) and what it means."""
+    """One column: its name, its SQL type (any usual spelling) and what it means.
+
+    Attributes:
+        nullable: The column may be null, or missing from a line.
+    """
 
     name: str
     type: str
     description: str
     nullable: bool = False
 
+    @cached_property
+    def parsed(self) -> ColumnType:
+        """The type, understood.
+
+        Raises:
+            TypeSpellingError: The type is unknown.
+        """
+        return parse_type(self.type)
+
+    @property
+    def stored(self) -> str:
+        """The SQL type as which the lake stores the column."""
+        return self.parsed.stored
+
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its columns and primary key.
+    """One table: a fact, or a dimension.
 
-    `arrives` says when the source delivers it: with every batch, or once with the first.
-    `pair` names the column by which the table is cut into co-partitioned pairs; None for dimension tables.
+    Attributes:
+        key: The primary key. Of rows with the same key silver keeps one.
+        arrives: With every batch, or once with the first.
+        colocated_by: The column at whose values a fact is cut into shards. Dimensions have none.
+        group: Facts of one group are cut at the same values, so that shard i of each holds the same keys. By default a
+            fact is a group of its own.
+        parent: The fact of the group that each row belongs to; a check counts rows without theirs.
     """
 
     name: str
@@ -27,8 +70,210 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     arrives: Literal["every batch", "once"] = "once"
-    pair: str | None = None
+    colocated_by: str | None = None
+    group: str = ""
+    parent: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_table(self)
+        if self.colocated_by and not self.group:
+            object.__setattr__(self, "group", self.name)
 
     @property
+    def is_fact(self) -> bool:
+        return self.colocated_by is not None
+
+    @property
+    def shard_key(self) -> str:
+        """The column that a fact is cut by.
+
+        Raises:
+            SchemaError: The table is a dimension.
+        """
+        if self.colocated_by is None:
+            raise SchemaError(f"table {self.name} is a dimension: it is not cut into shards")
+        return self.colocated_by
+
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def stored_columns(self) -> tuple[tuple[str, str], ...]:
+        """The columns as the lake stores them: (name, SQL type)."""
+        return tuple((column.name, column.stored) for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Colocated facts: their shards are cut at the same values, and built together."""
+
+    name: str
+    facts: tuple[Table, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(table.name for table in self.facts)
+
+
+class Source(Protocol):
+    """Makes the raw rows of batches, where files do not land by themselves."""
+
+    def delivers(self, table: Table, number: int) -> bool:
+        """Whether batch `number` (from 0) has rows of `table`."""
+
+    def rows(self, table: Table, number: int, time: datetime, scale_factor: float, *, many: bool) -> str:
+        """The rows of `table` in batch `number`, which begins at `time`, as an SQL query.
+
+        Args:
+            many: This process will ask for more batches.
+        """
+
+
+Answer = Callable[..., object]
+"""A function over Dask DataFrames (one per table) and parameters that returns a Dask DataFrame with the answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Business:
+    """Everything that is about the data of one business, and not about how it is processed.
+
+    Attributes:
+        tables: Facts and dimensions, in the order in which they are shown.
+        queries: The folder with one `.sql` file per question.
+        source: Makes raw batches. Without one, files land in raw by themselves.
+        shuffled: Queries that may be answered by a shuffle join, by name.
+    """
+
+    tables: tuple[Table, ...]
+    queries: Path
+    source: Source | None = None
+    shuffled: Mapping[str, Answer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_business(self)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(table.name for table in self.tables)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Table]:
+        return {table.name: table for table in self.tables}
+
+    def table(self, name: str) -> Table:
+        """The table with this name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return self._by_name[name]
+
+    @cached_property
+    def facts(self) -> tuple[Table, ...]:
+        return tuple(table for table in self.tables if table.is_fact)
+
+    @cached_property
+    def dimensions(self) -> tuple[Table, ...]:
+        return tuple(table for table in self.tables if not table.is_fact)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of facts, in the order of their first fact."""
+        names = dict.fromkeys(table.group for table in self.facts)
+        return tuple(Group(name, tuple(t for t in self.facts if t.group == name)) for name in names)
+
+    @cached_property
+    def streams(self) -> tuple[Table, ...]:
+        """The tables that arrive with every batch."""
+        return tuple(table for table in self.tables if table.arrives == "every batch")
+
+    @cached_property
+    def once(self) -> tuple[Table, ...]:
+        """The tables that arrive once."""
+        return tuple(table for table in self.tables if table.arrives == "once")
+
+
+def load_business(module: str) -> Business:
+    """The `BUSINESS` of a Python module.
+
+    Raises:
+        SchemaError: There is no such module, it has no `BUSINESS`, or one of its tables is not valid.
+    """
+    try:
+        found = getattr(import_module(module), "BUSINESS", None)
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            raise SchemaError(f"there is no Python module {module}") from None
+        raise
+    if not isinstance(found, Business):
+        raise SchemaError(f"the module {module} has no BUSINESS = Business(...)")
+    return found
+
+
+def _check_table(table: Table) -> None:
+    where = f"table {table.name}"
+    if not _NAME.fullmatch(table.name) or table.name in _RESERVED or table.name.endswith("_rejects"):
+        raise SchemaError(f"{where}: a table's name is made of lower-case letters, digits and _, such as order_lines")
+    for column in table.columns:
+        _check_column(column, f"{where}, column {column.name}")
+    lowered = [column.name.lower() for column in table.columns]
+    if double := {name for name in lowered if lowered.count(name) > 1}:
+        raise SchemaError(f"{where}: the column {min(double)} is declared twice")
+    if not table.key:
+        raise SchemaError(f"{where}: a table needs a primary key; name its columns in key=(...)")
+    for name in (*table.key, *((table.colocated_by,) if table.colocated_by else ())):
+        _check_key(table, name, where)
+    if table.colocated_by is None and (table.group or table.parent):
+        raise SchemaError(f"{where}: only a fact has a group or a parent; name its colocation key in colocated_by")
+    if table.colocated_by is not None and table.arrives == "once":
+        raise SchemaError(f"{where}: a fact arrives with every batch; say arrives='every batch'")
+
+
+def _check_column(column: Column, where: str) -> None:
+    if not _COLUMN_NAME.fullmatch(column.name):
+        raise SchemaError(f"{where}: a column's name is made of letters, digits and _, and begins with a letter")
+    try:
+        column.parsed  # noqa: B018 - parsed once, and refused here
+    except TypeSpellingError as error:
+        raise SchemaError(f"{where}: {error}") from None
+
+
+def _check_key(table: Table, name: str, where: str) -> None:
+    column = next((column for column in table.columns if column.name == name), None)
+    if column is None:
+        raise SchemaError(f"{where}: the key column {name} is not one of its columns")
+    colocates = name == table.colocated_by
+    fits = column.parsed.can_colocate if colocates else column.parsed.can_be_key
+    if not fits:
+        what = "colocation key" if colocates else "primary key"
+        raise SchemaError(f"{where}, column {name}: {column.type} cannot be a {what}; use a number, date, time or text")
+    if column.nullable:
+        raise SchemaError(f"{where}, column {name}: a key cannot be nullable")
+
+
+def _check_business(business: Business) -> None:
+    names = [table.name for table in business.tables]
+    if double := {name for name in names if names.count(name) > 1}:
+        raise SchemaError(f"table {min(double)} is declared twice")
+    if not business.facts:
+        raise SchemaError("a business needs at least one fact: a table with colocated_by")
+    for group in business.groups:
+        _check_group(group)
+
+
+def _check_group(group: Group) -> None:
+    types: Sequence[tuple[Table, str]] = [(t, t.column(t.shard_key).parsed.stored) for t in group.facts]
+    first, kind = types[0]
+    for table, other in types[1:]:
+        if other != kind:
+            raise SchemaError(
+                f"table {table.name}, column {table.shard_key}: {other} differs from {kind} in {first.name}, the same "
+                f"group ({group.name}); colocation keys of a group have one type"
+            )
+    for table in group.facts:
+        if table.parent is not None and (table.parent not in group.names or table.parent == table.name):
+            raise SchemaError(f"table {table.name}: its parent {table.parent} is not another fact of the group")

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tpch_assets.deployment import DeploymentError, deployment
+from tpch_assets.schema import Business, SchemaError, load_business
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
     )
 
     lake: str = Field(default="lake", description="Where the lake is: a folder, or `s3://bucket/prefix`.")
+    business: str = Field(
+        default="tpch_assets.tpch",
+        description="Python module with the tables, queries and generator, as `BUSINESS`.",
+    )
     start: datetime = Field(
         default=datetime(2026, 1, 1, tzinfo=UTC), description="First day of the calendar, a midnight (UTC)."
     )
@@ -54,7 +59,9 @@ class Settings(BaseSettings):
         pattern=r"^\d+(\.\d+)?[KMGT]i?B$",
         description="Memory DuckDB may use per process before it spills.",
     )
-    pair_rows: int = Field(default=4_000_000, ge=1_000, description="Order lines per silver pair, about.")
+    shard_rows: int = Field(
+        default=4_000_000, ge=1_000, description="Rows of a group's largest fact per silver shard, about."
+    )
     shuffle_queries: Annotated[list[str] | None, NoDecode] = Field(
         default=None,
         description="Gold queries answered by a shuffle join, separated by commas: where a dimension table is larger "
@@ -217,3 +224,20 @@ def _check_coiled(settings: Settings) -> None:
 def current_settings() -> Settings:
     """The process's settings, read once."""
     return load_settings()
+
+
+@cache
+def _business_of(module: str) -> Business:
+    try:
+        return load_business(module)
+    except SchemaError as error:
+        raise SettingsError(f"{PREFIX}BUSINESS={module}: {error}.") from None
+
+
+def current_business() -> Business:
+    """The business that the settings name.
+
+    Raises:
+        SettingsError: It cannot be loaded, or a table of it is not valid.
+    """
+    return _business_of(current_settings().business)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from tpch_assets.calendar import BATCH, batch_key, is_batch, parse
+from tpch_assets.calendar import batch_key, is_batch, parse
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.settings import Settings, SettingsError, current_settings, load_settings
+from tpch_assets.layers import BATCH, BATCHES_PER_DAY, LAYERS, every
+from tpch_assets.raw.files import deliveries
+from tpch_assets.settings import Settings, SettingsError, current_business, current_settings, load_settings
 
 
 def main() -> None:
@@ -29,7 +31,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     replay = commands.add_parser("replay", help="materialize batches, and the windows and days they complete")
     replay.add_argument("--start", help="first day, a midnight in UTC (default: TPCH_START)")
-    replay.add_argument("--batches", type=int, default=96, help="15-minute batches; 96 make a day (default: 96)")
+    replay.add_argument(
+        "--batches",
+        type=int,
+        default=BATCHES_PER_DAY,
+        help=f"batches of {every(BATCH)}; {BATCHES_PER_DAY} make a day (default: {BATCHES_PER_DAY})",
+    )
     replay.add_argument("--scale-factor", help="TPC-H scale factor of a day (default: TPCH_SCALE_FACTOR)")
     replay.set_defaults(run=_replay)
     status = commands.add_parser("status", help="what the lake holds, per layer and table")
@@ -58,7 +65,8 @@ def _origin(arguments: argparse.Namespace) -> datetime:
     begin = load_settings(start=arguments.start).start
     lake = Lake(settings.lake)
     lake.check()
-    present = (name for name, files in lake.deliveries("orders") if files and is_batch(name))
+    stream = current_business().streams[0].name
+    present = (name for name, files in deliveries(lake, stream) if files and is_batch(name))
     first = next((parse(name).replace(hour=0, minute=0) for name in present), None)
     origin = settings.start if "start" in settings.model_fields_set and settings.start <= begin else first or begin
     if begin < origin:
@@ -103,7 +111,7 @@ def _progress(batches: int) -> Iterator[Callable[[str, int], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        done = dict.fromkeys(("raw", "bronze", "silver", "gold"), 0)
+        done = dict.fromkeys(LAYERS, 0)
 
         def line(layer: str, count: int) -> None:
             done[layer] += count
@@ -113,7 +121,7 @@ def _progress(batches: int) -> Iterator[Callable[[str, int], None]]:
         return
     columns = (TextColumn("{task.description:7}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
-        tasks = {layer: bars.add_task(layer, total=batches) for layer in ("raw", "bronze", "silver", "gold")}
+        tasks = {layer: bars.add_task(layer, total=batches) for layer in LAYERS}
         yield lambda layer, count: bars.advance(tasks[layer], count)
 
 
@@ -128,7 +136,7 @@ def _status(arguments: argparse.Namespace) -> None:
     table = Table(title=lake.uri, box=None, title_justify="left")
     for name in ("layer", "table", "partitions", "rows", "files", "bytes", "latest batch"):
         table.add_column(name, justify="left" if name in ("layer", "table", "latest batch") else "right")
-    found = list(status(lake))
+    found = list(status(lake, current_business()))
     if not found:
         print(f"The lake {lake.uri} is empty. Fill it with `make demo` or `tpch-assets replay`.")
         return
@@ -147,7 +155,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
     lake = Lake(_settings(arguments).lake)
     lake.check()
-    queries = load_queries()
+    queries = load_queries(current_business())
     if arguments.query not in queries:
         raise SettingsError(f"{arguments.query} is no query; there are {', '.join(queries)}.")
     gold = snapshot(lake, lake.table("gold", arguments.query))

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,17 +22,18 @@ import dagster as dg
 import distributed  # noqa: F401 - this and pandas are imported once, before the layers' processes are forked
 import pandas as pd  # noqa: F401
 
-from tpch_assets.calendar import BATCH, WINDOW, batch_key, floor
+from tpch_assets.bronze.arrivals import pending_of
+from tpch_assets.calendar import batch_key, floor
 from tpch_assets.definitions import defs
-from tpch_assets.gold import staleness
 from tpch_assets.lake.lake import Lake
-from tpch_assets.orchestration.automation import dimension_requests, gold_requests, window_requests
+from tpch_assets.layers import BATCH, LAYERS, WINDOW
+from tpch_assets.orchestration.assemble import planner_of
 from tpch_assets.orchestration.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
-from tpch_assets.orchestration.jobs import JOBS, range_requests
-from tpch_assets.settings import Settings, current_settings
-from tpch_assets.tpch.tables import DIMENSIONS, PAIRED, TABLES, TableName
+from tpch_assets.orchestration.jobs import job_name
+from tpch_assets.raw.missing import missing_batches, missing_once
+from tpch_assets.schema import Business, Table
+from tpch_assets.settings import Settings, current_business, current_settings
 
-LAYERS = ("raw", "bronze", "silver", "gold")
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -58,7 +59,7 @@ class Stage:
 
     name: str
     layer: str
-    requests: Callable[[Lake, Settings, Stretch], list[dg.RunRequest]]
+    requests: Callable[[Lake, Stretch], list[dg.RunRequest]]
     after: tuple[str, ...] = ()
 
 
@@ -83,7 +84,7 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
     """
     # Forking shares what is imported; Dask and DuckDB start in each process when it first needs them.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    stages = _stages()
+    stages = Stages(current_settings(), current_business()).all()
     queues = {(before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)}
     news = context.Queue()
     processes = [
@@ -146,7 +147,7 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
     with dg.DagsterInstance.get() as instance:
         while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
             try:
-                for request in stage.requests(Lake(settings.lake), settings, stretch):
+                for request in stage.requests(Lake(settings.lake), stretch):
                     _execute(instance, stage.layer, request)
             except dg.DagsterExecutionInterruptedError:
                 return  # The parent has said to stop; it knows why.
@@ -170,51 +171,62 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
-def _raw(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    wanted: dict[str, Sequence[str]] = {
-        name: [batch_key(settings.start)] for name in staleness.missing_once(lake) if name in tables
-    }
-    missing = staleness.missing_raw(lake, stretch.begin, stretch.end)
-    wanted |= {name: missing for name in tables if TABLES[name].arrives == "every batch"}
-    return range_requests("raw", wanted)
+class Stages:
+    """The stages of a business: what each has to run for a stretch."""
 
+    def __init__(self, settings: Settings, business: Business) -> None:
+        self.start, self.business = settings.start, business
+        self.planner = planner_of(settings, business)
 
-def _bronze(tables: Collection[TableName], lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    pending = staleness.pending_batches(lake, tables, stretch.keys)
-    first = batch_key(settings.start)
-    if first not in stretch.keys:  # Tables that come once come with it.
-        begun = staleness.pending_batches(lake, tables, [first])
-        pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
-    return range_requests("bronze", {name: found for name, found in pending.items() if found})
+    def all(self) -> list[Stage]:
+        """Two stages for a layer, where it can be split: while Dagster writes down what one did, the other works."""
+        dimensions, facts = self.business.dimensions, self.business.facts
+        first, rest = (*dimensions, facts[0]), facts[1:]
+        split = [Stage("raw dimensions", "raw", partial(self._raw, dimensions))] if dimensions else []
+        more = [Stage("bronze 2", "bronze", partial(self._bronze, rest), ("raw facts",))] if rest else []
+        before = tuple(stage.name for stage in split)
+        compact = [Stage("silver dimensions", "silver", self._silver_dimensions, ("bronze 1",))] if dimensions else []
+        parsed = ("bronze 1", *(stage.name for stage in more))
+        return [
+            *split,
+            Stage("raw facts", "raw", partial(self._raw, facts)),
+            Stage("bronze 1", "bronze", partial(self._bronze, first), (*before, "raw facts")),
+            *more,
+            *compact,
+            Stage("silver facts", "silver", self._silver_windows, parsed),
+            Stage("gold", "gold", self._gold, (*(stage.name for stage in compact), "silver facts")),
+        ]
 
+    def _raw(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
+        if self.business.source is None:
+            return []
+        wanted: dict[str, Sequence[str]] = {
+            table.name: [batch_key(self.start)] for table in missing_once(lake, self.business) if table in tables
+        }
+        missing = missing_batches(lake, self.business, stretch.begin, stretch.end)
+        wanted |= {table.name: missing for table in tables if table.arrives == "every batch"}
+        return self.planner.ranges("raw", wanted)
 
-def _silver_windows(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return window_requests(lake, stretch.end)
+    def _bronze(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
+        pending = pending_of(lake, tables, stretch.keys)
+        first = batch_key(self.start)
+        if first not in stretch.keys:  # Tables that come once come with it.
+            begun = pending_of(lake, tables, [first])
+            pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
+        return self.planner.ranges("bronze", {name: found for name, found in pending.items() if found})
 
+    def _silver_windows(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
+        return self.planner.windows(lake, stretch.end)
 
-def _silver_dimensions(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return dimension_requests(lake)
+    def _silver_dimensions(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
+        return self.planner.dimensions(lake)
 
-
-def _gold(lake: Lake, settings: Settings, stretch: Stretch) -> list[dg.RunRequest]:
-    return gold_requests(lake, settings.start, stretch.end)
-
-
-def _stages() -> list[Stage]:
-    """Two stages for a layer of batches or windows: while Dagster writes down what one did, the other is at work."""
-    return [
-        Stage("raw dimensions", "raw", partial(_raw, DIMENSIONS)),
-        Stage("raw pairs", "raw", partial(_raw, PAIRED)),
-        Stage("bronze 1", "bronze", partial(_bronze, (*DIMENSIONS, PAIRED[0])), ("raw dimensions", "raw pairs")),
-        Stage("bronze 2", "bronze", partial(_bronze, PAIRED[1:]), ("raw pairs",)),
-        Stage("silver dimensions", "silver", _silver_dimensions, ("bronze 1",)),
-        Stage("silver pairs", "silver", _silver_windows, ("bronze 1", "bronze 2")),
-        Stage("gold", "gold", _gold, ("silver dimensions", "silver pairs")),
-    ]
+    def _gold(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
+        return self.planner.days(lake, stretch.end)
 
 
 def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
-    job = defs.resolve_job_def(JOBS[layer].name).get_subset(
+    job = defs.resolve_job_def(job_name(layer)).get_subset(
         asset_selection=frozenset(request.asset_selection or []),
         asset_check_selection=frozenset(request.asset_check_keys or []),
     )

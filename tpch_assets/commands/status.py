@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from tpch_assets.calendar import is_batch
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.delta import snapshot
-from tpch_assets.lake.lake import LAYERS, Lake
-from tpch_assets.tpch.tables import TABLE_NAMES
+from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import DELTA
+from tpch_assets.raw.files import deliveries
+from tpch_assets.schema import Business
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,15 @@ class TableStatus:
     latest: str
 
 
-def status(lake: Lake) -> Iterator[TableStatus]:
+def status(lake: Lake, business: Business) -> Iterator[TableStatus]:
     """The figures of every table that exists, layer by layer."""
-    for name in TABLE_NAMES:
-        batches = {batch: files for batch, files in lake.deliveries(name) if is_batch(batch)}
+    for name in business.names:
+        batches = {batch: files for batch, files in deliveries(lake, name) if is_batch(batch)}
         files = [file for found in batches.values() for file in found]
         if files:
             yield TableStatus("raw", name, len(batches), None, len(files), sum(f.size for f in files), max(batches))
-    for layer in LAYERS:
-        for table in _tables(layer):
+    for layer in (layer.name for layer in DELTA):
+        for table in _tables(layer, business):
             found = snapshot(lake, lake.table(layer, table))
             if found.version < 0:
                 continue
@@ -40,8 +42,8 @@ def status(lake: Lake) -> Iterator[TableStatus]:
             yield TableStatus(layer, table, len(partitions), found.rows, len(found.files), found.size, latest)
 
 
-def _tables(layer: str) -> list[str]:
+def _tables(layer: str, business: Business) -> list[str]:
     if layer == "gold":
-        return list(load_queries())
-    names: list[str] = list(TABLE_NAMES)
+        return list(load_queries(business))
+    names = list(business.names)
     return [*names, *(f"{name}_rejects" for name in names)] if layer == "bronze" else names

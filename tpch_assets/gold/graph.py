@@ -1,99 +1,105 @@
-"""The Dask graph of a query's partials: which are kept, which are to be computed, and how they are merged. No Dagster.
+"""The Dask graph of a query's partials: which are kept, which are to be computed, and how they are merged.
 
-One graph is made for all, since a `dask.delayed` per pair takes time with the square of their number.
+One graph is made for all, since a `dask.delayed` per shard takes time with the square of their number.
 """
 
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from tpch_assets.gold.tasks import Input, Statement, run_merge, run_partial
-from tpch_assets.lake.delta import DataFile, Snapshot
-from tpch_assets.tpch.tables import PAIRED, TableName
+from tpch_assets.schema import Group
+from tpch_assets.silver.shards import Shard, Snapshots, content_of
 
-Pair = tuple[DataFile, DataFile]
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
+
+Task = tuple[object, ...]
+"""A function and its arguments, as Dask writes tasks; an argument may be the key of another task."""
 MERGED = 100  # Partials per merged file, at most.
 
 
 class PartialGraph:
     """The tasks for what is missing of a query's partials.
 
-    Pairs of a window are merged into one file by the hundred, at most: a combine over a month of a thousand pairs a
-    window reads some hundred files and not a hundred thousand. The pairs' own files lie in a folder per window, so
-    that a folder to be listed stays small, and are read again when a correction of one pair makes a new merge.
+    Shards of a window are merged into one file, at most a hundred of them: a combine over a month of a thousand shards
+    a window reads some hundred files instead of a hundred thousand. The shards' own partials lie in a folder per
+    window, so that a folder to be listed stays small. A correction of one shard reads the others again to merge them.
 
     Args:
         folder: Where the query's partials are kept.
-        prints: Names of the content of the dimension tables that the partial reads.
+        prints: Hashes of the content of the dimensions that the partial reads.
     """
 
-    def __init__(self, partial: Statement, folder: str, prints: list[str]) -> None:
-        self.partial, self.folder, self.name = partial, folder, folder.rsplit("/", 1)[-1]
+    def __init__(self, partial: Statement, group: Group, folder: str, prints: list[str]) -> None:
+        self.partial, self.group, self.folder, self.name = partial, group, folder, folder.rsplit("/", 1)[-1]
         parts = [partial.sql, repr(partial.values), *prints, duckdb.__version__]
-        self.start = hashlib.sha256("\0".join(parts).encode())  # Of all that a partial depends on but its pair.
+        self.start = hashlib.sha256("\0".join(parts).encode())  # Everything a partial depends on, except its shard.
         self.lake = partial.lake
         self.have = self.lake.names(folder)
         self.have_of: dict[str, set[str]] = {}
-        self.tasks: dict[str, tuple[Any, ...]] = {}
+        self.tasks: dict[str, Task] = {}
         self.kept = 0
         self.rows_read = 0
 
-    def add(self, silver: dict[TableName, Snapshot], pairs: list[Pair]) -> list[str]:
-        """Add tasks for what is missing of some pairs; gives what a combine reads: paths, and keys of tasks."""
-        return [self._merged(silver, group) for group in _groups(pairs)]
+    def add(self, silver: Snapshots, shards: list[Shard]) -> list[str]:
+        """Add tasks for what is missing of some shards; returns what a combine reads: paths, and keys of tasks."""
+        return [self._merged(silver, some) for some in _groups(shards)]
 
-    def _merged(self, silver: dict[TableName, Snapshot], group: list[Pair]) -> str:
-        keys = [self._key(pair) for pair in group]
-        if len(group) == 1:
-            return self._one(silver, group[0], self.folder, keys[0], self.have)
+    def _merged(self, silver: Snapshots, shards: list[Shard]) -> str:
+        keys = [self._key(shard) for shard in shards]
+        if len(shards) == 1:
+            return self._one(silver, shards[0], self.folder, keys[0], self.have)
         name = f"{_digest(keys)}.parquet"
         if name in self.have:
-            self.kept += len(group)
+            self.kept += len(shards)
             return f"{self.folder}/{name}"
-        window = group[0][0].partition
+        window = shards[0][0].partition
         folder = f"{self.folder}/{window}"
         if window not in self.have_of:
             self.have_of[window] = self.lake.names(folder)
         have = self.have_of[window]
-        parts = [self._one(silver, pair, folder, key, have) for pair, key in zip(group, keys, strict=True)]
+        parts = [self._one(silver, shard, folder, key, have) for shard, key in zip(shards, keys, strict=True)]
         return self._task(run_merge, f"{self.folder}/{name}", self.lake, parts)
 
-    def _one(self, silver: dict[TableName, Snapshot], pair: Pair, folder: str, key: str, have: set[str]) -> str:
+    def _one(self, silver: Snapshots, shard: Shard, folder: str, key: str, have: set[str]) -> str:
         path = f"{folder}/{key}.parquet"
         if f"{key}.parquet" in have:
             self.kept += 1
             return path
-        self.rows_read += sum(file.rows for file in pair)
-        inputs = tuple(Input(name, tuple(silver[name].paths([file]))) for name, file in zip(PAIRED, pair, strict=True))
+        self.rows_read += sum(file.rows for file in shard)
+        inputs = tuple(
+            Input(name, tuple(silver[name].paths([file]))) for name, file in zip(self.group.names, shard, strict=True)
+        )
         return self._task(run_partial, path, self.partial, inputs)
 
-    def _key(self, pair: Pair) -> str:
+    def _key(self, shard: Shard) -> str:
         whole = self.start.copy()
-        for file in pair:
-            whole.update(f"\0{file.name.rsplit('-', 1)[1]}".encode())
+        for file in shard:
+            whole.update(f"\0{content_of(file)}".encode())
         return whole.hexdigest()[:32]
 
-    def _task(self, function: Callable[..., Any], target: str, *arguments: Any) -> str:
+    def _task(self, function: Callable[..., str], target: str, *arguments: object) -> str:
         # The key names the query, for who looks at the cluster, and the target: a cluster may serve several lakes.
         key = f"{function.__name__}-{self.name}-{_digest([target])}"
         self.tasks[key] = (function, *arguments, target)
         return key
 
-    def delayed(self, task: tuple[Any, ...]) -> Any:
+    def delayed(self, function: Callable[..., object], *arguments: object) -> "Delayed":
         """A task that reads others of the graph, as a Dask delayed object."""
         from dask.delayed import Delayed
 
-        key = f"{task[0].__name__}-{self.name}-{uuid.uuid4().hex}"
-        return Delayed(key, {**self.tasks, key: task})
+        key = f"{function.__name__}-{self.name}-{uuid.uuid4().hex}"
+        return Delayed(key, {**self.tasks, key: (function, *arguments)})
 
 
-def _groups(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """Pairs of one window each, at most `MERGED` of them."""
-    for _, window in groupby(pairs, key=lambda pair: pair[0].partition):
+def _groups(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
+    """Shards of one window each, at most `MERGED` of them."""
+    for _, window in groupby(shards, key=lambda shard: shard[0].partition):
         rest = list(window)
         for begin in range(0, len(rest), MERGED):
             yield rest[begin : begin + MERGED]

@@ -1,36 +1,38 @@
-"""The gold queries: one .sql file each, and the loader that reads and checks them.
+"""The gold queries of a business: one `.sql` file each, read, checked and bound to the business's tables.
 
-A file names its title, question and parameters in comments, then holds two statements: `partial`, run over one pair
-of orders and lineitem, and `combine`, run over all partials. Nothing here runs a query or knows where data lies.
+`partial` runs over one shard of a group of facts, `combine` over all partials. Nothing here runs a query or knows where
+data lies.
 """
 
 import functools
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES, TIME, TableName
+from tpch_assets.compute.catalog import binder, parser
+from tpch_assets.gold import sql_file
+from tpch_assets.gold.sql_file import GIVEN_PARAMETERS, parameter_names
+from tpch_assets.gold.syntax import tables_read
+from tpch_assets.schema import Business, Group
 
-GIVEN_PARAMETERS = ("scale_factor", "as_of")
-"""Parameters every statement and every parameter's expression may use: DOUBLE and DATE."""
-
-_HEADER = re.compile(r"(source|live|param\s+(?P<param>[a-z_]\w*)):\s*(?P<value>.*\S)")
-# Strings, quoted names and comments come first, so that a $ within them is no parameter.
-_PARAMETER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL)
+Value = None | bool | int | float | str | date | list["Value"]
+"""A parameter's value; also `Decimal` and whatever else DuckDB returns."""
+_GIVEN_TYPES = {"scale_factor": "DOUBLE", "as_of": "DATE"}
 
 
 @dataclass(frozen=True)
 class Query:
     """One gold query.
 
-    `partial` is None for queries over dimension tables alone. `live` names an event time: a pair in which it never
-    reaches the end of the day cannot contribute, and may be skipped.
+    Attributes:
+        partial: The statement per shard; None for queries over dimensions alone.
+        live: An event time. A shard in which it never reaches the end of the day cannot contribute and may be skipped.
+        group: The facts that the partial reads; None for queries over dimensions alone.
+        tables: The tables that either statement reads, in the business's order.
+        columns: The answer's columns, as (name, SQL type).
     """
 
     name: str
@@ -41,17 +43,19 @@ class Query:
     combine: str
     param_expressions: dict[str, str]
     live: str | None
+    group: Group | None
     partial_tables: tuple[str, ...]
     combine_tables: tuple[str, ...]
+    tables: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
 
     @property
-    def tables(self) -> tuple[TableName, ...]:
-        """The tables either statement reads."""
-        return tuple(name for name in TABLE_NAMES if name in {*self.partial_tables, *self.combine_tables})
+    def statements(self) -> tuple[str, ...]:
+        return tuple(text for text in (self.partial, self.combine) if text)
 
 
-def load_queries(folder: Path = Path(__file__).parent.parent / "tpch" / "queries") -> dict[str, Query]:
-    """Reads every .sql file of a folder.
+def load_queries(business: Business, folder: Path | None = None) -> dict[str, Query]:
+    """Reads every .sql file of a folder, by default of the business's.
 
     Returns:
         The queries by name, sorted.
@@ -59,183 +63,127 @@ def load_queries(folder: Path = Path(__file__).parent.parent / "tpch" / "queries
     Raises:
         ValueError: A file is malformed; the message names it and says what is wrong.
     """
-    return {path.stem: _load(path) for path in sorted(folder.glob("*.sql"))}
+    return {path.stem: _load(business, path) for path in sorted((folder or business.queries).glob("*.sql"))}
 
 
-def parameters(query: Query, scale_factor: float, as_of: date) -> dict[str, Any]:
+def parameters(query: Query, scale_factor: float, as_of: date) -> dict[str, Value]:
     """Evaluates a query's parameters to Python values, the two given ones included."""
-    values: dict[str, Any] = {"scale_factor": float(scale_factor), "as_of": as_of}
+    values: dict[str, Value] = {"scale_factor": float(scale_factor), "as_of": as_of}
     if query.param_expressions:
         select = "SELECT " + ", ".join(query.param_expressions.values())
-        row = _cursor().execute(select, bind(select, values)).fetchall()[0]
+        row = parser().execute(select, bind(select, values)).fetchall()[0]
         values |= zip(query.param_expressions, row, strict=True)
     return values
 
 
-def bind(sql: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def bind(sql: str, values: Mapping[str, Value]) -> dict[str, Value]:
     """Picks the parameters which `sql` uses; DuckDB refuses any other."""
-    return {name: values[name] for name in _parameter_names(sql)}
+    return {name: values[name] for name in parameter_names(sql)}
 
 
-def columns_read(statement: str, table: TableName) -> tuple[str, ...]:
-    """The columns of a table that a statement may read; rather too many than too few."""
-    columns = TABLES[table].column_names
-    nodes = _syntax(statement)
-    uses = [node for node in nodes if node.get("table_name", "").lower() == table]
-    aliases = {(node["alias"] or table).lower() for node in uses}
-    whole_rows = [
-        node
-        for node in nodes
-        if node.get("class") == "STAR"
-        or node.get("ref_type") == "NATURAL"
-        or node.get("column_name_alias")
-        or node.get("column_names", [""])[-1].lower() in aliases
-    ]
-    if uses and whole_rows:
-        return columns
-    names = {text.lower() for node in nodes for value in node.values() for text in _texts(value)} if uses else set()
-    return tuple(column for column in columns if column in names)
-
-
-@functools.cache
-def _syntax(statement: str) -> list[dict[str, Any]]:
-    """The nodes of a statement's syntax tree."""
-    (tree,) = _cursor().execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchall()[0]
-    nodes = list(_nodes(json.loads(tree)))
-    if nodes[0]["error"]:
-        raise ValueError(f"not one valid SELECT statement: {nodes[0]['error_message']}")
-    return nodes
-
-
-def _load(path: Path) -> Query:
+def _load(business: Business, path: Path) -> Query:
     try:
-        return _parse(path.stem, path.read_text(encoding="utf-8"))
+        return _parse(business, path.stem, path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 @functools.cache
-def _parse(name: str, text: str) -> Query:
-    header, statements = _sections(text)
-    prose, fields, expressions = _header(header)
-    if len(prose) < 2:
-        raise ValueError("starts with two comment lines or more: the title, then the question in one sentence")
-    partial, combine = statements.get("partial"), statements.get("combine")
-    if combine is None:
-        raise ValueError("has no `-- combine` section")
-    combine_reads = _tables_of("combine", combine, (*TABLE_NAMES, "partials"))
-    query = Query(
+def _parse(business: Business, name: str, text: str) -> Query:
+    file = sql_file.parse(text)
+    _check_parameters(file)
+    partial_tables = _tables_of(business, "partial", file.partial) if file.partial is not None else ()
+    combine_reads = _tables_of(business, "combine", file.combine, "partials")
+    group = _group_of(business, file, partial_tables, combine_reads)
+    return Query(
         name=name,
-        title=prose[0],
-        question=" ".join(prose[1:]),
-        source=fields.get("source"),
-        partial=partial,
-        combine=combine,
-        param_expressions=expressions,
-        live=fields.get("live"),
-        partial_tables=_tables_of("partial", partial, TABLE_NAMES) if partial else (),
+        title=file.title,
+        question=file.question,
+        source=file.fields.get("source"),
+        partial=file.partial,
+        combine=file.combine,
+        param_expressions=file.expressions,
+        live=file.fields.get("live"),
+        group=group,
+        partial_tables=partial_tables,
         combine_tables=tuple(table for table in combine_reads if table != "partials"),
+        tables=tuple(name for name in business.names if name in {*partial_tables, *combine_reads}),
+        columns=_bound(business, file),
     )
-    _check_flow(query, reads_partials="partials" in combine_reads)
-    _check_parameters(query)
-    return query
 
 
-def _sections(text: str) -> tuple[list[str], dict[str, str]]:
-    """Splits a file into the lines of its header and its statements by section name."""
-    _, *parts = re.split(r"^-- (partial|combine)[ \t]*$", text, flags=re.MULTILINE)
-    header = re.split(r"^-- (?:partial|combine)[ \t]*$", text, maxsplit=1, flags=re.MULTILINE)[0]
-    names, bodies = parts[::2], [body.strip().rstrip(";").rstrip() for body in parts[1::2]]
-    if names not in (["partial", "combine"], ["combine"], ["partial"], []):
-        raise ValueError(f"has the sections {', '.join(names)}; allowed are `-- partial`, then `-- combine`, once each")
-    return header.splitlines(), dict(zip(names, bodies, strict=True))
-
-
-def _header(lines: list[str]) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """Splits a header into prose (title and question), fields (source, live) and the parameters' expressions."""
-    prose: list[str] = []
-    fields: dict[str, str] = {}
-    expressions: dict[str, str] = {}
-    for line in filter(str.strip, lines):
-        if not line.startswith("-- "):
-            raise ValueError(f"has a line outside of any section: {line!r}")
-        content = line.removeprefix("-- ").strip()
-        match = _HEADER.fullmatch(content)
-        if not match and (fields or expressions):
-            raise ValueError(f"has an unknown header line {line!r}; allowed are source, live and param <name>")
-        if not match:
-            prose.append(content)
-            continue
-        target, key = (expressions, match["param"]) if match["param"] else (fields, match[1])
-        if key in target or key in GIVEN_PARAMETERS:
-            raise ValueError(f"declares {key} twice, or one that is always given ({', '.join(GIVEN_PARAMETERS)})")
-        target[key] = match["value"]
-    return prose, fields, expressions
-
-
-def _tables_of(section: str, sql: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """The tables one statement really reads, in the order of `allowed`."""
-    # DuckDB names the tables of a statement only if no parameter is left in it.
-    without_parameters = _PARAMETER.sub(lambda match: "NULL" if match["name"] else match[0], sql)
+def _tables_of(business: Business, section: str, sql: str, *more: str) -> tuple[str, ...]:
+    """The tables that a statement reads, in the business's order."""
+    allowed = (*business.names, *more)
     try:
-        # Only a single SELECT can stand in brackets.
-        names = {name.lower() for name in _cursor().get_table_names(f"FROM (\n{without_parameters}\n)")}
-    except duckdb.Error as error:
-        raise ValueError(f"{section} is not one valid SELECT statement: {error}") from error
+        names = tables_read(sql)
+    except ValueError as error:
+        raise ValueError(f"{section} is {error}") from error
     if unknown := sorted(names.difference(allowed)):
         raise ValueError(f"{section} reads unknown tables: {', '.join(unknown)}; known are {', '.join(allowed)}")
     return tuple(name for name in allowed if name in names)
 
 
-def _check_flow(query: Query, reads_partials: bool) -> None:
-    """Checks which statement reads what."""
-    if paired := [name for name in query.combine_tables if name in PAIRED]:
-        raise ValueError(f"combine reads {', '.join(paired)}, which only partial may")
-    if query.partial is not None and not set(query.partial_tables).intersection(PAIRED):
-        raise ValueError(f"partial reads none of {', '.join(PAIRED)}: move it to combine")
-    if reads_partials != (query.partial is not None):
+def _group_of(
+    business: Business, file: sql_file.SqlFile, partial_tables: tuple[str, ...], combine_reads: tuple[str, ...]
+) -> Group | None:
+    """The group of facts that the partial reads; checks which statement reads what."""
+    facts = {table.name for table in business.facts}
+    if read := [name for name in combine_reads if name in facts]:
+        raise ValueError(f"combine reads {', '.join(read)}, which only partial may")
+    groups = [group for group in business.groups if set(group.names).intersection(partial_tables)]
+    if file.partial is not None and not groups:
+        raise ValueError(f"partial reads none of {', '.join(sorted(facts))}: move it to combine")
+    if len(groups) > 1:
+        raise ValueError(
+            f"partial reads facts of several groups: {' and '.join(group.name for group in groups)} are not colocated"
+        )
+    if ("partials" in combine_reads) != (file.partial is not None):
         raise ValueError("combine reads partials if, and only if, there is a partial")
-    event_times = [column.name for name in PAIRED for column in TABLES[name].columns if column.type == TIME]
-    if query.live is not None and query.live not in event_times:
-        raise ValueError(f"live names {query.live}; allowed are {', '.join(event_times)}")
+    live = file.fields.get("live")
+    times = [c.name for table in (groups[0].facts if groups else ()) for c in table.columns if "TIMESTAMP" in c.stored]
+    if live is not None and live not in times:
+        raise ValueError(f"live names {live}; allowed are {', '.join(times) or 'times of facts'}")
+    return groups[0] if groups else None
 
 
-def _check_parameters(query: Query) -> None:
+def _check_parameters(file: sql_file.SqlFile) -> None:
     """Checks that parameters are declared and used."""
-    used = {*_parameter_names(query.partial or ""), *_parameter_names(query.combine)}
-    if undeclared := sorted(used.difference(query.param_expressions, GIVEN_PARAMETERS)):
+    used = {*parameter_names(file.partial or ""), *parameter_names(file.combine)}
+    if undeclared := sorted(used.difference(file.expressions, GIVEN_PARAMETERS)):
         raise ValueError(f"uses undeclared parameters: {', '.join(undeclared)}")
-    if unused := sorted(set(query.param_expressions).difference(used)):
+    if unused := sorted(set(file.expressions).difference(used)):
         raise ValueError(f"declares parameters it does not use: {', '.join(unused)}")
-    for name, expression in query.param_expressions.items():
-        if undeclared := sorted(set(_parameter_names(expression)).difference(GIVEN_PARAMETERS)):
+    for name, expression in file.expressions.items():
+        if undeclared := sorted(set(parameter_names(expression)).difference(GIVEN_PARAMETERS)):
             raise ValueError(f"param {name} may use only {', '.join(GIVEN_PARAMETERS)}, not {', '.join(undeclared)}")
 
 
-def _parameter_names(sql: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(match["name"] for match in _PARAMETER.finditer(sql) if match["name"]))
+def _bound(business: Business, file: sql_file.SqlFile) -> tuple[tuple[str, str], ...]:
+    """The answer's columns, by binding both statements to empty tables."""
+    section = "param"
+    with binder(business.tables) as con:
+        try:
+            types = _GIVEN_TYPES | _parameter_types(con, file.expressions)
+            if file.partial is not None:
+                section = "partial"
+                con.execute(
+                    f"CREATE TEMP TABLE partials AS FROM (\n{sql_file.with_types(file.partial, types)}\n) LIMIT 0"
+                )
+            section = "combine"
+            answer = con.sql(sql_file.with_types(file.combine, types))
+        except duckdb.Error as error:
+            raise ValueError(f"{section} does not fit the tables: {_first_lines(error)}") from error
+        return tuple(zip(answer.columns, map(str, answer.types), strict=True))
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every node of a parsed statement."""
-    if isinstance(tree, dict):
-        yield tree
-    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _nodes(child)
+def _parameter_types(con: duckdb.DuckDBPyConnection, expressions: dict[str, str]) -> dict[str, str]:
+    if not expressions:
+        return {}
+    select = ", ".join(sql_file.with_types(text, _GIVEN_TYPES) for text in expressions.values())
+    return dict(zip(expressions, map(str, con.sql(f"SELECT {select}").types), strict=True))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        yield from (text for text in value if isinstance(text, str))
-
-
-def _cursor() -> duckdb.DuckDBPyConnection:
-    """A cursor of one connection without data, for parsing and for parameters: opening one takes 20 ms."""
-    return _connection().cursor()
-
-
-@functools.cache
-def _connection() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1})
+def _first_lines(error: duckdb.Error) -> str:
+    """What DuckDB says, without its picture of the statement."""
+    return " ".join(str(error).split("\n\n")[0].split("LINE ")[0].split())[:500]

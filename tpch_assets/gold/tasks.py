@@ -1,28 +1,38 @@
-"""Gold's tasks: what workers do to compute the partial of a pair, to merge some, and to combine all. No Dagster."""
+"""What workers do for gold: compute the partial of a shard, merge some partials, and combine all of them.
 
-from collections.abc import Iterable
+Tasks know tables only as files and columns. Which tasks there are is planned in `graph.py`.
+"""
+
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from tpch_assets.compute.database import cursor, load_once, sql_list
+from tpch_assets.gold.queries import Value
 from tpch_assets.lake.lake import Lake, discard
-from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
+from tpch_assets.layers import GOLD
 
 READERS = 16  # Small files fetched side by side: on S3 each takes some 20 ms, and a combine reads many.
 
 
 @dataclass(frozen=True)
 class Input:
-    """A table as a statement sees it: local or remote files, and the columns that are loaded of a dimension table."""
+    """A table as a statement reads it.
 
-    name: TableName
+    Attributes:
+        paths: Its files, local or remote.
+        columns: The columns of a dimension to load into memory; of facts, whose files are read in place, none.
+        empty: Names and types of the columns, for a table without files.
+    """
+
+    name: str
     paths: tuple[str, ...]
     columns: tuple[str, ...] = ()
+    empty: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,63 +41,70 @@ class Statement:
 
     lake: Lake
     sql: str
-    values: tuple[tuple[str, Any], ...]
+    values: tuple[tuple[str, Value], ...]
     inputs: tuple[Input, ...]
 
 
-def run_partial(statement: Statement, pair: tuple[Input, ...], target: str) -> str:
-    """Compute one pair's partial and keep it at `target`. Runs on workers; running it twice writes the same."""
-    lake = statement.lake
-    staged = lake.staging(target)
-    try:
-        with cursor() as con:
-            _views(con, lake, (*pair, *statement.inputs))
-            con.sql(statement.sql, params=dict(statement.values)).write_parquet(staged, compression="zstd")
-        lake.publish(staged, target)
-    finally:
-        discard(staged)
-    return target
+def run_partial(statement: Statement, shard: tuple[Input, ...], target: str) -> str:
+    """Compute one shard's partial and keep it at `target`. Running it twice writes the same."""
+
+    def select(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        _create_views(con, statement.lake, (*shard, *statement.inputs))
+        return con.sql(statement.sql, params=dict(statement.values))
+
+    return _write(statement.lake, target, select)
 
 
 def run_merge(lake: Lake, paths: list[str], target: str) -> str:
-    """Put the partials of some pairs into one file at `target`. Runs on workers; running it twice writes the same."""
+    """Put the partials of some shards into one file at `target`. Running it twice writes the same."""
+    return _write(lake, target, lambda con: con.sql(f"SELECT * FROM {_scan(lake, paths)}"))
+
+
+def _write(lake: Lake, target: str, select: Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]) -> str:
     staged = lake.staging(target)
     try:
         with cursor() as con:
-            con.sql(f"SELECT * FROM {_scan(lake, paths)}").write_parquet(staged, compression="zstd")
+            select(con).write_parquet(staged, compression=GOLD.parquet.compression)
         lake.publish(staged, target)
     finally:
         discard(staged)
     return target
 
 
-def run_combine(statement: Statement, partial: Statement | None, paths: list[str], day: date) -> pa.Table:
-    """The answer from all partials, with its day as column `as_of`. Runs on one worker."""
+def run_combine(
+    statement: Statement, partial: Statement | None, paths: list[str], nothing: tuple[Input, ...], day: date
+) -> pa.Table:
+    """The answer from all partials, with its day as column `as_of`.
+
+    Args:
+        nothing: The facts without files, whose partial has the right columns where there are no partials.
+    """
     lake = statement.lake
     with cursor() as con:
         if partial is not None:
-            _partials(con, partial, paths)
-        _views(con, lake, statement.inputs)
+            _create_partials(con, partial, paths, nothing)
+        _create_views(con, lake, statement.inputs)
         answer = con.sql(statement.sql, params=dict(statement.values)).to_arrow_table()
     return answer.append_column("as_of", pa.array([day] * len(answer), pa.date32()))
 
 
-def _partials(con: duckdb.DuckDBPyConnection, partial: Statement, paths: list[str]) -> None:
+def _create_partials(
+    con: duckdb.DuckDBPyConnection, partial: Statement, paths: list[str], nothing: tuple[Input, ...]
+) -> None:
     if paths:
         con.execute(f"CREATE TEMP VIEW partials AS SELECT * FROM {_scan(partial.lake, paths)}")
         return
-    nothing = tuple(Input(name, ()) for name in PAIRED)
     with cursor() as other:
-        _views(other, partial.lake, (*nothing, *partial.inputs))
+        _create_views(other, partial.lake, (*nothing, *partial.inputs))
         empty = other.sql(partial.sql, params=dict(partial.values)).to_arrow_table()
     con.register("partials", empty.slice(0, 0))
 
 
-def _views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
+def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
     for table in inputs:
         paths = [lake.local(path) for path in table.paths]
         if not paths:
-            nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in TABLES[table.name].columns)
+            nulls = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in table.empty)
             rows = f"SELECT {nulls} WHERE false"
         elif table.columns:
             rows = f"SELECT * FROM {load_once(table.name, table.columns, paths)}"

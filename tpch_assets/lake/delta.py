@@ -406,3 +406,14 @@ def read(source: Snapshot, files: Collection[DataFile] | None = None) -> pa.Tabl
     paths = [source.lake.local(path) for path in source.paths(chosen)]
     with cursor() as con:
         return con.sql(f"SELECT * FROM read_parquet({sql_list(paths)})").to_arrow_table()
+
+
+def bounds(source: Snapshot, file: DataFile, column: str) -> tuple[Any, Any] | None:
+    if not file.rows:
+        return None
+    if file.least.get(column) is not None and file.greatest.get(column) is not None:
+        return file.least[column], file.greatest[column]
+    with cursor() as con:
+        path = source.lake.local(f"{source.uri}/{file.path}")
+        row = con.execute(f"SELECT min({column}), max({column}) FROM read_parquet({sql_list([path])})").fetchone()
+    return (row[0], row[1]) if row and row[0] is not None else None

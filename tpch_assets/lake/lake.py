@@ -15,7 +15,6 @@ from tpch_assets.lake import s3, s3_check
 from tpch_assets.lake.cache import cached
 from tpch_assets.raw import files as raw_files
 from tpch_assets.raw.files import Delivery, RawFile
-from tpch_assets.tpch.tables import TableName
 
 LAYERS = ("bronze", "silver", "gold")
 
@@ -93,14 +92,14 @@ class Lake:
         if write and not os.access(there, os.W_OK):
             raise PermissionError(f"{there} is not writable. Set TPCH_LAKE to a place you may write.")
 
-    def deliveries(self, table: TableName, since: str = "", until: str = "") -> Iterator[Delivery]:
+    def deliveries(self, table: str, since: str = "", until: str = "") -> Iterator[Delivery]:
         """The folders in raw/<table>/ from `since` on and before `until`, each with its visible files, in order."""
         folder = self.path("raw", table)
         if self.remote:
             return raw_files.on_s3(self.s3, folder, since, until)
         return raw_files.on_disk(folder, since, until)
 
-    def raw(self, table: TableName, batches: Collection[str]) -> dict[str, list[RawFile]]:
+    def raw(self, table: str, batches: Collection[str]) -> dict[str, list[RawFile]]:
         """The visible files of some batches; one listing, whatever their number."""
         if not self.remote:
             return {batch: self.raw_files(table, batch) for batch in batches}
@@ -110,13 +109,13 @@ class Lake:
             found |= {name: files for name, files in self.deliveries(table, min(batches), until) if name in found}
         return found
 
-    def raw_files(self, table: TableName, batch: str) -> list[RawFile]:
+    def raw_files(self, table: str, batch: str) -> list[RawFile]:
         """The visible files of one batch, sorted by name; hidden and temporary ones are not delivered yet."""
         if self.remote:
             return self.raw(table, [batch])[batch]
         return raw_files.in_folder(self.path("raw", table, batch))
 
-    def raw_batches(self, table: TableName, since: str = "") -> list[str]:
+    def raw_batches(self, table: str, since: str = "") -> list[str]:
         """Names of the folders in raw/<table>/, from `since` on, sorted. Costs what their number is."""
         return sorted(name for name in self.names(self.path("raw", table), since) if name >= since)
 

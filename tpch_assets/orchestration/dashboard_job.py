@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from tpch_assets.orchestration.automation import UNDER_WAY
+from tpch_assets.orchestration.ticks import UNDER_WAY
 from tpch_assets.settings import Settings, SettingsError
 
 if TYPE_CHECKING:

@@ -1,115 +1,61 @@
 """The IO manager: what an asset returns is computed on the cluster and stored; what it asks for is loaded.
 
-An asset returns plain rows (`pa.Table`, `pd.DataFrame`), Dask (`dd.DataFrame`, delayed Arrow tables) or `Partitions`:
-files to write, by partition and name. An asset's argument is loaded as its annotation says, or as a `Snapshot`.
+An asset returns a `TableUpdate`, plain rows (`pa.Table`, `pd.DataFrame`) or Dask (`dd.DataFrame`, delayed Arrow
+tables). An asset's argument is loaded as its annotation says, or as a `Snapshot`.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
-from tpch_assets.compute.work import work_of
-from tpch_assets.lake import s3
 from tpch_assets.lake.delta import Committed, Snapshot, commit, existing, snapshot
+from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.loading import load
-from tpch_assets.lake.pieces import REJECTS, Piece, task, write_json, write_piece
-from tpch_assets.lake.stored import ROWS_READ, Partitions, partitions_of
+from tpch_assets.lake.pieces import REJECTS, Piece, task, write_piece, write_raw
+from tpch_assets.lake.update import ROWS_READ, TableUpdate
+from tpch_assets.layers import LAYERS, Parquet, work_of
+from tpch_assets.orchestration.outputs import update_of
+from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.waiting import check_run
+from tpch_assets.raw.files import files_of
 
 Counts = dict[str, Counter[str]]
+Metadata = dict[str, dg.MetadataValue | str | int | float | dg.TableSchema]
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit.
+    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit."""
 
-    Attributes:
-        connect: Makes the boto3 client for a lake on S3, which raw files are listed with.
-    """
+    lake: LakeResource
 
-    lake_uri: str
-    connect: dg.ResourceDependency[Any] = s3.client  # type: ignore[assignment]
-
-    @cached_property
-    def lake(self) -> Lake:
-        return Lake(self.lake_uri, self.connect)
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         if obj is None:
             return
         started = time.monotonic()
+        lake = self.lake.open()
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
-        stored = obj if isinstance(obj, Partitions) else partitions_of(obj, keys, expression)
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
-        shared: dict[str, Any] = {}
+        parquet = LAYERS[layer].parquet if layer in LAYERS else Parquet()
+        update = update_of(obj, keys, expression, parquet.options)
+        shared: Metadata = {}
         if layer == "raw":
-            counts = self._store_raw(context, name, stored)
+            counts = _store_raw(context, lake, name, update)
         else:
-            counts, shared = self._store_delta(context, self.lake.table(layer, name), stored)
-        _report(context, counts, stored.extra, shared, time.monotonic() - started)
+            counts, shared = _store_delta(context, lake, lake.table(layer, name), update)
+        _report(context, counts, update.extra, shared, time.monotonic() - started)
 
-    def _store_raw(self, context: dg.OutputContext, table: str, stored: Partitions) -> Counts:
-        folder = self.lake.path("raw", table)
-        tasks = {
-            (key, file): task(write_json, self.lake, f"{folder}/{key}/{file}", rows)
-            for key, files in stored.files.items()
-            for file, rows in files.items()
-        }
-        done = _compute(context, list(tasks.values()), lambda written: written[0])
-        counts: Counts = {}
-        for (key, _), (rows, size) in zip(tasks, done, strict=True):
-            counts.setdefault(key, Counter()).update(rows=rows, bytes=size, files=1)
-        return counts
-
-    def _store_delta(self, context: dg.OutputContext, uri: str, stored: Partitions) -> tuple[Counts, dict[str, Any]]:
-        tasks = [
-            task(write_piece, self.lake, uri, key, file, rows)
-            for key, files in stored.files.items()
-            for file, rows in files.items()
-        ]
-        rows_read = sum(counts.get(ROWS_READ, 0) for counts in stored.extra.values())
-        pieces = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
-        if any(piece.lines is not None for piece in pieces) or stored.keep:
-            self._store_rejects(f"{uri}_rejects", pieces, stored)
-        committed = commit(
-            self.lake,
-            uri,
-            [piece.rows for piece in pieces],
-            set(stored.files),
-            schema=stored.schema,
-            keep=stored.keep,
-            base=stored.base,
-            marks=dict(stored.marks),
-        )
-        shared: dict[str, Any] = {
-            "delta version": committed.version,
-            "files changed": len(committed.added) + len(committed.removed),
-        }
-        if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
-            columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
-            shared["dagster/column_schema"] = dg.TableSchema(columns)
-        return _counts(pieces, stored, committed), shared
-
-    def _store_rejects(self, uri: str, pieces: list[Piece], stored: Partitions) -> None:
-        """Replace the partitions' rejects. They go first: a batch counts as ingested once its good rows are in too."""
-        rejected = [piece.rejects for piece in pieces if piece.rejects]
-        present = snapshot(self.lake, uri)
-        if rejected or present.of(set(stored.files)):
-            keep = {file.path for file in present.files} & set(stored.keep)
-            commit(self.lake, uri, rejected, set(stored.files), keep=keep, schema=REJECTS)
-
-    def load_input(self, context: dg.InputContext) -> Any:
+    def load_input(self, context: dg.InputContext) -> object:
+        lake = self.lake.open()
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
         if layer == "raw":
-            return self.lake.raw(name, list(context.asset_partition_keys))
-        found = existing(self.lake, self.lake.table(layer, name))
+            return files_of(lake, name, list(context.asset_partition_keys))
+        found = existing(lake, lake.table(layer, name))
         wanted = context.dagster_type.typing_type
         if wanted in (Snapshot, Any, type(None)):
             return found
@@ -117,9 +63,60 @@ class LakeIOManager(dg.ConfigurableIOManager):
         return load(found, files, wanted)
 
 
-def _compute(
-    context: dg.OutputContext, tasks: list[Any], rows_of: Callable[[Any], int], rows_read: int = 0
-) -> list[Any]:
+def _store_raw(context: dg.OutputContext, lake: Lake, table: str, update: TableUpdate) -> Counts:
+    folder = lake.path("raw", table)
+    tasks = {
+        (key, file): task(write_raw, lake, f"{folder}/{key}/{file}", content)
+        for key, files in update.files.items()
+        for file, content in files.items()
+    }
+    done: list[tuple[int, int]] = _compute(context, list(tasks.values()), lambda written: written[0])
+    counts: Counts = {}
+    for (key, _), (rows, size) in zip(tasks, done, strict=True):
+        counts.setdefault(key, Counter()).update(rows=rows, bytes=size, files=1)
+    return counts
+
+
+def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableUpdate) -> tuple[Counts, Metadata]:
+    tasks = [
+        task(write_piece, lake, uri, key, file, content)
+        for key, files in update.files.items()
+        for file, content in files.items()
+    ]
+    rows_read = sum(counts.get(ROWS_READ, 0) for counts in update.extra.values())
+    pieces: list[Piece] = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
+    if any(piece.lines is not None for piece in pieces) or update.keep:
+        _store_rejects(lake, f"{uri}_rejects", pieces, update)
+    committed = commit(
+        lake,
+        uri,
+        [piece.rows for piece in pieces],
+        set(update.files),
+        schema=update.schema,
+        keep=update.keep,
+        base=update.base,
+        marks=dict(update.marks),
+    )
+    shared: Metadata = {
+        "delta version": committed.version,
+        "files changed": len(committed.added) + len(committed.removed),
+    }
+    if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
+        columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
+        shared["dagster/column_schema"] = dg.TableSchema(columns)
+    return _counts(pieces, update, committed), shared
+
+
+def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdate) -> None:
+    """Replace the partitions' rejects. They go first: a batch counts as ingested once its good rows are in too."""
+    rejected = [piece.rejects for piece in pieces if piece.rejects]
+    present = snapshot(lake, uri)
+    if rejected or present.of(set(update.files)):
+        keep = {file.path for file in present.files} & set(update.keep)
+        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS)
+
+
+def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:
     """Compute on the cluster; what tasks log, and how far it is, goes into the run's log."""
     work = work_of(context.asset_key.path[0])
     if work:
@@ -128,9 +125,9 @@ def _compute(
     return cluster.compute(tasks, progress, work)
 
 
-def _counts(pieces: list[Piece], stored: Partitions, committed: Committed) -> Counts:
+def _counts(pieces: list[Piece], update: TableUpdate, committed: Committed) -> Counts:
     """Rows, bytes and files per partition, and for parsed files their lines and rejects."""
-    counts: Counts = {key: Counter(rows=0, bytes=0, files=0) for key in stored.files}
+    counts: Counts = {key: Counter(rows=0, bytes=0, files=0) for key in update.files}
     for piece in pieces:
         one = counts[piece.partition]
         one.update(rows=piece.rows.file.rows, bytes=piece.rows.file.size, files=1)
@@ -144,15 +141,15 @@ def _counts(pieces: list[Piece], stored: Partitions, committed: Committed) -> Co
 def _report(
     context: dg.OutputContext,
     counts: Counts,
-    extra: Mapping[str, Mapping[str, Any]],
-    shared: dict[str, Any],
+    extra: Mapping[str, Mapping[str, int]],
+    shared: Metadata,
     seconds: float,
 ) -> None:
     """Metadata for each partition's materialization, under the keys that Dagster's UI plots."""
     total: Counter[str] = sum(counts.values(), Counter())
     speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
     where = cluster.facts(work_of(context.asset_key.path[0]))
-    pages = {name: dg.MetadataValue.url(value) for name, value in where.items() if str(value).startswith("http")}
+    pages = {name: dg.MetadataValue.url(str(value)) for name, value in where.items() if str(value).startswith("http")}
     context.add_output_metadata({**shared, **speed, **where, **pages})
     if not context.has_asset_partitions:
         context.add_output_metadata(_named(total))
@@ -162,6 +159,6 @@ def _report(
         context.step_context.add_asset_metadata(one, asset_key=context.asset_key, partition_key=key)
 
 
-def _named(one: Counter[str]) -> dict[str, Any]:
+def _named(one: Counter[str]) -> dict[str, int]:
     named = {name: one[name] for name in ("bytes", "files", "lines", "rejects") if name in one}
     return {"dagster/row_count": one["rows"], **named}

@@ -1,12 +1,13 @@
-"""Housekeeping, once a day: files that no table version needs any more, and Dagster runs nobody looks at."""
+"""Housekeeping, once a day: deletes files that no table version needs any more, and old Dagster runs."""
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from deltalake import DeltaTable
 
 from tpch_assets.lake.delta import opened
 from tpch_assets.lake.lake import Lake
+from tpch_assets.orchestration.resources import LakeResource, LakeTable, table_resource
+from tpch_assets.orchestration.ticks import schedule_status
 from tpch_assets.settings import Settings
 
 # A week spares what slow readers and writers on their way still use.
@@ -15,16 +16,18 @@ FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 RUNS_AT_ONCE = 500
 
 
-def vacuum(lake: Lake, uri: str) -> list[str]:
+def vacuum(resource: LakeTable) -> list[str]:
     """Delete a table's files that left it a week ago or never entered it; returns their paths.
 
     Raises:
         RuntimeError: This machine's clock is far from the table's newest commit, so that live files would look old.
     """
-    table = DeltaTable(uri, storage_options=lake.options)
+    table = resource.load()
     newest = datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, UTC)
     if newest > datetime.now(UTC) + timedelta(hours=1):
-        raise RuntimeError(f"{uri}: the newest commit is of {newest:%Y-%m-%d %H:%M}, which this clock says is to come")
+        raise RuntimeError(
+            f"{resource.url}: the newest commit is of {newest:%Y-%m-%d %H:%M}, which is in the future on this clock"
+        )
     hours = int(KEEP_FILES.total_seconds() // 3600)
     return table.vacuum(retention_hours=hours, full=True, dry_run=False)
 
@@ -47,25 +50,25 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
     """The daily job and its schedule."""
 
     @dg.op(description="Delete files that left their table a week ago or never entered it.")
-    def vacuum_tables(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
-        for uri in tables(lake):
-            context.log.info(f"{uri}: {len(vacuum(lake, uri))} files deleted")
+    def vacuum_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        for uri in tables(lake.open()):
+            deleted = vacuum(table_resource(lake.uri, uri))
+            context.log.info(f"{uri}: {len(deleted)} files deleted")
 
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
         context.log.info(f"{delete_old_runs(context.instance, settings.keep_runs_days)} runs deleted")
 
     @dg.job(description="Delete what nobody needs any more: old files of tables, old runs.")
-    def maintenance_job():
+    def maintenance_job() -> None:
         vacuum_tables()
         delete_runs()
 
-    status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
     schedule = dg.ScheduleDefinition(
         name="maintenance_schedule",
         job=maintenance_job,
         cron_schedule="30 3 * * *",
-        default_status=status,
+        default_status=schedule_status(settings),
         description="Every night: housekeeping.",
     )
     return maintenance_job, schedule

@@ -4,7 +4,6 @@ A listing goes from one folder's name on, in order, and costs what it finds, not
 request for each 1,000 files.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from itertools import groupby
 from typing import Any
 
 from tpch_assets.lake import s3
-from tpch_assets.tpch.tables import TABLES, TableName
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,6 @@ class RawFile:
     size: int
     stamp: str
     modified: float
-
-    def fingerprint(self, table: TableName) -> str:
-        """Names this content as parsed by this schema: another delivery or another schema is another name."""
-        text = "\n".join([self.name, str(self.size), self.stamp, repr(TABLES[table].columns)])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 Delivery = tuple[str, list[RawFile]]
@@ -86,3 +79,15 @@ def visible(name: str) -> bool:
     """Whether a file is delivered: hidden and temporary ones are still on their way."""
     hidden = any(part.startswith((".", "_")) for part in name.split("/"))
     return bool(name) and not hidden and not name.endswith((".tmp", "/"))
+
+
+def deliveries(lake, table: str, since: str = "", until: str = ""):
+    return lake.deliveries(table, since, until)
+
+
+def files_of(lake, table: str, batches):
+    return lake.raw(table, batches)
+
+
+def batches(lake, table: str, since: str = ""):
+    return lake.raw_batches(table, since)

@@ -1,35 +1,44 @@
-"""Silver's dimension tables: the latest row per key, merged incrementally from what bronze got since. No Dagster."""
+"""Silver's dimensions: one row per key, merged incrementally from what bronze got since."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
+import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from tpch_assets.compute.database import Sql
-from tpch_assets.lake.delta import DataFile, Snapshot, mark, snapshot
-from tpch_assets.silver.ranges import between, bounds, cut, overlapping, scan
-from tpch_assets.tpch.tables import TABLES, TableName
+from tpch_assets.compute.database import arrow_schema
+from tpch_assets.lake.delta import DataFile, Snapshot, bounds, mark, snapshot
+from tpch_assets.lake.update import Content, TableUpdate, copy_query
+from tpch_assets.layers import SILVER
+from tpch_assets.schema import Table
+from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan
+from tpch_assets.silver.rows import arrival_order
 
 BRONZE_VERSION = "bronze"  # The mark in silver's log: the bronze version that silver holds.
 PARTITION = "latest"
 
 
-@dataclass(frozen=True)
-class LatestRows:
-    """The latest row per key of one key range: of the silver files that held it and the new bronze files."""
+PROVENANCE = (("_batch", "VARCHAR", "The batch that delivered the row."),)
+"""Columns that silver adds to each table, as (name, type, description)."""
 
-    table: TableName
+
+@dataclass(frozen=True)
+class DimensionRows:
+    """One row per key of a key range: of the silver files that held it and of the new bronze files."""
+
+    table: Table
     silver: Snapshot
     old: tuple[DataFile, ...]
     bronze: Snapshot
     new: tuple[DataFile, ...]
     condition: str
 
-    def __call__(self) -> Sql:
-        table = TABLES[self.table]
-        columns, key = ", ".join((*table.column_names, "_batch")), ", ".join(table.key)
+    def write(self, path: str) -> None:
+        copy_query(self.query(), path, SILVER.parquet.options)
+
+    def query(self) -> str:
+        columns, key = ", ".join((*self.table.column_names, "_batch")), ", ".join(self.table.key)
         sources = [
             f"SELECT {columns}, {age} AS age, {file} AS _file, {row} AS file_row_number "
             f"FROM {scan(source, files, ', file_row_number = true')} WHERE {self.condition}"
@@ -39,23 +48,18 @@ class LatestRows:
             )
             if files
         ]
-        order = "_batch DESC, age DESC, _file DESC, file_row_number DESC"
+        order = arrival_order("_batch", "age", "_file", "file_row_number")
         rows = f"""SELECT * FROM ({" UNION ALL ".join(sources)})
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"""
-        return Sql(f"SELECT {columns} FROM ({rows}) ORDER BY {key}")
+        return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"
 
 
-@dataclass(frozen=True)
-class DimensionPlan:
-    """What makes silver current: files to build by name, paths that stay, and the versions it is true for."""
-
-    build: dict[str, LatestRows]
-    keep: tuple[str, ...]
-    base: int
-    bronze_version: int
+def silver_schema(table: Table) -> pa.Schema:
+    """The columns of a silver table as it is stored."""
+    return arrow_schema([*table.stored_columns, *((name, type_) for name, type_, _ in PROVENANCE)])
 
 
-def plan_dimension(table: TableName, bronze: Snapshot, silver: Snapshot, file_rows: int) -> DimensionPlan:
+def plan_dimension(table: Table, bronze: Snapshot, silver: Snapshot, file_rows: int) -> TableUpdate:
     """Plan the merge of what bronze got since silver's mark; of all of bronze where it lost or replaced files.
 
     Args:
@@ -63,29 +67,40 @@ def plan_dimension(table: TableName, bronze: Snapshot, silver: Snapshot, file_ro
     """
     covered = mark(silver.lake, silver.uri, BRONZE_VERSION)
     added = _added_since(bronze, covered) if silver.files else None
-    key = TABLES[table].key[0]
-    old, new = ((), bronze.files) if added is None else (silver.files, added)
-    build: list[LatestRows] = []
+    key = table.key[0]
+    old, new = (replace(silver, files=()), bronze.files) if added is None else (silver, added)
+    build: list[DimensionRows] = []
     keep: list[str] = []
-    for low, high in bounds(_present_cuts(old, key)):
-        ours, theirs = overlapping(old, key, low, high), overlapping(new, key, low, high)
+    for low, high in ranges(_present_cuts(old, key)):
+        ours, theirs = overlapping(old.files, key, low, high), overlapping(new, key, low, high)
         if not theirs:
             keep += [file.path for file in ours]
             continue
         parts = ((silver, ours), (bronze, theirs))
         for condition, inside in _cut_up(parts, key, low, high, file_rows):
-            build.append(LatestRows(table, silver.bare, inside[0], bronze.bare, inside[1], condition))
-    files = {f"{index}-{{content}}.parquet": rows for index, rows in enumerate(build)}
-    return DimensionPlan(files, tuple(keep), silver.version, bronze.version)
+            build.append(DimensionRows(table, silver.bare, inside[0], bronze.bare, inside[1], condition))
+    files: dict[str, Content] = {f"{index}-{{content}}.parquet": rows for index, rows in enumerate(build)}
+    return TableUpdate(
+        {PARTITION: files},
+        keep=tuple(keep),
+        base=silver.version,
+        marks={BRONZE_VERSION: bronze.version},
+        schema=silver_schema(table),
+    )
 
 
-def _present_cuts(files: Iterable[DataFile], key: str) -> list[Any]:
+def _present_cuts(silver: Snapshot, key: str) -> list[Key]:
     """Where silver is cut now; files that share a leading key count as one."""
-    return sorted({file.least[key] for file in files if file.rows})[1:]
+    found = [bounds(silver, file, key) for file in silver.files]
+    return sorted({extent[0] for extent in found if extent is not None})[1:]
 
 
 def _cut_up(
-    parts: tuple[tuple[Snapshot, tuple[DataFile, ...]], ...], key: str, low: Any, high: Any, file_rows: int
+    parts: tuple[tuple[Snapshot, tuple[DataFile, ...]], ...],
+    key: str,
+    low: Key | None,
+    high: Key | None,
+    file_rows: int,
 ) -> Iterator[tuple[str, list[tuple[DataFile, ...]]]]:
     """A range in pieces of about `file_rows` rows: each one's condition, and its files of either part."""
     total = sum(file.rows for _, files in parts for file in files)
@@ -110,6 +125,6 @@ def _added_since(bronze: Snapshot, version: int | None) -> tuple[DataFile, ...] 
     except DeltaError:  # The log of that version has been cleaned up: build from all files instead.
         return None
     now = {file.path for file in bronze.files}
-    # With a new file come all of its batch: which of their rows is the last arrival is told by the files' names.
+    # With a new file come all of its batch: the names of all its files say which row arrived last.
     batches = {file.partition for file in bronze.files if file.path not in before}
     return None if before - now else tuple(bronze.of(batches))

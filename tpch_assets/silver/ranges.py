@@ -1,14 +1,32 @@
-"""Key ranges of data files: which files may hold which keys, and where to cut so that files get a set size."""
+"""Key ranges of data files: which files may hold which keys, and where to cut so that files get a set size.
+
+A statistic may be missing (long texts, long numbers). Then a file may hold any key, and its bounds are read from it.
+"""
 
 from collections.abc import Collection, Iterable
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from tpch_assets.compute.database import cursor, quote, sql_list
 from tpch_assets.lake.delta import DataFile, Snapshot
 
+Other = Any  # Python has no type for a value of the same column.
 
-def between(key: str, low: Any, high: Any) -> str:
+
+class Key(Protocol):
+    """A value of a key column: a number, a text, a date or a time. Values of one column compare with each other."""
+
+    def __lt__(self, other: Other, /) -> bool: ...
+    def __le__(self, other: Other, /) -> bool: ...
+    def __gt__(self, other: Other, /) -> bool: ...
+    def __ge__(self, other: Other, /) -> bool: ...
+
+
+Range = tuple[Key | None, Key | None]
+"""From the first key up to before the second one; None is no bound."""
+
+
+def between(key: str, low: Key | None, high: Key | None) -> str:
     """`low <= key < high` as an SQL condition; None is no bound."""
     bounds = [
         f"{key} >= {literal(low)}" if low is not None else "",
@@ -17,39 +35,34 @@ def between(key: str, low: Any, high: Any) -> str:
     return " AND ".join(filter(None, bounds)) or "true"
 
 
-def literal(value: Any) -> str:
+def literal(value: Key) -> str:
     """A key as an SQL literal."""
     return quote(str(value)) if isinstance(value, str | date) else str(value)
 
 
 def overlapping(
-    files: Iterable[DataFile], key: str, low: Any, high: Any, *, closed: bool = False
+    files: Iterable[DataFile], key: str, low: Key | None, high: Key | None, *, closed: bool = False
 ) -> tuple[DataFile, ...]:
     """The files that may hold keys in [low, high), or [low, high] if `closed`.
 
     A file without statistics may hold any key, an empty one none.
     """
-    return tuple(
-        file
-        for file in files
-        if file.rows
-        and (low is None or key not in file.greatest or file.greatest[key] is None or file.greatest[key] >= low)
-        and (
-            high is None
-            or key not in file.least
-            or file.least[key] is None
-            or file.least[key] < high
-            or (closed and file.least[key] == high)
-        )
-    )
+    found = []
+    for file in files:
+        least, greatest = file.least.get(key), file.greatest.get(key)
+        above = low is None or greatest is None or greatest >= low
+        below = high is None or least is None or least < high or (closed and least == high)
+        if file.rows and above and below:
+            found.append(file)
+    return tuple(found)
 
 
-def bounds(cuts: list[Any]) -> list[tuple[Any, Any]]:
+def ranges(cuts: list[Key]) -> list[Range]:
     """The ranges between cuts, the first and last without an end."""
     return list(zip([None, *cuts], [*cuts, None], strict=True))
 
 
-def cut(source: Snapshot, files: Collection[DataFile], key: str, count: int) -> list[Any]:
+def cut(source: Snapshot, files: Collection[DataFile], key: str, count: int) -> list[Key]:
     """Keys that cut the files' rows into `count` ranges of about equal size; fewer where keys repeat a lot."""
     if count <= 1:
         return []

@@ -1,0 +1,13 @@
+"""The business of this project, TPC-H: its tables, generator and queries, and nothing about how they are processed.
+
+Another business is a package like this one, with a `BUSINESS` of its own, named by the setting `TPCH_BUSINESS`.
+"""
+
+from pathlib import Path
+
+from tpch_assets.schema import Business
+from tpch_assets.tpch.generator import Generator
+from tpch_assets.tpch.shuffled import SHUFFLED
+from tpch_assets.tpch.tables import TABLES
+
+BUSINESS = Business(TABLES, queries=Path(__file__).parent / "queries", source=Generator(), shuffled=SHUFFLED)

@@ -1,9 +1,10 @@
-"""TPC-H as a stream of 15-minute batches. A batch is a pure function of (scale factor, number, start). No Dagster.
+"""TPC-H as a stream of batches. A batch is a pure function of (scale factor, number, start).
 
-Batch n delivers part `n % 96 + 1` of the 96 that `tpchgen-cli` cuts TPC-H into, with order keys shifted by whole days,
-so that a day delivers exactly one TPC-H and keys never repeat.
+Of the parts that `tpchgen-cli` cuts TPC-H into, as many as a day has batches, each batch delivers the next one, with
+order keys shifted by whole days: so a day delivers exactly one TPC-H and keys never repeat.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,36 +13,42 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from tpch_assets.calendar import BATCH, BATCHES_PER_DAY
-from tpch_assets.compute.database import Sql, scratch, sql_list
-from tpch_assets.lake.lake import discard
-from tpch_assets.tpch.tables import TABLES, TableName
+from tpch_assets.compute.database import scratch, sql_list
+from tpch_assets.layers import BATCH, BATCHES_PER_DAY
+from tpch_assets.schema import Table
+from tpch_assets.tpch.tables import TABLES
 
 DAY_AT_ONCE = 3.0  # Up to this scale factor the parts of a day fit a temporary folder; one call makes them all.
 _lock = threading.Lock()
 _thread = threading.local()
 
 
-def delivers(table: TableName, number: int) -> bool:
-    """Whether batch `number` has rows of `table`: streams always, the other tables at the start only."""
-    return TABLES[table].arrives == "every batch" or number == 0
+class Generator:
+    """The source of TPC-H's batches."""
+
+    def delivers(self, table: Table, number: int) -> bool:
+        """Whether batch `number` has rows of `table`: streams always, the other tables at the start only."""
+        return table.arrives == "every batch" or number == 0
+
+    def rows(self, table: Table, number: int, time: datetime, scale_factor: float, *, many: bool) -> str:
+        """The rows of `table` in batch `number`, which begins at `time`, as an SQL query.
+
+        Args:
+            many: More batches will be asked for by this process: make the day's parts in one call.
+        """
+        if table.arrives == "once" or (table.name == "supplier" and number == 0):
+            return f"SELECT * FROM read_parquet({sql_list([_whole(table.name, scale_factor)])})"
+        return _of_stream(table.name, number, time, scale_factor, many)
 
 
-def rows(table: TableName, number: int, scale_factor: float, time: datetime, *, many: bool) -> Sql:
-    """The rows of `table` in batch `number`, which begins at `time`, as a query.
-
-    Args:
-        many: More batches will be asked for by this process: make the day's parts in one call.
-    """
-    if TABLES[table].arrives == "once" or (table == "supplier" and number == 0):
-        return Sql(f"SELECT * FROM read_parquet({sql_list([_whole(table, scale_factor)])})")
+def _of_stream(table: str, number: int, time: datetime, scale_factor: float, many: bool) -> str:
     folder = _parts(table, number, scale_factor, many)
 
-    def part(name: TableName) -> str:
+    def part(name: str) -> str:
         return f"read_parquet({sql_list([f'{folder}/{name}/{name}.{number % BATCHES_PER_DAY + 1}.parquet'])})"
 
     if table == "supplier":
-        return Sql(f"SELECT * FROM {part('supplier')}")
+        return f"SELECT * FROM {part('supplier')}"
     shift = number // BATCHES_PER_DAY * round(6_000_000 * scale_factor)
     microseconds = int(BATCH.total_seconds() * 1e6)
     begin = int(time.timestamp()) * 1_000_000
@@ -50,20 +57,20 @@ def rows(table: TableName, number: int, scale_factor: float, time: datetime, *, 
             {begin} + (row_number() OVER (ORDER BY o_orderkey) - 1) * {microseconds} // count(*) OVER () AS micros
         FROM {part("orders")}"""
     if table == "orders":
-        return Sql(f"""
-            SELECT * EXCLUDE micros, {_iso("micros")} AS o_ordertime FROM ({orders}) ORDER BY o_orderkey""")
+        return f"""
+            SELECT * EXCLUDE micros, {_iso("micros")} AS o_ordertime FROM ({orders}) ORDER BY o_orderkey"""
     delay = f"(l_shipdate - o_orderdate) * {3 * 86_400_000_000} // 121"
-    return Sql(f"""
+    return f"""
         SELECT l.* REPLACE (l_orderkey + {shift} AS l_orderkey), {_iso(f"micros + {delay}")} AS l_shiptime
         FROM {part("lineitem")} AS l JOIN ({orders}) AS o ON l_orderkey + {shift} = o_orderkey
-        ORDER BY l.l_orderkey, l_linenumber""")
+        ORDER BY l.l_orderkey, l_linenumber"""
 
 
 def _iso(micros: str) -> str:
     return f"strftime(make_timestamp({micros}), '%Y-%m-%dT%H:%M:%S.%fZ')"
 
 
-def _parts(table: TableName, number: int, scale_factor: float, many: bool) -> str:
+def _parts(table: str, number: int, scale_factor: float, many: bool) -> str:
     if many and scale_factor <= DAY_AT_ONCE:
         with _lock:
             return _day(scale_factor, "supplier" if table == "supplier" else "orders,lineitem")
@@ -75,10 +82,10 @@ def _day(scale_factor: float, tables: str) -> str:
     return _generate(scale_factor, tables, "--parts", str(BATCHES_PER_DAY))
 
 
-def _part(table: TableName, part: int, scale_factor: float) -> str:
+def _part(table: str, part: int, scale_factor: float) -> str:
     """One part in a folder that lasts until this thread asks for the next one."""
     if previous := getattr(_thread, "folder", None):
-        discard(previous)
+        shutil.rmtree(previous, ignore_errors=True)
     needed = "orders,lineitem" if table == "lineitem" else table
     parts = ("--parts", str(BATCHES_PER_DAY), "--part", str(part))
     _thread.folder = _generate(scale_factor, needed, *parts)
@@ -87,11 +94,11 @@ def _part(table: TableName, part: int, scale_factor: float) -> str:
 
 @cache
 def _whole_folder(scale_factor: float) -> str:
-    once = ",".join(name for name, table in TABLES.items() if table.arrives == "once")
+    once = ",".join(table.name for table in TABLES if table.arrives == "once")
     return _generate(scale_factor, f"{once},supplier")
 
 
-def _whole(table: TableName, scale_factor: float) -> str:
+def _whole(table: str, scale_factor: float) -> str:
     with _lock:
         return f"{_whole_folder(scale_factor)}/{table}.parquet"
 

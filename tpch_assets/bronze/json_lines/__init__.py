@@ -48,6 +48,7 @@ def write_parquet(
     file: str,
     rows_path: str,
     rejects_path: str,
+    options: str = "",
 ) -> Parsed:
     """Parses a JSON-lines file, plain or gzip, into Parquet files, in bounded memory.
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 from tpch_assets.calendar import DAY, parse
 from tpch_assets.compute import budget, costs
 from tpch_assets.compute.work import LAYERS
-from tpch_assets.lake.stored import Partitions
+from tpch_assets.lake.update import TableRows, TableUpdate
+from tpch_assets.layers import Parquet
 from tpch_assets.orchestration.assets.common import RETRY, place
 from tpch_assets.settings import Settings, current_settings
 
@@ -63,14 +64,15 @@ def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             **place("operations", "costs"),
         },
     )
-    def operations_costs(context: dg.AssetExecutionContext) -> Partitions:
+    def operations_costs(context: dg.AssetExecutionContext) -> TableUpdate:
         billing = costs.billing(current_settings())
         made = {}
         for key in context.partition_keys:
             day = date.fromisoformat(key)
             seconds, runs = run_seconds(context.instance, day)
-            made[key] = {"{content}.parquet": rows(day, costs.split(billing.dollars(day), seconds), seconds, runs)}
-        return Partitions(made, schema=SCHEMA)
+            table = rows(day, costs.split(billing.dollars(day), seconds), seconds, runs)
+            made[key] = {"{content}.parquet": TableRows(table, Parquet().options)}
+        return TableUpdate(made, schema=SCHEMA)
 
     return [operations_costs]
 

@@ -1,36 +1,38 @@
 """gold: one asset per business query, one result per day, over all of silver up to that day."""
 
-from datetime import date
-from typing import Any
-
 import dagster as dg
 
-from tpch_assets.calendar import days
-from tpch_assets.gold import partials, shuffled
+from tpch_assets.gold.plan import plan_answers
 from tpch_assets.gold.queries import Query, load_queries
-from tpch_assets.gold.staleness import made_from
-from tpch_assets.lake.delta import existing
-from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.stored import Partitions
+from tpch_assets.lake.update import TableUpdate
+from tpch_assets.layers import GOLD
 from tpch_assets.orchestration.assets.common import RETRY, place
-from tpch_assets.settings import Settings
-from tpch_assets.tpch.tables import PAIRED, TableName
+from tpch_assets.orchestration.partitions import partitions
+from tpch_assets.orchestration.resources import LakeResource
+from tpch_assets.schema import Business
+from tpch_assets.settings import Settings, SettingsError
 
 
-def gold_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """One asset per .sql file in `queries/`.
+def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
+    """One asset per .sql file of the business.
 
     Raises:
         SettingsError: A query is to be answered by a shuffle join that is not written.
     """
-    shuffled.check_names(settings.shuffle_queries or [])
-    return [_gold(query, settings) for query in load_queries().values()]
+    names = settings.shuffle_queries or []
+    if unknown := [name for name in names if name not in business.shuffled]:
+        raise SettingsError(
+            f"TPCH_SHUFFLE_QUERIES={','.join(names)}: no shuffle join is written for {unknown[0]}; "
+            f"there is one for {', '.join(business.shuffled) or 'no query'}"
+        )
+    return [_gold(query, settings, business) for query in load_queries(business).values()]
 
 
-def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
-    plan = shuffled.plan if query.name in (settings.shuffle_queries or ()) else partials.plan
+def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
+    shuffle = query.name in (settings.shuffle_queries or ())
     statements = {"partial": query.partial, "combine": query.combine}
     sql = "\n\n".join(f"-- {name}\n{text}" for name, text in statements.items() if text)
+    columns = [dg.TableColumn(name, type_) for name, type_ in (*query.columns, ("as_of", "DATE"))]
 
     @dg.asset(
         key=["gold", query.name],
@@ -39,22 +41,18 @@ def _gold(query: Query, settings: Settings) -> dg.AssetsDefinition:
         group_name="gold",
         kinds={"deltalake", "duckdb", "dask"},
         owners=settings.owners,
-        partitions_def=days(settings.start),
+        partitions_def=partitions(GOLD, settings.start),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=f"gold_{query.name}",
         retry_policy=RETRY,
-        metadata={"parameters": query.param_expressions, **place("gold", query.name)},
+        metadata={
+            "parameters": query.param_expressions,
+            "dagster/column_schema": dg.TableSchema(columns),
+            **place("gold", query.name),
+        },
     )
-    def gold(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Partitions:
-        # A pair is known by both its files, also where the query reads only one of them.
-        tables: set[TableName] = {*query.tables, *(PAIRED if query.partial else ())}
-        silver = {name: existing(lake, lake.table("silver", name)) for name in tables}
-        files: dict[str, dict[str, Any]] = {}
-        extra = {}
-        for key in context.partition_keys:
-            answer, counts = plan(query, silver, date.fromisoformat(key), settings.scale_factor)
-            files[key] = {f"{made_from(query, silver, key)}-{{content}}.parquet": answer}
-            extra[key] = counts
-        return Partitions(files, extra=extra)
+    def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
+        days = list(context.partition_keys)
+        return plan_answers(query, business, lake.open(), days, settings.scale_factor, shuffle=shuffle)
 
     return gold

@@ -1,7 +1,8 @@
-"""Files of a Delta table as what an asset's argument is annotated with. No Dagster."""
+"""Files of a Delta table as pandas, Arrow or Dask, as an asset's argument is annotated; Dask DataFrames as parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Protocol, get_origin, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,10 +10,15 @@ import pyarrow.parquet as pq
 from tpch_assets.lake.delta import DataFile, Snapshot, read
 from tpch_assets.lake.pieces import task
 
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+    import pandas as pd
+    from dask.delayed import Delayed
+
 PART_BYTES = 16 << 20  # Bytes of Parquet per partition of a `dd.DataFrame`: some hundred MB in memory.
 
 
-def load(source: Snapshot, files: list[DataFile], wanted: Any) -> Any:
+def load(source: Snapshot, files: list[DataFile], wanted: object) -> object:
     """Files of a table as `pa.Table`, `pd.DataFrame`, `dd.DataFrame` or a list of delayed Arrow tables."""
     if wanted is pa.Table:
         return read(source, files)
@@ -26,7 +32,7 @@ def load(source: Snapshot, files: list[DataFile], wanted: Any) -> Any:
     raise TypeError(f"cannot load {source.uri} as {wanted}; annotate pa.Table, pd.DataFrame, dd.DataFrame or Snapshot")
 
 
-def dask_frame(source: Snapshot, files: list[DataFile]) -> Any:
+def dask_frame(source: Snapshot, files: list[DataFile]) -> "dd.DataFrame":
     """Files of a table as a `dd.DataFrame` with partitions of a bounded size; it reads only the columns it uses."""
     import dask
     import dask.dataframe as dd
@@ -35,6 +41,28 @@ def dask_frame(source: Snapshot, files: list[DataFile]) -> Any:
     meta = _pandas(_empty(source))
     with dask.config.set({"dataframe.convert-string": False}):  # The types are those of the table already.
         return dd.from_map(_read_part, parts, schema=_empty(source).schema, source=source.bare, meta=meta)
+
+
+@runtime_checkable
+class Frame(Protocol):
+    """A Dask DataFrame, by what is needed of it."""
+
+    def to_delayed(self) -> "Sequence[Delayed]": ...
+
+
+def delayed_parts(frame: object) -> "list[Delayed]":
+    """The partitions of a Dask DataFrame as delayed tables.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    import dask
+
+    if not isinstance(frame, Frame):
+        raise TypeError(f"expected a Dask DataFrame, not {type(frame).__name__}")
+    # By default Dask shuffles through a folder on the local disk, which workers elsewhere do not see.
+    with dask.config.set({"dataframe.shuffle.method": "p2p"}):
+        return list(frame.to_delayed())
 
 
 @dataclass(frozen=True)
@@ -52,7 +80,7 @@ def _parts(source: Snapshot, file: DataFile) -> list[Part]:
     return [Part(path, index, count) for index in range(count)]
 
 
-def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[str] | None = None) -> Any:
+def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[str] | None = None) -> "pd.DataFrame":
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     if part.path is None:
         return _pandas(wanted.empty_table())
@@ -67,7 +95,7 @@ def _empty(source: Snapshot) -> pa.Table:
     return (source.schema or pa.schema([])).empty_table()
 
 
-def _pandas(rows: pa.Table) -> Any:
+def _pandas(rows: pa.Table) -> "pd.DataFrame":
     import pandas as pd
 
     return rows.to_pandas(types_mapper=pd.ArrowDtype)

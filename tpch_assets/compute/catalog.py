@@ -1,0 +1,38 @@
+"""DuckDB without data: for parsing statements, for parameters, and for binding statements to empty typed tables.
+
+Opening a connection takes 20 ms, so there is one per process. The database that holds data belongs in `database.py`.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import duckdb
+
+from tpch_assets.schema import Table
+
+
+def parser() -> duckdb.DuckDBPyConnection:
+    """A cursor of a database without tables."""
+    return _empty().cursor()
+
+
+def binder(tables: Sequence[Table]) -> duckdb.DuckDBPyConnection:
+    """A cursor of a database in which the tables are empty, with the columns and types that the lake stores."""
+    return _with_tables(tuple(tables)).cursor()
+
+
+@cache
+def _empty() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"threads": 1})
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    return con
+
+
+@cache
+def _with_tables(tables: tuple[Table, ...]) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"threads": 1})
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    for table in tables:
+        columns = ", ".join(f"{column.name} {column.stored}" for column in table.columns)
+        con.execute(f"CREATE TABLE {table.name} ({columns}, _batch VARCHAR)")
+    return con

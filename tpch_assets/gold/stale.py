@@ -1,0 +1,55 @@
+"""Which answers are missing, or made from other data than silver's, read from the lake alone."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tpch_assets.calendar import day_key, last_window
+from tpch_assets.gold.identity import NO_SHARDS, dimension_digest, shards_digest
+from tpch_assets.gold.queries import Query
+from tpch_assets.lake.delta import DataFile, snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import DAY
+from tpch_assets.schema import Business, Group
+from tpch_assets.silver.shards import Snapshots
+from tpch_assets.silver.stale import layer_snapshots, stale_windows_of
+
+
+def stale_days(
+    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime
+) -> dict[str, list[str]]:
+    """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
+
+    A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
+    of facts concerns all days since. One of dimensions, which have no history, concerns the latest day alone.
+    """
+    silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
+    if any(source.version < 0 for source in silver.values()):
+        return {}
+    days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
+    ready = {group.name: _ready(lake, group, silver, days) for group in business.groups}
+    everywhere = [day for day in days if all(day in found for found in ready.values())]
+    found = {}
+    for query in queries:
+        wanted = ready[query.group.name] if query.group else dict.fromkeys(everywhere, NO_SHARDS)
+        if not wanted:
+            continue
+        want = dict(wanted)
+        want[max(want)] += f".{dimension_digest(query, business, silver)}"
+        gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
+        found[query.name] = [day for day, digest in want.items() if not _is_made_from(gold.get(day, []), digest)]
+    return {name: days for name, days in found.items() if days}
+
+
+def _ready(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
+    """The days that a group's shards are complete for, each with what an answer has to be made of."""
+    stale = stale_windows_of(group, layer_snapshots(lake, "bronze", group), silver)
+    there = set.intersection(*(set(silver[name].by_partition()) for name in group.names))
+    if not there:
+        return {}
+    last, first_stale = max(there), min(stale, default="9")
+    ready = [day for day in days if last_window(day) <= last and last_window(day) < first_stale]
+    return {day: shards_digest(group, silver, day) for day in ready}
+
+
+def _is_made_from(files: list[DataFile], digest: str) -> bool:
+    return any(file.name.startswith((f"{digest}-", f"{digest}.")) for file in files)

@@ -1,0 +1,110 @@
+"""What a run stores in one table: files by partition, each with content that knows how to write itself.
+
+Every layer plans a `TableUpdate`; workers write its files and the driver commits them. How a commit works belongs in
+`commit.py`, and what an asset of Dagster may return besides in `orchestration/outputs.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from tpch_assets.compute.database import cursor, quote
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from dask.delayed import Delayed
+
+    Rows: TypeAlias = pa.Table | pd.DataFrame | Delayed
+    """Rows in memory, or a Dask delayed object that becomes such rows."""
+
+ROWS_READ = "rows read"  # In `extra`: rows that the tasks of a partition read; shows how fast they are.
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What became of the lines of a raw file; `lines == rows + rejects`."""
+
+    lines: int
+    rows: int
+    rejects: int
+
+
+class Content(Protocol):
+    """The rows of one file."""
+
+    def write(self, path: str) -> Lines | None:
+        """Write the rows to a local path, on a worker. Content that parses lines reports what became of them.
+
+        Rejects, if there are any, go to `rejects_path(path)`, as Parquet.
+        """
+
+
+def rejects_path(path: str) -> str:
+    """Where content that was told to write to `path` puts its rejects."""
+    return f"{path}.rejects"
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """Rows in memory, or delayed, as the content of a file."""
+
+    rows: "Rows"
+    options: str
+
+    def write(self, path: str) -> None:
+        copy_table(arrow(self.rows), path, self.options)
+
+
+@dataclass(frozen=True)
+class TableUpdate:
+    """The files of some partitions, which replace what these partitions hold, in one commit.
+
+    Attributes:
+        files: Content by partition key and file name; `{content}` in a name becomes the hash of the file's bytes.
+        keep: Paths of files in these partitions that stay as they are.
+        base: The table version that this was planned on; the commit is refused on any other.
+        marks: Application versions to record with the commit.
+        schema: The table's columns, where it may be that no file is written.
+        extra: More materialization metadata, by partition key.
+    """
+
+    files: Mapping[str, Mapping[str, Content]]
+    keep: tuple[str, ...] = ()
+    base: int | None = None
+    marks: Mapping[str, int] = field(default_factory=dict)
+    schema: pa.Schema | None = None
+    extra: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+def copy_query(query: str, path: str, options: str) -> int:
+    """Write the rows of a query to a local file, and return how many there are."""
+    with cursor() as con:
+        done = con.execute(f"COPY ({query}) TO {quote(path)} ({options})").fetchone()
+    return int(done[0]) if done else 0
+
+
+def copy_table(rows: pa.Table, path: str, options: str) -> int:
+    """Write Arrow rows to a local file, and return how many there are."""
+    with cursor() as con:
+        con.register("piece", rows)
+        done = con.execute(f"COPY (SELECT * FROM piece) TO {quote(path)} ({options})").fetchone()
+    return int(done[0]) if done else 0
+
+
+def arrow(rows: object) -> pa.Table:
+    """Rows in memory as an Arrow table.
+
+    Raises:
+        TypeError: An asset returned something else.
+    """
+    if isinstance(rows, pa.Table):
+        return rows
+    try:
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    except (AttributeError, TypeError):
+        raise TypeError(
+            f"an asset returned {type(rows).__name__}; return pa.Table, pd.DataFrame, dd.DataFrame, delayed Arrow "
+            "tables or TableUpdate"
+        ) from None

@@ -1,0 +1,52 @@
+"""All that a business has in Dagster, put together. Each part is made in a module of its own."""
+
+import dagster as dg
+
+from tpch_assets.orchestration.assets.bronze import bronze_assets
+from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
+from tpch_assets.orchestration.assets.gold import gold_assets
+from tpch_assets.orchestration.assets.raw import raw_assets
+from tpch_assets.orchestration.assets.silver import silver_assets
+from tpch_assets.orchestration.checks import data_checks, freshness_checks
+from tpch_assets.orchestration.dashboard_job import dashboard
+from tpch_assets.orchestration.jobs import Requests, freshness_job, layer_jobs
+from tpch_assets.orchestration.maintenance import maintenance
+from tpch_assets.orchestration.resources import resources
+from tpch_assets.orchestration.schedules import Planner, layer_schedules, layer_sensors
+from tpch_assets.schema import Business
+from tpch_assets.settings import Settings
+
+
+def planner_of(settings: Settings, business: Business) -> Planner:
+    """What finds out which runs are due."""
+    return Planner(settings, business, Requests(data_checks(business)))
+
+
+def assemble(settings: Settings, business: Business) -> dg.Definitions:
+    """The definitions of a business under some settings."""
+    checks, freshness = data_checks(business), freshness_checks(business)
+    jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
+    planner = Planner(settings, business, Requests(checks))
+    maintenance_job, maintenance_schedule = maintenance(settings)
+    dashboard_job, dashboard_schedule = dashboard(settings)
+    return dg.Definitions(
+        assets=[
+            *raw_assets(settings, business),
+            *bronze_assets(settings, business),
+            *silver_assets(settings, business),
+            *gold_assets(settings, business),
+            *cost_assets(settings),
+        ],
+        asset_checks=[*checks, *freshness, *cost_checks()],
+        jobs=[*jobs.values(), maintenance_job, dashboard_job, COSTS_JOB],
+        schedules=[
+            *layer_schedules(planner, jobs),
+            maintenance_schedule,
+            dashboard_schedule,
+            cost_schedule(settings),
+        ],
+        sensors=layer_sensors(planner, jobs),
+        resources=resources(settings, business),
+        # Dask does the parallel work; a process per step would cost more than most steps do.
+        executor=dg.in_process_executor,
+    )

@@ -33,6 +33,7 @@ from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.delta import commit, read, snapshot, write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import current_settings
+from tpch_assets.tpch import BUSINESS
 
 CHROMIUM = Path("/usr/bin/chromium")
 THINK = (1.0, 4.0)  # Seconds a person looks at an answer before the next choice.
@@ -106,7 +107,7 @@ def tell(what: str, seconds: list[float], cpu: float | None = None) -> None:
 def copy_gold(source: Lake, target: Lake, count: int) -> int:
     """Every query's newest answer, as that of `count` days; returns rows written."""
     total = 0
-    for query in load_queries():
+    for query in load_queries(BUSINESS):
         found = snapshot(source, source.table("gold", query))
         if not found.files:
             continue

@@ -20,6 +20,8 @@ from tpch_assets.compute import cluster
 from tpch_assets.lake.delta import commit, snapshot
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task, write_piece
+from tpch_assets.raw.files import files_of
+from tpch_assets.tpch import BUSINESS
 
 BATCH = "2026-01-01T0000"
 
@@ -85,9 +87,11 @@ def pandas_way(lake: Lake) -> None:
 def our_way(lake: Lake) -> None:
     for name in ("orders", "lineitem"):
         uri = lake.table("bronze", name)
-        build, _ = ingest.plan_batches(name, {BATCH: lake.raw_files(name, BATCH)}, snapshot(lake, uri))
+        plan = ingest.plan_batches(
+            BUSINESS.table(name), {BATCH: files_of(lake, name, [BATCH])[BATCH]}, snapshot(lake, uri)
+        )
         pieces = cluster.compute(
-            [task(write_piece, lake, uri, BATCH, file, rows) for file, rows in build[BATCH].items()]
+            [task(write_piece, lake, uri, BATCH, file, rows) for file, rows in plan.files[BATCH].items()]
         )
         commit(lake, uri, [piece.rows for piece in pieces], {BATCH})
         assert sum(piece.rows.file.rows for piece in pieces) == sum(piece.lines or 0 for piece in pieces)

@@ -1,6 +1,6 @@
-"""What a run's own process does before and after the workers' tasks, for a history of many pairs.
+"""What a run's own process does before and after the workers' tasks, for a history of many shards.
 
-    python -m benchmarks.planning [--days 30] [--pairs 1000]
+    python -m benchmarks.planning [--days 30] [--shards 1000]
 
 Times are CPU seconds. The tables are lists of files that are not there: planning reads the Delta log alone.
 """
@@ -19,15 +19,18 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.transaction import AddAction
 
-from tpch_assets.calendar import DAY, WINDOW, day_key, window_key
-from tpch_assets.gold import partials, staleness
+from tpch_assets.calendar import day_key, window_key
+from tpch_assets.gold.identity import shards_digest
+from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.delta import DataFile, Snapshot, snapshot
 from tpch_assets.lake.lake import Lake
-from tpch_assets.orchestration.assets.bronze import PROVENANCE
-from tpch_assets.orchestration.assets.common import stored_schema
-from tpch_assets.silver import shards as pairs
-from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
+from tpch_assets.layers import DAY, WINDOW
+from tpch_assets.silver.dimensions import silver_schema
+from tpch_assets.silver.shards import complete_shards, plan_shards
+from tpch_assets.silver.stale import stale_windows_of
+from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.tpch_tables import FACTS, GROUP, TABLES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ADDS = 5000
@@ -37,30 +40,30 @@ def main() -> None:
     """Make the lists of files, and time each step over them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--pairs", type=int, default=1000, help="pairs per window")
+    parser.add_argument("--shards", type=int, default=1000, help="shards per window")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TPCH_LAKE"] = folder
         lake = Lake(folder)
-        silver = {name: table(lake, "silver", name, arguments.days, arguments.pairs) for name in PAIRED}
+        silver = {name: table(lake, "silver", name, arguments.days, arguments.shards) for name in FACTS}
         bronze = {name: replace(source, uri=lake.table("bronze", name)) for name, source in silver.items()}
-        print(f"{len(silver['orders'].files):,} pairs: {arguments.days} days of 4 windows of {arguments.pairs:,}")
+        print(f"{len(silver['orders'].files):,} shards: {arguments.days} days of 4 windows of {arguments.shards:,}")
         plans(silver, bronze, arguments.days)
         delta(lake, silver["lineitem"])
 
 
-def plans(silver: dict[TableName, Snapshot], bronze: dict[TableName, Snapshot], days: int) -> None:
+def plans(silver: dict[str, Snapshot], bronze: dict[str, Snapshot], days: int) -> None:
     """Time what silver's and gold's runs and the sensors plan."""
     last = START + (days - 1) * DAY
-    query = load_queries()["q01_pricing_summary"]
+    query = load_queries(BUSINESS)["q01_pricing_summary"]
     until = window_key(last + DAY)
-    timed("pairs that are complete", pairs.complete_pairs, silver["orders"], silver["lineitem"], until)
-    timed("name of a day's pairs", staleness.pairs_digest, silver["orders"], silver["lineitem"], day_key(last))
-    timed("windows that are stale", pairs.stale_windows, bronze, silver)
-    built = timed("silver: plan a window", pairs.plan_pairs, bronze, silver, [window_key(last)], 4_000_000)
-    rows = next(iter(built["orders"][window_key(last)].values()))
+    timed("shards that are complete", complete_shards, GROUP, silver, until)
+    timed("name of a day's shards", shards_digest, GROUP, silver, day_key(last))
+    timed("windows that are stale", stale_windows_of, GROUP, bronze, silver)
+    built = timed("silver: plan a window", plan_shards, GROUP, bronze, silver, [window_key(last)], 4_000_000)
+    rows = next(iter(built["orders"].files[window_key(last)].values()))
     print(f"{'':28} {len(pickle.dumps(rows)) / 1e3:9.1f} KB per task")
-    timed("gold: plan a query, none kept", partials.plan, query, silver, last.date(), 1)
+    timed("gold: plan a query, none kept", plan, query, BUSINESS, silver, last.date(), 1)
 
 
 def delta(lake: Lake, source: Snapshot) -> None:
@@ -95,15 +98,15 @@ def _stats(file: DataFile) -> str:
     return json.dumps(stats, default=str)
 
 
-def table(lake: Lake, layer: str, name: TableName, days: int, pairs_per_window: int) -> Snapshot:
+def table(lake: Lake, layer: str, name: str, days: int, shards_per_window: int) -> Snapshot:
     """A table of files with statistics for every column."""
-    schema = stored_schema(TABLES[name], PROVENANCE[:1])
-    key = TABLES[name].pair or ""
+    schema = silver_schema(TABLES[name])
+    key = TABLES[name].shard_key
     values = {field.name: _value(str(field.type)) for field in schema}
     files = []
-    for number in range(days * 4 * pairs_per_window):
-        window = window_key(START + number // pairs_per_window * WINDOW)
-        place = f"{number % pairs_per_window}of{pairs_per_window}"
+    for number in range(days * 4 * shards_per_window):
+        window = window_key(START + number // shards_per_window * WINDOW)
+        place = f"{number % shards_per_window}of{shards_per_window}"
         least = {**values, key: number * 1000, "_batch": window}
         greatest = {**least, key: number * 1000 + 999}
         path = f"{window}/{'0' * 12}-{place}-{number:016x}.parquet"

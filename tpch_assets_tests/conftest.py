@@ -17,7 +17,7 @@ from tpch_assets.compute import cluster
 from tpch_assets.lake.delta import Snapshot, commit, snapshot, write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import PREFIX, Settings, current_settings
-from tpch_assets.tpch.tables import MONEY, PAIRED, TABLES, TIME, TableName
+from tpch_assets_tests.tpch_tables import FACTS, MONEY, TABLES, TIME
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SCALE_FACTOR = 0.01
@@ -83,7 +83,7 @@ class Bronze:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
 
-    def deliver(self, table: TableName, batch: str, files: dict[str, list[dict[str, Any]]]) -> None:
+    def deliver(self, table: str, batch: str, files: dict[str, list[dict[str, Any]]]) -> None:
         """Make `files` (rows by file name; columns left out get a value of their type) all there is of a batch."""
         uri = self.lake.table("bronze", table)
         written = [
@@ -92,7 +92,7 @@ class Bronze:
         ]
         commit(self.lake, uri, written, {batch}, schema=_bronze_schema(table))
 
-    def snapshots(self, tables: Iterable[TableName] = PAIRED) -> dict[TableName, Snapshot]:
+    def snapshots(self, tables: Iterable[str] = FACTS) -> dict[str, Snapshot]:
         return {name: snapshot(self.lake, self.lake.table("bronze", name)) for name in tables}
 
 
@@ -112,12 +112,12 @@ _TYPES = {
 }
 
 
-def _bronze_schema(table: TableName) -> pa.Schema:
+def _bronze_schema(table: str) -> pa.Schema:
     columns = [(column.name, _TYPES[column.type][0]) for column in TABLES[table].columns]
     return pa.schema([*columns, *((name, pa.string()) for name in ("_batch", "_file", "_rescued"))])
 
 
-def _typed(table: TableName, batch: str, file: str, rows: list[dict[str, Any]]) -> pa.Table:
+def _typed(table: str, batch: str, file: str, rows: list[dict[str, Any]]) -> pa.Table:
     empty = {column.name: _TYPES[column.type][1] for column in TABLES[table].columns}
     return pa.Table.from_pylist(
         [{**empty, **row, "_batch": batch, "_file": file, "_rescued": None} for row in rows], _bronze_schema(table)

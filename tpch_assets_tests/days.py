@@ -30,10 +30,12 @@ import pytest
 
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.delta import Snapshot, read, snapshot
-from tpch_assets.lake.lake import LAYERS, Lake
+from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.instance import databases_held_open, prepare_home
 from tpch_assets.settings import PREFIX, Settings, current_settings
-from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
+from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
 """Not long ago, since Dagster's work for a run grows with the calendar behind it."""
@@ -363,7 +365,7 @@ def replace_by_raw(
         raw: The rows of a table's batch in the order in which it counts.
         folder: Where to put files for it.
     """
-    for table in PAIRED:
+    for table in FACTS:
         key, rows = TABLES[table].key, {}
         for batch in keys(0, BATCHES):
             rows |= {tuple(row[k] for k in key): row for row in raw(table, batch)}
@@ -377,4 +379,4 @@ def columns(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
     return con.sql(f"FROM {name}").to_arrow_table()
 
 
-QUERIES = load_queries()
+QUERIES = load_queries(BUSINESS)

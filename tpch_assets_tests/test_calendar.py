@@ -6,22 +6,23 @@ import dagster as dg
 import pytest
 
 from tpch_assets import calendar
-from tpch_assets.calendar import BATCH, DAY, WINDOW
+from tpch_assets.layers import BATCH, BATCHES_PER_DAY, DAY, GOLD, RAW, SILVER, WINDOW
+from tpch_assets.orchestration.partitions import partitions
 from tpch_assets_tests.conftest import START
 
 
 def test_a_day_is_four_windows_and_96_batches() -> None:
     end = START + DAY
-    assert len(calendar.batches(START).get_partition_keys(current_time=end)) == calendar.BATCHES_PER_DAY == 96
-    assert len(calendar.windows(START).get_partition_keys(current_time=end)) == 4
-    assert calendar.days(START).get_partition_keys(current_time=end) == ["2024-01-01"]
+    assert len(partitions(RAW, START).get_partition_keys(current_time=end)) == BATCHES_PER_DAY == 96
+    assert len(partitions(SILVER, START).get_partition_keys(current_time=end)) == 4
+    assert partitions(GOLD, START).get_partition_keys(current_time=end) == ["2024-01-01"]
 
 
 def test_keys_are_those_of_dagster() -> None:
     end = START + DAY
     moments = [START + i * BATCH for i in range(96)]
-    assert calendar.batches(START).get_partition_keys(current_time=end) == [calendar.batch_key(m) for m in moments]
-    assert calendar.windows(START).get_partition_keys(current_time=end) == sorted(
+    assert partitions(RAW, START).get_partition_keys(current_time=end) == [calendar.batch_key(m) for m in moments]
+    assert partitions(SILVER, START).get_partition_keys(current_time=end) == sorted(
         map(calendar.window_key, moments[::24])
     )
     assert calendar.day_key(moments[-1]) == "2024-01-01"
@@ -32,10 +33,10 @@ def test_keys_are_those_of_dagster() -> None:
 @pytest.mark.parametrize(
     ("finer", "coarser", "key", "first", "count"),
     [
-        (calendar.batches(START), calendar.windows(START), "2024-01-01T0600", "2024-01-01T0600", 24),
-        (calendar.batches(START), calendar.windows(START), "2024-02-29T1800", "2024-02-29T1800", 24),
-        (calendar.windows(START), calendar.days(START), "2024-02-29", "2024-02-29T0000", 4),
-        (calendar.batches(START), calendar.days(START), "2024-12-31", "2024-12-31T0000", 96),
+        (partitions(RAW, START), partitions(SILVER, START), "2024-01-01T0600", "2024-01-01T0600", 24),
+        (partitions(RAW, START), partitions(SILVER, START), "2024-02-29T1800", "2024-02-29T1800", 24),
+        (partitions(SILVER, START), partitions(GOLD, START), "2024-02-29", "2024-02-29T0000", 4),
+        (partitions(RAW, START), partitions(GOLD, START), "2024-12-31", "2024-12-31T0000", 96),
     ],
     ids=["window", "window on a leap day", "day", "day of batches"],
 )

@@ -102,7 +102,7 @@ def test_the_start_is_a_midnight_in_utc(bare: pytest.MonkeyPatch, text: str) -> 
         ("WORKERS", "0", "1"),
         ("WORKERS", "1.5", "integer"),
         ("MEMORY", "lots", "pattern"),
-        ("PAIR_ROWS", "10", "1000"),
+        ("SHARD_ROWS", "10", "1000"),
         ("SETTLE_SECONDS", "-1", "0"),
         ("GENERATE", "perhaps", "boolean"),
         ("LAKE", "gs://bucket/lake", "s3://bucket/prefix"),

@@ -38,7 +38,7 @@ def main() -> None:
         print_plan(json.loads(RATES.read_text()), arguments.plan)
         return
     if arguments.short:
-        arguments.scale_factor, arguments.pair_rows = 0.02, 16_000
+        arguments.scale_factor, arguments.shard_rows = 0.02, 16_000
         arguments.workers, arguments.sleepers = [2], [8]
     with tempfile.TemporaryDirectory(prefix="tpch-scale-") as folder:
         measure(Path(folder), arguments)
@@ -50,7 +50,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
         "LAKE": folder / "lake",
         "START": "2026-01-01",
         "SCALE_FACTOR": arguments.scale_factor,
-        "PAIR_ROWS": arguments.pair_rows,
+        "SHARD_ROWS": arguments.shard_rows,
         "MEMORY": "2GiB",
     }
     os.environ.update({f"TPCH_{name}": str(value) for name, value in ours.items()})

@@ -13,16 +13,17 @@ import dagster as dg
 from distributed import get_task_stream
 
 from benchmarks.scale.day import START
-from tpch_assets.calendar import DAY, WINDOW, day_key, window_key
+from tpch_assets.calendar import day_key, window_key
 from tpch_assets.commands.replay import QUIET
 from tpch_assets.compute import cluster
 from tpch_assets.definitions import defs
-from tpch_assets.orchestration.jobs import JOBS, RANGE_END, RANGE_START
+from tpch_assets.layers import DAY, WINDOW
+from tpch_assets.orchestration.jobs import RANGE_END, RANGE_START, job_name
 from tpch_assets.settings import current_settings
-from tpch_assets.tpch.tables import DIMENSIONS, PAIRED
+from tpch_assets_tests.tpch_tables import DIMENSIONS, FACTS
 
 SELECTIONS = {
-    "silver": ("silver", [["silver", name] for name in PAIRED]),
+    "silver": ("silver", [["silver", name] for name in FACTS]),
     "dimensions": ("silver", [["silver", name] for name in DIMENSIONS]),
 }
 
@@ -36,7 +37,7 @@ def main() -> None:
 
 def run(layer: str) -> dict[str, object]:
     """Materialize a day of a layer; returns its `wall` seconds, the workers' `cpu` seconds, and `tasks`, by kind."""
-    job = defs.resolve_job_def(JOBS["gold" if layer == "gold" else "silver"].name)
+    job = defs.resolve_job_def(job_name("gold" if layer == "gold" else "silver"))
     selection = None
     if layer != "gold":
         selection = frozenset(dg.AssetKey(path) for path in SELECTIONS[layer][1])

@@ -10,12 +10,13 @@ from typing import Any
 from benchmarks.scale.rates import dimension_columns
 from tpch_assets.compute.database import LARGE
 from tpch_assets.gold.queries import load_queries
+from tpch_assets.tpch import BUSINESS
 
 VM, VCPUS, MEMORY, VM_PRICE = "m6i.xlarge", 4, 12 << 30, 0.192
 """The worker: its vCPUs, bytes that DuckDB may use of its 16 GiB, and dollars an hour on demand (us-east-1)."""
 COILED_PRICE = 0.05  # Dollars per vCPU and hour.
 BUSY = 0.7  # Share of its time that a worker works; the tables above tell what was measured.
-PAIR_LINES = 4_000_000  # TPCH_PAIR_ROWS.
+PAIR_LINES = 4_000_000  # TPCH_SHARD_ROWS.
 START_MINUTES = 2  # A cluster's VMs are paid for this long before they work.
 DAYS = 30  # History that a day's answer is combined over.
 RUNS = {"bronze": (96, 5), "silver": (4, 30), "gold": (1, 60)}
@@ -97,7 +98,7 @@ def _print_dimensions(rates: dict[str, Any], scale_factor: float) -> None:
 
 def _columns_of_all() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for query in load_queries().values():
+    for query in load_queries(BUSINESS).values():
         for statement in (query.partial, query.combine):
             for table, columns in dimension_columns(statement).items():
                 found.setdefault(table, set()).update(columns)
@@ -113,5 +114,5 @@ def _reads(rates: dict[str, Any], scale_factor: float) -> dict[str, float]:
             sum(rates["column_bytes"][table][column] for table, columns in read.items() for column in columns)
             for read in (dimension_columns(query.partial), dimension_columns(query.combine))
         )
-        for query in load_queries().values()
+        for query in load_queries(BUSINESS).values()
     }

@@ -6,10 +6,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tpch_assets.gold.queries import columns_read, load_queries
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.gold.syntax import columns_read
 from tpch_assets.lake.delta import snapshot
 from tpch_assets.lake.lake import Lake
-from tpch_assets.tpch.tables import DIMENSIONS, PAIRED
+from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.tpch_tables import DIMENSIONS, FACTS, TABLES
 
 
 def rates_of(
@@ -21,7 +23,7 @@ def rates_of(
         bronze: Bytes of one batch of JSON, and the seconds that one thread parsed it in.
         real: The runs by layer.
     """
-    silver = {name: snapshot(lake, lake.table("silver", name)) for name in (*PAIRED, *DIMENSIONS)}
+    silver = {name: snapshot(lake, lake.table("silver", name)) for name in (*FACTS, *DIMENSIONS)}
     lines = silver["lineitem"].rows
     gold = task_seconds(real["gold"])
     return {
@@ -31,10 +33,10 @@ def rates_of(
         "json_bytes_per_batch": bronze["bytes"],
         "bronze_seconds_per_batch": bronze["seconds"],
         "silver_seconds": real["silver"]["cpu"],
-        "silver_bytes": sum(silver[name].size for name in PAIRED),
+        "silver_bytes": sum(silver[name].size for name in FACTS),
         "partial_seconds": {k.split("-")[1]: sum(v) for k, v in gold.items() if k.startswith("run_partial-")},
         "combine_seconds": {k.split("-")[1]: sum(v) for k, v in gold.items() if k.startswith("run_combine-")},
-        "partial_bytes": {name: _partial_bytes(lake, name) for name in load_queries()},
+        "partial_bytes": {name: _partial_bytes(lake, name) for name in load_queries(BUSINESS)},
         "dimension_rows": {name: silver[name].rows for name in DIMENSIONS},
         "dimension_bytes": {name: silver[name].size for name in DIMENSIONS},
         "column_bytes": {name: _column_bytes(silver[name].paths()) for name in DIMENSIONS},
@@ -50,7 +52,7 @@ def task_seconds(run: dict[str, Any]) -> dict[str, list[float]]:
 
 def dimension_columns(statement: str | None) -> dict[str, tuple[str, ...]]:
     """The columns that a statement reads of each dimension table."""
-    return {name: columns for name in DIMENSIONS if statement and (columns := columns_read(statement, name))}
+    return {name: columns for name in DIMENSIONS if statement and (columns := columns_read(statement, TABLES[name]))}
 
 
 def _partial_bytes(lake: Lake, query: str) -> int:

@@ -21,12 +21,14 @@ from dask.delayed import Delayed
 
 from benchmarks.scale.day import START
 from benchmarks.scale.layers import kind
-from tpch_assets.calendar import WINDOW, window_key
-from tpch_assets.gold import partials
+from tpch_assets.calendar import window_key
+from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.delta import Snapshot, snapshot
 from tpch_assets.lake.lake import Lake
-from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
+from tpch_assets.layers import WINDOW
+from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.tpch_tables import FACTS, TABLES
 
 # Every worker would watch itself a hundred times a second; some hundred of them in one process do nothing else.
 QUIET = {
@@ -69,14 +71,14 @@ def graphs(lake: Lake, pairs: int, scale_factor: float, seconds: dict[str, float
     Args:
         seconds: How long, by kind of task.
     """
-    silver: dict[TableName, Snapshot] = {name: snapshot(lake, lake.table("silver", name)) for name in TABLES}
-    for name in PAIRED:
+    silver: dict[str, Snapshot] = {name: snapshot(lake, lake.table("silver", name)) for name in TABLES}
+    for name in FACTS:
         silver[name] = _grown(silver[name], pairs)
     found = []
-    for query in load_queries().values():
+    for query in load_queries(BUSINESS).values():
         if query.partial is None:
             continue
-        answer, _ = partials.plan(query, silver, START.date(), scale_factor)
+        answer, _ = plan(query, BUSINESS, silver, START.date(), scale_factor)
         tasks = {key: (nap, seconds.get(kind(key), 0.0), *task[1:]) for key, task in dict(answer.dask).items()}
         found.append(Delayed(answer.key, tasks))
     return found

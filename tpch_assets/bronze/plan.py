@@ -13,7 +13,7 @@ from tpch_assets.bronze.json_lines import write_parquet
 from tpch_assets.compute.database import arrow_schema, cursor
 from tpch_assets.lake.delta import Snapshot
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.update import Content, Lines, TableUpdate, rejects_path
+from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
 from tpch_assets.raw.files import RawFile
 from tpch_assets.schema import Table
@@ -35,7 +35,7 @@ class ParsedFile:
     batch: str
     file: RawFile
 
-    def write(self, path: str) -> Lines:
+    def write(self, path: str) -> Report:
         with cursor() as con:
             parsed = write_parquet(
                 con,
@@ -47,7 +47,7 @@ class ParsedFile:
                 rejects_path=rejects_path(path),
                 options=BRONZE.parquet.options,
             )
-        return Lines(parsed.lines, parsed.rows, parsed.rejects)
+        return Report(parsed.rows, parsed.lines, parsed.rejects)
 
 
 def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Snapshot) -> TableUpdate:

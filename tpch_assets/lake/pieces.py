@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tpch_assets.lake.delta import Written, write_file
 from tpch_assets.lake.lake import Lake, discard
-from tpch_assets.lake.update import Content, Lines, rejects_path
+from tpch_assets.lake.update import Content, Report, rejects_path
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -39,22 +39,19 @@ REJECTS = pa.schema(
 
 def write_piece(lake: Lake, uri: str, partition: str, name: str, content: Content) -> Piece:
     """Write one data file, and its rejects if there are any, to its place. Runs on workers."""
-    found: list[Lines] = []
+    reports: list[Report] = []
     staged: list[str] = []
 
     def write(path: str) -> None:
         staged.append(rejects_path(path))
-        if lines := content.write(path):
-            found.append(lines)
+        reports.append(content.write(path))
 
     try:
         rows = write_file(lake, uri, partition, name, write)
-        if not found:
-            return Piece(partition, rows)
         rejects = None
-        if found[0].rejects:
+        if reports[0].rejects:
             rejects = write_file(lake, f"{uri}_rejects", partition, name, lambda path: shutil.move(staged[0], path))
-        return Piece(partition, rows, rejects, found[0].lines)
+        return Piece(partition, rows, rejects, reports[0].lines)
     finally:
         for path in staged:
             discard(path)
@@ -68,13 +65,13 @@ def write_raw(lake: Lake, uri: str, content: Content) -> tuple[int, int]:
     """
     staged = lake.staging(uri)
     try:
-        lines = content.write(staged)
+        report = content.write(staged)
         size = os.path.getsize(staged)
         if not lake.same(staged, uri):
             lake.publish(staged, uri)
     finally:
         discard(staged)
-    return lines.rows if lines else 0, size
+    return report.rows, size
 
 
 def task(function: Callable[..., object], *arguments: object) -> "Delayed":

@@ -4,13 +4,14 @@ Every layer plans a `TableUpdate`; workers write its files and the driver commit
 `commit.py`, and what an asset of Dagster may return besides in `orchestration/outputs.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import pyarrow as pa
 
 from tpch_assets.compute.database import cursor, quote
+from tpch_assets.layers import Parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,19 +24,22 @@ ROWS_READ = "rows read"  # In `extra`: rows that the tasks of a partition read; 
 
 
 @dataclass(frozen=True)
-class Lines:
-    """What became of the lines of a raw file; `lines == rows + rejects`."""
+class Report:
+    """What became of a file: its rows, and for content that parses lines how many there were and how many are rejects.
 
-    lines: int
+    `lines == rows + rejects`, always.
+    """
+
     rows: int
-    rejects: int
+    lines: int | None = None
+    rejects: int = 0
 
 
 class Content(Protocol):
     """The rows of one file."""
 
-    def write(self, path: str) -> Lines | None:
-        """Write the rows to a local path, on a worker. Content that parses lines reports what became of them.
+    def write(self, path: str) -> Report:
+        """Write the rows to a local path, on a worker.
 
         Rejects, if there are any, go to `rejects_path(path)`, as Parquet.
         """
@@ -51,10 +55,21 @@ class TableRows:
     """Rows in memory, or delayed, as the content of a file."""
 
     rows: "Rows"
-    options: str
+    options: str = Parquet().options
 
-    def write(self, path: str) -> None:
-        copy_table(arrow(self.rows), path, self.options)
+    def write(self, path: str) -> Report:
+        return Report(copy_table(arrow(self.rows), path, self.options))
+
+
+@dataclass(frozen=True)
+class MadeRows:
+    """Rows that the worker makes which writes them."""
+
+    make: Callable[[], object]
+    options: str = Parquet().options
+
+    def write(self, path: str) -> Report:
+        return Report(copy_table(arrow(self.make()), path, self.options))
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ class TableUpdate:
     base: int | None = None
     marks: Mapping[str, int] = field(default_factory=dict)
     schema: pa.Schema | None = None
-    extra: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    extra: Mapping[str, Mapping[str, int | float | str]] = field(default_factory=dict)
 
 
 def copy_query(query: str, path: str, options: str) -> int:

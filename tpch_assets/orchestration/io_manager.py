@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
@@ -20,7 +21,6 @@ from tpch_assets.lake.pieces import REJECTS, Piece, task, write_piece, write_raw
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.outputs import update_of
-from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.waiting import check_run
 from tpch_assets.raw.files import files_of
 
@@ -31,18 +31,17 @@ Metadata = dict[str, dg.MetadataValue | str | int | float | dg.TableSchema]
 class LakeIOManager(dg.ConfigurableIOManager):
     """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit."""
 
-    lake: LakeResource
+    uri: str = Field(description="The lake: a folder, or s3://bucket/prefix.")
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         if obj is None:
             return
         started = time.monotonic()
-        lake = self.lake.open()
+        lake = Lake(self.uri)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
-        parquet = LAYERS[layer].parquet if layer in LAYERS else Parquet()
-        update = update_of(obj, keys, expression, parquet.options)
+        update = update_of(obj, keys, expression, _options(layer))
         shared: Metadata = {}
         if layer == "raw":
             counts = _store_raw(context, lake, name, update)
@@ -51,7 +50,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         _report(context, counts, update.extra, shared, time.monotonic() - started)
 
     def load_input(self, context: dg.InputContext) -> object:
-        lake = self.lake.open()
+        lake = Lake(self.uri)
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
         if layer == "raw":
             return files_of(lake, name, list(context.asset_partition_keys))
@@ -61,6 +60,13 @@ class LakeIOManager(dg.ConfigurableIOManager):
             return found
         files = found.of(context.asset_partition_keys) if context.has_asset_partitions else list(found.files)
         return load(found, files, wanted)
+
+
+def _options(layer: str) -> str:
+    """How files of a layer are written, for DuckDB's COPY."""
+    if layer == "raw":
+        return "FORMAT json"
+    return (LAYERS[layer].parquet if layer in LAYERS else Parquet()).options
 
 
 def _store_raw(context: dg.OutputContext, lake: Lake, table: str, update: TableUpdate) -> Counts:
@@ -83,7 +89,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
         for key, files in update.files.items()
         for file, content in files.items()
     ]
-    rows_read = sum(counts.get(ROWS_READ, 0) for counts in update.extra.values())
+    rows_read = sum(int(counts.get(ROWS_READ, 0)) for counts in update.extra.values())
     pieces: list[Piece] = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
     if any(piece.lines is not None for piece in pieces) or update.keep:
         _store_rejects(lake, f"{uri}_rejects", pieces, update)
@@ -141,7 +147,7 @@ def _counts(pieces: list[Piece], update: TableUpdate, committed: Committed) -> C
 def _report(
     context: dg.OutputContext,
     counts: Counts,
-    extra: Mapping[str, Mapping[str, int]],
+    extra: Mapping[str, Mapping[str, int | float | str]],
     shared: Metadata,
     seconds: float,
 ) -> None:

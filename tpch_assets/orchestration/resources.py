@@ -1,7 +1,5 @@
 """The resources of the graph, as the Dagster UI shows them: the lake, its tables, and the settings in force."""
 
-from typing import TYPE_CHECKING
-
 import dagster as dg
 from dagster_deltalake import DeltaTableResource, LocalConfig, S3Config
 from dagster_deltalake.config import ClientConfig
@@ -10,11 +8,9 @@ from pydantic import Field
 
 from tpch_assets.lake import s3
 from tpch_assets.lake.lake import Lake
+from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -84,20 +80,8 @@ def in_force(settings: Settings) -> InForce:
     )
 
 
-def lake_resource(uri: str) -> LakeResource:
-    """The lake at a folder or an `s3://` URI; on S3 its client is Dagster's S3 resource."""
-    if "://" not in uri:
-        return LakeResource(uri=uri)
-    # Only here: dagster-aws takes as long to import as everything else.
-    from tpch_assets.orchestration.s3_lake import s3_lake_resource
-
-    return s3_lake_resource(uri)
-
-
 def resources(settings: Settings, business: Business) -> dict[str, object]:
     """All resources by name. Each silver table is there as `silver_<table>`, for people's own assets."""
-    from tpch_assets.orchestration.io_manager import LakeIOManager
-
-    lake = lake_resource(settings.lake)
+    lake = LakeResource(uri=settings.lake)
     tables = {f"silver_{name}": lake.table("silver", name) for name in business.names}
-    return {"io_manager": LakeIOManager(lake=lake), "lake": lake, "in_force": in_force(settings), **tables}
+    return {"io_manager": LakeIOManager(uri=settings.lake), "lake": lake, "in_force": in_force(settings), **tables}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tpch_assets.lake.update import Lines, copy_query
+from tpch_assets.lake.update import Report, copy_query
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,5 @@ class GeneratedFile:
 
     query: Callable[[], str]
 
-    def write(self, path: str) -> Lines:
-        rows = copy_query(self.query(), path, "FORMAT json")
-        return Lines(rows, rows, 0)
+    def write(self, path: str) -> Report:
+        return Report(copy_query(self.query(), path, "FORMAT json"))

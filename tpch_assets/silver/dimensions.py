@@ -9,7 +9,7 @@ from deltalake.exceptions import DeltaError
 
 from tpch_assets.compute.database import arrow_schema
 from tpch_assets.lake.delta import DataFile, Snapshot, bounds, mark, snapshot
-from tpch_assets.lake.update import Content, TableUpdate, copy_query
+from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
 from tpch_assets.schema import Table
 from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan
@@ -34,8 +34,8 @@ class DimensionRows:
     new: tuple[DataFile, ...]
     condition: str
 
-    def write(self, path: str) -> None:
-        copy_query(self.query(), path, SILVER.parquet.options)
+    def write(self, path: str) -> Report:
+        return Report(copy_query(self.query(), path, SILVER.parquet.options))
 
     def query(self) -> str:
         columns, key = ", ".join((*self.table.column_names, "_batch")), ", ".join(self.table.key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tpch_assets.calendar import parse, window_key
 from tpch_assets.compute.database import cursor, quote
 from tpch_assets.lake.delta import DataFile, Snapshot
-from tpch_assets.lake.update import copy_query
+from tpch_assets.lake.update import Report, copy_query
 from tpch_assets.layers import KEEP, SILVER, WINDOW
 from tpch_assets.schema import Table
 from tpch_assets.silver.ranges import scan
@@ -43,8 +43,8 @@ class ShardRows:
     condition: str
     homes: Homes | None = None
 
-    def write(self, path: str) -> None:
-        copy_query(self.query(), path, SILVER.parquet.options)
+    def write(self, path: str) -> Report:
+        return Report(copy_query(self.query(), path, SILVER.parquet.options))
 
     def query(self) -> str:
         table = self.table

@@ -8,10 +8,11 @@ import duckdb
 import pytest
 
 from tpch_assets.orchestration.checks import DATA
-from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
+from tpch_assets.raw.files import files_of
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph, tpch
 from tpch_assets_tests.gold.plain import assert_same, plain_answer
+from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
 DAY, NEXT_DAY = days.day(0), days.day(1)
 ROWS = {
@@ -60,18 +61,18 @@ def test_every_row_of_tpch_is_in_silver_and_bronze(day: Place, plain: duckdb.Duc
 def test_silver_is_compact_and_sorted(day: Place) -> None:
     tables = days.tables_of(day.lake)
     for table in TABLE_NAMES:
-        assert len(tables[f"silver/{table}"].files) == (4 if table in PAIRED else 1)
+        assert len(tables[f"silver/{table}"].files) == (4 if table in FACTS else 1)
     orders, lines = (
         [
             [f.name.rsplit("-", 1)[0] for f in files]
             for _, files in sorted(tables[f"silver/{name}"].by_partition().items())
         ]
-        for name in PAIRED
+        for name in FACTS
     )
     assert orders == lines
     for window in days.keys(0, 96)[::24]:
-        for table in PAIRED:
-            key = days.rows_of(day.lake, "silver", table, window)[TABLES[table].pair].to_pylist()
+        for table in FACTS:
+            key = days.rows_of(day.lake, "silver", table, window)[TABLES[table].shard_key].to_pylist()
             assert key == sorted(key)
 
 
@@ -88,10 +89,10 @@ def test_dagster_knows_every_materialization(day: Place) -> None:
             if layer == "gold":
                 assert partitions == {DAY}, name
             elif layer == "silver":
-                assert partitions == (windows if table in PAIRED else {None}), name
+                assert partitions == (windows if table in FACTS else {None}), name
             else:
                 assert partitions == (stream if TABLES[table].arrives == "every batch" else first), name
-            if layer != "silver" or table in PAIRED:
+            if layer != "silver" or table in FACTS:
                 assert len(found) == len(partitions), f"{name}: something was materialized twice"
 
 
@@ -113,7 +114,7 @@ def test_metadata_counts_all_rows(day: Place) -> None:
                 name = f"{layer}/{table}"
                 assert sum(one["dagster/row_count"] for one in found.values()) == rows[table], name
                 if layer == "raw":
-                    files = [file for batch in found for file in day.lake.raw_files(table, batch)]
+                    files = [file for batch in found for file in files_of(day.lake, table, [batch])[batch]]
                     size = sum(file.size for file in files)
                 else:
                     files, size = tables[name].files, tables[name].size
@@ -169,7 +170,7 @@ def plain_second() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_keys_of_the_second_day_are_shifted(second_day: Place, plain_second: duckdb.DuckDBPyConnection) -> None:
     for table in TABLE_NAMES:
         silver = days.rows_of(second_day.lake, "silver", table)
-        assert silver.num_rows == ROWS[table] * (2 if table in PAIRED else 1)
+        assert silver.num_rows == ROWS[table] * (2 if table in FACTS else 1)
         days.assert_same_rows(silver.drop_columns(["_batch"]), days.columns(plain_second, table), table)
 
 

@@ -12,14 +12,14 @@ from deltalake import DeltaTable
 
 from tpch_assets.lake.delta import REWRITE
 from tpch_assets.lake.lake import Lake
-from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
+from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
 DAY = days.day(0)
 BATCHES, WINDOWS = days.keys(0, 96), days.keys(0, 96)[::24]
 STREAMS = [name for name, table in TABLES.items() if table.arrives == "every batch"]
-DIMENSIONS = [name for name in TABLE_NAMES if name not in PAIRED]
+DIMENSIONS = [name for name in TABLE_NAMES if name not in FACTS]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def versions(lake: Lake) -> dict[str, int]:
 def test_a_day_made_again_changes_nothing(place: Place) -> None:
     before = versions(place.lake)
     silver_and_gold = [
-        *(days.request("silver", PAIRED, window) for window in WINDOWS),
+        *(days.request("silver", FACTS, window) for window in WINDOWS),
         days.request("silver", DIMENSIONS),
         days.request("gold", list(days.QUERIES), DAY),
     ]
@@ -93,7 +93,7 @@ def test_batches_and_windows_out_of_order_are_the_same(place: Place) -> None:
         for number, (first, last) in enumerate(stretches):
             loaded.run([days.request("bronze", STREAMS, first, last)])
             loaded.run([days.request("silver", DIMENSIONS)] if number in (0, 3) else [])
-        loaded.run([days.request("silver", PAIRED, window) for window in (*windows, windows[0])])
+        loaded.run([days.request("silver", FACTS, window) for window in (*windows, windows[0])])
         loaded.run([days.request("gold", list(days.QUERIES), DAY)])
     days.assert_same_lake(place.lake, days.whole_day().lake)
     assert_only_our_commits(place.lake)

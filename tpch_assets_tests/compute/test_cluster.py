@@ -35,13 +35,13 @@ from tpch_assets.gold.tasks import Statement
 from tpch_assets.lake.delta import DataFile, Snapshot, read, snapshot
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task, write_piece
-from tpch_assets.lake.stored import Partitions
+from tpch_assets.lake.update import TableUpdate
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import SettingsError
-from tpch_assets.tpch.tables import PAIRED, TableName
 from tpch_assets_tests import days
 from tpch_assets_tests.conftest import use
 from tpch_assets_tests.days import Place
+from tpch_assets_tests.tpch_tables import FACTS
 
 PIECES = 6
 
@@ -74,15 +74,15 @@ def check_write(lake: Lake, instance: dg.DagsterInstance) -> None:
         return pa.table({"piece": piece.column("piece").slice(0, 1), "sum": [sum(piece.column("key").to_pylist())]})
 
     @dg.asset(key=["silver", "things"])
-    def things() -> Partitions:
+    def things() -> TableUpdate:
         rows = [partial(Sql, f"SELECT {number} AS piece, range AS key FROM range(1000)") for number in range(PIECES)]
-        return Partitions({"all": {f"{number}-{{content}}.parquet": piece for number, piece in enumerate(rows)}})
+        return TableUpdate({"all": {f"{number}-{{content}}.parquet": piece for number, piece in enumerate(rows)}})
 
     @dg.asset(key=["silver", "sums"], ins={"rows": dg.AssetIn(["silver", "things"])})
     def sums(rows: list) -> list:
         return [dask.delayed(total)(piece) for piece in rows]
 
-    resources = {"io_manager": LakeIOManager(lake_uri=lake.uri)}
+    resources = {"io_manager": LakeIOManager(uri=lake.uri)}
     assert dg.materialize([things, sums], instance=instance, resources=resources).success
     assert read(snapshot(lake, lake.table("silver", "things"))).num_rows == PIECES * 1000
     found = read(snapshot(lake, lake.table("silver", "sums"))).to_pylist()
@@ -230,15 +230,15 @@ def written_by(lake: Lake, instance: dg.DagsterInstance, pieces: int) -> list[se
         return Sql(f"SELECT {number} AS piece, {os.getpid()} AS process, range AS key FROM range(1000)")
 
     @dg.asset(key=["silver", "things"])
-    def things() -> Partitions:
+    def things() -> TableUpdate:
         made = {f"{number}-{{content}}.parquet": partial(rows, number) for number in range(pieces)}
-        return Partitions({"all": made})
+        return TableUpdate({"all": made})
 
     uri, found = lake.table("silver", "things"), []
     for _ in range(2):
         before = snapshot(lake, uri).version
         assert dg.materialize(
-            [things], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)}
+            [things], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)}
         ).success
         table = snapshot(lake, uri)
         assert table.version == max(before, 0) + 1, "one commit per table and run"
@@ -266,7 +266,7 @@ def test_every_worker_writes_its_own_files_and_one_commit_adds_them(
 def test_each_run_of_the_graph_commits_once_per_table(place: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From raw files to an answer, by worker processes; and again after a redelivery."""
     batches, window = days.keys(0, 4), days.key(0)
-    with days.graph(Place(tmp_path / "place"), pair_rows=1_000, compute="processes", workers=2) as graph:
+    with days.graph(Place(tmp_path / "place"), shard_rows=1_000, compute="processes", workers=2) as graph:
 
         def run(layer: str, names: list[str], first: str = "", last: str = "") -> None:
             before = {name: table.version for name, table in days.tables_of(graph.lake).items()}
@@ -403,8 +403,8 @@ def chatty(name: str, count: int = 2) -> dg.AssetsDefinition:
         return Sql(f"SELECT {number} AS key")
 
     @dg.asset(key=["silver", name])
-    def made() -> Partitions:
-        return Partitions({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(count)}})
+    def made() -> TableUpdate:
+        return TableUpdate({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(count)}})
 
     return made
 
@@ -413,7 +413,7 @@ def check_logs(lake: Lake, instance: dg.DagsterInstance) -> None:
     """What the tasks of a run log is in that run's log, and in no other's."""
     for name in ("first", "second"):
         result = dg.materialize(
-            [chatty(name)], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)}
+            [chatty(name)], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)}
         )
         found = sorted(text.split(" reader: ")[1] for text in logged(instance, result.run_id) if " reader: " in text)
         assert found == [f"{name}: piece 0 is odd", f"{name}: piece 1 is odd"]
@@ -471,11 +471,11 @@ def test_a_long_step_says_how_far_it_is(place: pytest.MonkeyPatch, lake: Lake, i
         return Sql(f"SELECT {number} AS key FROM range(1000)")
 
     @dg.asset(key=["silver", "slow"])
-    def slow() -> Partitions:
-        return Partitions({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(8)}})
+    def slow() -> TableUpdate:
+        return TableUpdate({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(8)}})
 
     place.setattr("tpch_assets.compute.progress.SECONDS", 0.3)
-    result = dg.materialize([slow], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)})
+    result = dg.materialize([slow], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)})
     found = [text for text in logged(instance, result.run_id) if "pieces done" in text]
     assert len(found) >= 2
     assert any(re.fullmatch(r"\d of 8 pieces done, [\d,]+ rows/s, about \d+ s left", text) for text in found), found
@@ -506,7 +506,7 @@ def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch, graph: str)
 
 
 def test_pairs_within_the_graph_of_a_query_and_those_in_the_files_it_writes_are_counted(lake: Lake) -> None:
-    silver: dict[TableName, Snapshot] = {name: Snapshot(lake, lake.table("silver", name), 0) for name in PAIRED}
+    silver: dict[str, Snapshot] = {name: Snapshot(lake, lake.table("silver", name), 0) for name in FACTS}
     pairs = [(DataFile(f"w{n}/in-0of1-{n}.parquet", 1, 2), DataFile(f"w{n}/in-0of1-{n}.parquet", 1, 3)) for n in "abc"]
     graph = PartialGraph(Statement(lake, "SELECT 1", (), ()), lake.path("partials", "sales"), [])
     answer = graph.delayed((list, graph.add(silver, pairs)))

@@ -25,7 +25,7 @@ from tpch_assets.compute.coiled_cluster import GOING, options, region
 from tpch_assets.compute.database import Sql
 from tpch_assets.compute.places import CLIENT
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.stored import Partitions
+from tpch_assets.lake.update import TableUpdate
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import PROJECT, SettingsError, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, wait_until
@@ -178,10 +178,10 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
         return Sql(f"SELECT {number} AS key, {os.getpid()} AS process")
 
     @dg.asset(key=["silver", "things"])
-    def things() -> Partitions:
-        return Partitions({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(4)}})
+    def things() -> TableUpdate:
+        return TableUpdate({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(4)}})
 
-    result = dg.materialize([things], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)})
+    result = dg.materialize([things], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)})
     (made,) = plane.running
     assert {process.pid for process in made.workers.values()} >= ask()
     metadata = result.asset_materializations_for_node("silver__things")[0].metadata

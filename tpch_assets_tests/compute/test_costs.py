@@ -27,8 +27,8 @@ from tpch_assets.orchestration.assets.costs import (
     cost_schedule,
     run_seconds,
 )
-from tpch_assets.orchestration.automation import automation
 from tpch_assets.orchestration.io_manager import LakeIOManager
+from tpch_assets.orchestration.schedules import automation
 from tpch_assets.settings import current_settings, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, Made
 
@@ -200,7 +200,7 @@ def test_a_run_by_hand_fails_before_anything_is_computed(
     result = dg.materialize(
         [things([])],
         instance=instance,
-        resources={"io_manager": LakeIOManager(lake_uri=lake.uri)},
+        resources={"io_manager": LakeIOManager(uri=lake.uri)},
         raise_on_error=False,
     )
     (failed,) = result.get_step_failure_events()
@@ -218,7 +218,7 @@ def test_a_run_from_80_percent_on_is_warned(
         "tpch_assets.compute.cluster.compute", lambda tasks, progress, work: compute(tasks, progress, None)
     )
     spend(spent, 9)
-    result = dg.materialize([things([])], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)})
+    result = dg.materialize([things([])], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)})
     assert result.success
     said = [record.event_log_entry.user_message for record in instance.get_records_for_run(result.run_id).records]
     assert [text for text in said if text.startswith("$9.00 of $10.00 (90%) are spent today")]
@@ -238,7 +238,7 @@ def materialize(instance: dg.DagsterInstance, lake: Lake, key: str) -> dg.Execut
         [*cost_assets(settings), *cost_checks()],
         instance=instance,
         partition_key=key,
-        resources={"io_manager": LakeIOManager(lake_uri=lake.uri)},
+        resources={"io_manager": LakeIOManager(uri=lake.uri)},
     )
 
 

@@ -12,14 +12,16 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tpch_assets.gold.queries import Query, bind, columns_read, load_queries, parameters
-from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
+from tpch_assets.gold.queries import Query, bind, load_queries, parameters
+from tpch_assets.gold.syntax import columns_read
+from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.gold.plain import FOLDER, assert_same, plain_answer
+from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
 SCALE_FACTOR = 0.05
 """At 0.01, Q17 finds no small order, and its answer is null."""
 AS_OF = date(2026, 1, 2)
-QUERIES = load_queries()
+QUERIES = load_queries(BUSINESS)
 KeyRange = tuple[int, int]
 """Order keys from the first up to, without, the second."""
 
@@ -72,10 +74,10 @@ def cuts(con: duckdb.DuckDBPyConnection, request: pytest.FixtureRequest) -> list
 
 
 def use_pair(con: duckdb.DuckDBPyConnection, keys: KeyRange) -> None:
-    for name in PAIRED:
+    for name in FACTS:
         con.execute(
             f"CREATE OR REPLACE VIEW {name} AS FROM whole.{name}"
-            f" WHERE {TABLES[name].pair} >= {keys[0]} AND {TABLES[name].pair} < {keys[1]}"
+            f" WHERE {TABLES[name].shard_key} >= {keys[0]} AND {TABLES[name].shard_key} < {keys[1]}"
         )
 
 
@@ -97,7 +99,7 @@ def run_partials(con: duckdb.DuckDBPyConnection, query: Query, ranges: list[KeyR
 def answer(con: duckdb.DuckDBPyConnection, query: Query, ranges: list[KeyRange]) -> pa.Table:
     if query.partial:
         run_partials(con, query, ranges)
-        for name in PAIRED:
+        for name in FACTS:
             con.execute(f"DROP VIEW {name}")
     return run(con, query.combine, query)
 
@@ -212,12 +214,12 @@ def test_parameters_follow_the_scale_factor() -> None:
     ],
 )
 def test_columns_read(statement: str, columns: tuple[str, ...]) -> None:
-    assert columns_read(statement, "region") == columns
+    assert columns_read(statement, TABLES["region"]) == columns
 
 
 def test_columns_read_refuses_what_it_cannot_parse() -> None:
     with pytest.raises(ValueError, match="not one valid SELECT"):
-        columns_read("SELEC r_name FROM region", "region")
+        columns_read("SELEC r_name FROM region", TABLES["region"])
 
 
 HEAD = "-- Title\n-- What is asked?\n"
@@ -254,13 +256,13 @@ COMBINE = "-- combine\nSELECT sum(n) AS n FROM partials\n"
 def test_malformed_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "broken.sql").write_text(text)
     with pytest.raises(ValueError, match=r"broken\.sql: ") as error:
-        load_queries(tmp_path)
+        load_queries(BUSINESS, tmp_path)
     assert message in str(error.value)
 
 
 def test_smallest_file(tmp_path: Path) -> None:
     (tmp_path / "small.sql").write_text(HEAD + PARTIAL + COMBINE + ";\n")
-    (query,) = load_queries(tmp_path).values()
+    (query,) = load_queries(BUSINESS, tmp_path).values()
     assert (query.name, query.title, query.question) == ("small", "Title", "What is asked?")
     assert query.combine == "SELECT sum(n) AS n FROM partials"
     assert query.tables == ("orders",)

@@ -12,9 +12,9 @@ import pytest
 from deltalake import DeltaTable
 
 from tpch_assets.lake.delta import read
-from tpch_assets.tpch.tables import TABLE_NAMES, TABLES
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
+from tpch_assets_tests.tpch_tables import TABLE_NAMES, TABLES
 
 PROVENANCE = ["_batch", "_file", "_rescued"]
 REJECTS = ["_batch", "_file", "_line", "_text", "_reason"]

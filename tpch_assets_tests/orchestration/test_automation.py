@@ -15,11 +15,11 @@ import dagster as dg
 import duckdb
 import pytest
 
-from tpch_assets.orchestration.jobs import JOBS
-from tpch_assets.tpch.tables import PAIRED, TABLES
+from tpch_assets.orchestration.jobs import job_name
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.gold.plain import assert_same, plain_answer
+from tpch_assets_tests.tpch_tables import FACTS, TABLES
 
 DAY = days.day(0)
 WINDOWS = days.keys(0, 96)[::24]
@@ -68,7 +68,7 @@ class Delivered:
         with graph(place) as loaded:
             self.asked = loaded.settle()
             self.orphans = loaded.instance.get_latest_asset_check_evaluation_record(
-                dg.AssetCheckKey(dg.AssetKey(["silver", "lineitem"]), "lines_have_an_order")
+                dg.AssetCheckKey(dg.AssetKey(["silver", "lineitem"]), "rows_have_their_parent")
             )
 
 
@@ -85,15 +85,15 @@ def expected(late: Delivered) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-@pytest.mark.parametrize("table", PAIRED)
+@pytest.mark.parametrize("table", FACTS)
 def test_late_and_redelivered_rows_are_in_silver(late: Delivered, expected: Any, table: str) -> None:
     silver = days.rows_of(late.place.lake, "silver", table)
     days.assert_same_rows(silver.drop_columns(["_batch"]), days.columns(expected, table))
 
 
 def test_an_order_is_in_the_window_where_its_first_row_arrived(late: Delivered) -> None:
-    for table in PAIRED:
-        column = TABLES[table].pair
+    for table in FACTS:
+        column = TABLES[table].shard_key
         for window, key in ((0, late.corrected["o_orderkey"]), (2, 8), (0, 9), (2, late.replaced["o_orderkey"])):
             found = [w for w in WINDOWS if key in days.rows_of(late.place.lake, "silver", table, w)[column].to_pylist()]
             assert found == [WINDOWS[window]], (table, key)
@@ -213,7 +213,7 @@ def test_silver_and_gold_schedules_ask_for_what_has_ended(place: Place) -> None:
             pairs, dimensions = loaded.schedule("silver_schedule", days.START + hours * HOUR).run_requests
             assert days.stretch(pairs) == (WINDOWS[0], WINDOWS[last])
             assert days.asset_names([pairs]) == {"silver/orders", "silver/lineitem"}
-            assert days.asset_names([dimensions]) == {f"silver/{name}" for name in TABLES if name not in PAIRED}
+            assert days.asset_names([dimensions]) == {f"silver/{name}" for name in TABLES if name not in FACTS}
         assert loaded.schedule("gold_schedule", days.START + 25 * HOUR).skip_message
         assert all(result.success for result in loaded.run([pairs, dimensions]))
         assert loaded.schedule("silver_schedule", days.START + 30 * HOUR).skip_message
@@ -262,7 +262,7 @@ def test_ticks_skip_while_a_run_is_under_way(place: Place) -> None:
     }
     with graph(place) as loaded:
         for layer, evaluate in ticks.items():
-            job = loaded.defs.resolve_job_def(JOBS[layer].name)
+            job = loaded.defs.resolve_job_def(job_name(layer))
             run = loaded.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
             for tick in evaluate:
                 assert "under way" in (tick(loaded).skip_message or ""), layer

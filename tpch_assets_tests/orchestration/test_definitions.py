@@ -10,7 +10,8 @@ import yaml
 from dagster_cloud_cli.config import models
 
 from tpch_assets.settings import PROJECT, load_settings
-from tpch_assets.tpch.tables import DIMENSIONS, TABLE_NAMES, TABLES
+from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.tpch_tables import DIMENSIONS, TABLE_NAMES, TABLES
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 
@@ -102,11 +103,11 @@ def test_each_layer_has_its_own_rhythm(defs: dg.Definitions, schedule: str, cron
 
 @pytest.mark.parametrize("on", [False, True])
 def test_automation_is_switched_on_by_its_setting(environment: Path, on: bool) -> None:
-    from tpch_assets.orchestration.automation import automation
+    from tpch_assets.orchestration.assemble import assemble
 
-    schedules, sensors = automation(load_settings(automation=on))
-    status = "RUNNING" if on else "STOPPED"
-    assert {one.default_status.value for one in (*schedules, *sensors)} == {status}
+    made = assemble(load_settings(automation=on), BUSINESS)
+    ours = [one for one in (*(made.schedules or []), *(made.sensors or [])) if one.name != "dashboard_schedule"]
+    assert {one.default_status.value for one in ours} == {"RUNNING" if on else "STOPPED"}
 
 
 def test_assets_show_group_kinds_owners_and_description(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:
@@ -148,7 +149,7 @@ def test_lineage_goes_from_raw_to_each_query_by_the_tables_it_reads(
         assert upstream("raw", name) == set()
         assert upstream("bronze", name) == {("raw", name)}
         paired = {("bronze", "orders"), ("bronze", "lineitem")}
-        assert upstream("silver", name) == (paired if TABLES[name].pair else {("bronze", name)})
+        assert upstream("silver", name) == (paired if TABLES[name].is_fact else {("bronze", name)})
     for name, tables in GOLD.items():
         assert upstream("gold", name) == {("silver", table) for table in tables}
 
@@ -186,7 +187,7 @@ def test_every_table_that_is_written_has_a_pool_and_retries(defs: dg.Definitions
 def test_a_silent_generator_leaves_raw_to_others(environment: Path) -> None:
     from tpch_assets.orchestration.assets.raw import raw_assets
 
-    found = raw_assets(load_settings(generate=False))
+    found = raw_assets(load_settings(generate=False), BUSINESS)
     assert [asset.key.path for asset in found] == [["raw", name] for name in TABLE_NAMES]
     assert not any(asset.is_executable for asset in found)
 

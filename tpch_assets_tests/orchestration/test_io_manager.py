@@ -13,11 +13,13 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from tpch_assets.calendar import WINDOW, window_key, windows
+from tpch_assets.calendar import window_key
 from tpch_assets.lake.delta import Snapshot, read, snapshot
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.lake.stored import Partitions
+from tpch_assets.lake.update import MadeRows, TableRows, TableUpdate
+from tpch_assets.layers import SILVER, WINDOW
 from tpch_assets.orchestration.io_manager import LakeIOManager
+from tpch_assets.orchestration.partitions import partitions
 from tpch_assets_tests.conftest import START
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
@@ -70,7 +72,7 @@ class Runs:
         return dg.materialize(
             assets,
             instance=self.instance,
-            resources={"io_manager": LakeIOManager(lake_uri=self.lake.uri)},
+            resources={"io_manager": LakeIOManager(uri=self.lake.uri)},
             partition_key=keys[0] if len(keys) == 1 else None,
             tags=tags,
             selection=select,
@@ -114,7 +116,9 @@ def things(value: Any, **options: Any) -> dg.AssetsDefinition:
 
 
 def by_window(value: Any, **options: Any) -> dg.AssetsDefinition:
-    return things(value, partitions_def=windows(START), backfill_policy=dg.BackfillPolicy.single_run(), **options)
+    return things(
+        value, partitions_def=partitions(SILVER, START), backfill_policy=dg.BackfillPolicy.single_run(), **options
+    )
 
 
 BY_TIME = {"metadata": {"partition_expr": "time"}}
@@ -186,10 +190,13 @@ def test_rows_without_a_time_are_an_error_in_a_range(run: Runs) -> None:
 
 
 def test_partitions_are_stored_as_told(run: Runs) -> None:
-    stored = Partitions(
+    stored = TableUpdate(
         {
-            WINDOWS[0]: {"a-{content}.parquet": ROWS.slice(0, 2), "b-{content}.parquet": lambda: ROWS.slice(2, 1)},
-            WINDOWS[1]: {"a-{content}.parquet": dask.delayed(ROWS.slice)(3)},
+            WINDOWS[0]: {
+                "a-{content}.parquet": TableRows(ROWS.slice(0, 2)),
+                "b-{content}.parquet": MadeRows(lambda: ROWS.slice(2, 1)),
+            },
+            WINDOWS[1]: {"a-{content}.parquet": TableRows(dask.delayed(ROWS.slice)(3))},
         },
         extra={WINDOWS[1]: {"note": "last"}},
     )
@@ -200,7 +207,7 @@ def test_partitions_are_stored_as_told(run: Runs) -> None:
 
 
 def test_partitions_without_rows_are_stored_where_the_columns_are_told(run: Runs) -> None:
-    run(by_window(Partitions({WINDOWS[0]: {}}, schema=ROWS.schema)), keys=WINDOWS[:1])
+    run(by_window(TableUpdate({WINDOWS[0]: {}}, schema=ROWS.schema)), keys=WINDOWS[:1])
     assert run.rows().num_rows == 0
     assert run.table.version >= 0
 
@@ -248,7 +255,7 @@ def test_what_cannot_be_stored_is_an_error(run: Runs, value: Any) -> None:
 
 
 def test_raw_is_stored_as_json_lines(run: Runs, lake: Lake) -> None:
-    @dg.asset(key=["raw", "things"], partitions_def=windows(START))
+    @dg.asset(key=["raw", "things"], partitions_def=partitions(SILVER, START))
     def raw() -> pa.Table:
         return pa.table({"id": [1, 2], "name": ["a", None]})
 
@@ -267,7 +274,7 @@ def loaded(run: Runs, annotation: Any, *, keys: Sequence[str] = (), all_rows: bo
     given = []
     options: dict[str, Any] = {}
     if keys:
-        options = {"partitions_def": windows(START), "backfill_policy": dg.BackfillPolicy.single_run()}
+        options = {"partitions_def": partitions(SILVER, START), "backfill_policy": dg.BackfillPolicy.single_run()}
 
     def downstream(things):  # type: ignore[no-untyped-def]
         given.append(things)

@@ -26,9 +26,9 @@ from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 from dashboards.settings import PREFIX as DASHBOARD
 from dashboards.settings import DashboardSettings
 from tpch_assets.deployment import LONGEST, DeploymentError, deployment, slug
-from tpch_assets.lake.lake import LAYERS
+from tpch_assets.layers import LAYERS
 from tpch_assets.settings import PREFIX, PROJECT, Settings, SettingsError, load_settings
-from tpch_assets.tpch.tables import TABLES
+from tpch_assets_tests.tpch_tables import TABLES
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 LOCATIONS = ("dagster_cloud.yaml", "deploy/dagster_cloud_hybrid.yaml")

@@ -21,24 +21,28 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import LocalCluster
 
-from tpch_assets.calendar import DAY, WINDOW, window_key
+from tpch_assets.calendar import window_key
 from tpch_assets.compute import cluster
 from tpch_assets.compute.database import cursor, sql_list
 from tpch_assets.gold import graph as partial_graph
-from tpch_assets.gold import partials, shuffled
+from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake import loading
+from tpch_assets.lake import frames
 from tpch_assets.lake.delta import DataFile, Snapshot, commit, read, snapshot, write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import DAY, WINDOW
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import PROJECT, SettingsError, current_settings
-from tpch_assets.silver import shards as pairs
+from tpch_assets.silver.shards import plan_shards
+from tpch_assets.silver.stale import stale_windows_of
+from tpch_assets.tpch import BUSINESS, shuffled
 from tpch_assets_tests import days
 from tpch_assets_tests.conftest import START
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.gold.plain import assert_same
+from tpch_assets_tests.tpch_tables import GROUP
 
-Q13 = load_queries()["q13_customer_distribution"]
+Q13 = load_queries(BUSINESS)["q13_customer_distribution"]
 
 
 @pytest.fixture
@@ -73,8 +77,8 @@ def store(lake: Lake, table: str, files: dict[str, str], group_rows: int = 2048)
 def test_a_file_is_cut_into_partitions_that_hold_each_row_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {"a/1.parquet": "FROM range(20_000) AS r(id)", "a/2.parquet": "SELECT 20_000::BIGINT AS id"}
     source = store(lake, "things", rows)
-    monkeypatch.setattr(loading, "PART_BYTES", source.files[0].size // 4)
-    frame = loading.dask_frame(source, list(source.files))
+    monkeypatch.setattr(frames, "PART_BYTES", source.files[0].size // 4)
+    frame = frames.dask_frame(source, list(source.files))
     assert frame.npartitions >= 5
     parts = [len(part) for part in frame.partitions]
     assert max(parts) <= 3 * 2048, "a row group or two each"
@@ -88,7 +92,7 @@ def test_only_the_columns_in_use_are_read(lake: Lake) -> None:
     with open(path, "r+b") as file:  # Whoever reads the comments finds them damaged.
         file.seek(column.dictionary_page_offset or column.data_page_offset)
         file.write(b"\xff" * column.total_compressed_size)
-    frame = loading.dask_frame(source, list(source.files))
+    frame = frames.dask_frame(source, list(source.files))
     assert frame[["id"]].sum().compute().to_list() == [5000 * 4999 // 2]
     with pytest.raises(OSError):
         frame[["comment"]].compute()
@@ -97,10 +101,10 @@ def test_only_the_columns_in_use_are_read(lake: Lake) -> None:
 def test_a_task_does_not_carry_the_list_of_all_files(lake: Lake) -> None:
     source = _many_files(store(lake, "orders", {"a/1.parquet": "SELECT 1 AS o_orderkey"}), 5000)
     assert len(pickle.dumps(source)) > 500_000
-    (task, *_) = loading.load(source, list(source.files), list)
+    (task, *_) = frames.load(source, list(source.files), list)
     assert len(pickle.dumps(dict(task.dask))) < 5_000
     # A partition's task travels alone; the frame knows them all.
-    frame = loading.dask_frame(source.bare, list(source.files[:1]))
+    frame = frames.dask_frame(source.bare, list(source.files[:1]))
     assert len(pickle.dumps(dict(frame.optimize().dask))) < 5_000
 
 
@@ -110,7 +114,7 @@ def test_a_task_does_not_carry_the_list_of_all_files(lake: Lake) -> None:
 def test_a_shuffle_join_takes_over_a_query(place: Place, own_cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """On worker processes, in more partitions than one, the answer is the SQL query's, to type and order."""
     expected = days.answer(place.lake, Q13.name, days.day(0))
-    monkeypatch.setattr(loading, "PART_BYTES", 20_000)
+    monkeypatch.setattr(frames, "PART_BYTES", 20_000)
     settings = {"shuffle_queries": Q13.name, "compute": "processes", "workers": 2}
     with graph(place, **settings) as loaded:
         assert loaded.run([days.request("gold", [Q13.name], days.day(0))])[0].success
@@ -171,7 +175,7 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
     bronze = [f"SELECT {row} FROM range({i * ORDERS // 2}, {(i + 1) * ORDERS // 2})" for i in range(2)]
     orders = store(lake, "orders", {f"a/{i}.parquet": sql for i, sql in enumerate(bronze)}, 20_000)
     customer = store(lake, "customer", {"a/1.parquet": "SELECT range AS c_custkey FROM range(300_000)"})
-    monkeypatch.setattr(loading, "PART_BYTES", 2 * MEGABYTE)
+    monkeypatch.setattr(frames, "PART_BYTES", 2 * MEGABYTE)
 
     @dg.asset(key=["gold", "distribution"], ins={t: dg.AssetIn(["silver", t]) for t in ("customer", "orders")})
     def distribution(customer: dd.DataFrame, orders: dd.DataFrame) -> dd.DataFrame:
@@ -195,7 +199,7 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
         monkeypatch.setenv("TPCH_ADDRESS", workers.scheduler_address)
         current_settings.cache_clear()
         before = cluster.client().run(peak)
-        resources = {"io_manager": LakeIOManager(lake_uri=lake.uri)}
+        resources = {"io_manager": LakeIOManager(uri=lake.uri)}
         upstream = [dg.AssetSpec(["silver", "orders"]), dg.AssetSpec(["silver", "customer"])]
         assert dg.materialize([*upstream, distribution], instance=instance, resources=resources).success
         after = cluster.client().run(peak)
@@ -225,7 +229,7 @@ def test_partials_of_a_window_are_merged(place: Place, own_cluster: None, monkey
     monkeypatch.setattr(partial_graph, "MERGED", 3)
     folder = Path(place.lake.uri, "partials", name)
     shutil.rmtree(folder)
-    with graph(place, pair_rows=4_000) as loaded:
+    with graph(place, shard_rows=4_000) as loaded:
         loaded.run([days.request("silver", ["orders", "lineitem"], days.key(0), days.key(72))])
         orders = snapshot(loaded.lake, loaded.lake.table("silver", "orders"))
         assert [len(files) for files in orders.by_partition().values()] == [4, 4, 4, 4]
@@ -284,7 +288,7 @@ def test_planning_grows_with_the_number_of_pairs_and_not_with_its_square(lake: L
     bronze: dict[Any, Snapshot] = {
         name: replace(source, uri=lake.table("bronze", name)) for name, source in silver.items()
     }
-    query = load_queries()["q01_pricing_summary"]
+    query = load_queries(BUSINESS)["q01_pricing_summary"]
     last: date = (START + timedelta(days=400)).date()
     times = {}
     for count in (500, 4000):
@@ -293,14 +297,14 @@ def test_planning_grows_with_the_number_of_pairs_and_not_with_its_square(lake: L
         # Built once of what bronze holds: planning a window again reads no file.
         window = window_key(START)
         steps = {
-            "gold": (partials.plan, query, grown, last, 1),
-            "stale windows": (pairs.stale_windows, raw, grown),
-            "silver": (pairs.plan_pairs, raw, grown, [window], 4_000_000),
+            "gold": (plan, query, BUSINESS, grown, last, 1),
+            "stale windows": (stale_windows_of, GROUP, raw, grown),
+            "silver": (plan_shards, GROUP, raw, grown, [window], 4_000_000),
         }
         times[count] = {name: min(_cpu(*step) for _ in range(2)) for name, step in steps.items()}
-        plan = pairs.plan_pairs(raw, grown, [window], 4_000_000)
-        assert len(plan["orders"][window]) == 100
-        assert max(len(pickle.dumps(rows)) for rows in plan["orders"][window].values()) < 10_000
+        planned = plan_shards(GROUP, raw, grown, [window], 4_000_000)["orders"].files[window]
+        assert len(planned) == 100
+        assert max(len(pickle.dumps(rows)) for rows in planned.values()) < 10_000
     for name, small in times[500].items():
         assert times[4000][name] < 8 * 3 * small + 0.05, f"{name}: {times}"
 

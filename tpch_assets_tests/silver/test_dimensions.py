@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from tpch_assets.calendar import BATCH, batch_key
+from tpch_assets.calendar import batch_key
 from tpch_assets.lake.delta import Snapshot, commit, mark, read, snapshot
 from tpch_assets.lake.pieces import write_piece
+from tpch_assets.layers import BATCH
 from tpch_assets.silver.dimensions import BRONZE_VERSION, PARTITION, plan_dimension
-from tpch_assets.tpch.tables import TABLES, TableName
 from tpch_assets_tests.conftest import START, Bronze
+from tpch_assets_tests.tpch_tables import TABLES
 
 BATCHES = [batch_key(START + i * BATCH) for i in range(20)]
 MANY = 1_000_000
@@ -22,7 +23,7 @@ Rows = dict[str, list[tuple[Row, str]]]  # By file name: key and comment.
 class Flow:
     """Bronze and silver of one table, and what silver must hold."""
 
-    def __init__(self, bronze: Bronze, table: TableName, file_rows: int = MANY) -> None:
+    def __init__(self, bronze: Bronze, table: str, file_rows: int = MANY) -> None:
         self.bronze, self.lake, self.table, self.file_rows = bronze, bronze.lake, table, file_rows
         self.key = TABLES[table].key
         self.comment = f"{self.key[0].split('_')[0]}_comment"
@@ -46,14 +47,21 @@ class Flow:
         """Merge as an asset does; into another silver table where one is given."""
         silver = silver or self.silver()
         bronze = snapshot(self.lake, self.lake.table("bronze", self.table))
-        plan = plan_dimension(self.table, bronze, silver, self.file_rows)
-        written = [write_piece(self.lake, silver.uri, PARTITION, file, rows).rows for file, rows in plan.build.items()]
-        marks = {BRONZE_VERSION: plan.bronze_version}
-        schema = bronze.schema
-        assert schema is not None
-        columns = schema.remove(schema.get_field_index("_file"))
-        columns = columns.remove(columns.get_field_index("_rescued"))
-        commit(self.lake, silver.uri, written, {PARTITION}, keep=plan.keep, base=plan.base, marks=marks, schema=columns)
+        plan = plan_dimension(TABLES[self.table], bronze, silver, self.file_rows)
+        written = [
+            write_piece(self.lake, silver.uri, PARTITION, file, rows).rows
+            for file, rows in plan.files[PARTITION].items()
+        ]
+        commit(
+            self.lake,
+            silver.uri,
+            written,
+            {PARTITION},
+            keep=plan.keep,
+            base=plan.base,
+            marks=dict(plan.marks),
+            schema=plan.schema,
+        )
 
     def rows(self, silver: Snapshot | None = None) -> list[tuple]:
         found = read(silver or self.silver()).to_pylist()
@@ -221,7 +229,7 @@ def test_one_leading_key_larger_than_a_file_stays_whole(bronze: Bronze) -> None:
 
 
 @pytest.mark.parametrize("table", ["supplier", "partsupp"])
-def test_merging_step_by_step_gives_what_a_build_from_all_of_bronze_gives(bronze: Bronze, table: TableName) -> None:
+def test_merging_step_by_step_gives_what_a_build_from_all_of_bronze_gives(bronze: Bronze, table: str) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)

@@ -6,13 +6,15 @@ from itertools import chain
 
 import pytest
 
-from tpch_assets.calendar import BATCH, WINDOW, batch_key, window_key, window_of
+from tpch_assets.calendar import batch_key, window_key, window_of
 from tpch_assets.lake.delta import Snapshot, commit, read, snapshot
 from tpch_assets.lake.pieces import write_piece
-from tpch_assets.silver import shards as pairs
-from tpch_assets.silver.shards import HalfWritten, complete_pairs, pair_id, plan_pairs
-from tpch_assets.tpch.tables import PAIRED, TABLES, TableName
+from tpch_assets.layers import BATCH, WINDOW
+from tpch_assets.silver.shard_name import ShardName
+from tpch_assets.silver.shards import HalfWritten, complete_shards, plan_shards
+from tpch_assets.silver.stale import stale_windows_of
 from tpch_assets_tests.conftest import START, Bronze
+from tpch_assets_tests.tpch_tables import FACTS, GROUP, TABLES
 
 WINDOWS = [window_key(START + i * WINDOW) for i in range(6)]
 FIRST, SECOND, THIRD = WINDOWS[:3]
@@ -31,13 +33,13 @@ def batch_in(window: str, number: int = 0) -> str:
 class Flow:
     """Bronze and silver of the two paired tables, and what silver must hold, by a model of a few lines."""
 
-    def __init__(self, bronze: Bronze, pair_rows: int = MANY) -> None:
-        self.bronze, self.lake, self.pair_rows = bronze, bronze.lake, pair_rows
-        self.delivered: dict[TableName, dict[str, Files]] = {name: {} for name in PAIRED}
-        for name in PAIRED:
+    def __init__(self, bronze: Bronze, shard_rows: int = MANY) -> None:
+        self.bronze, self.lake, self.shard_rows = bronze, bronze.lake, shard_rows
+        self.delivered: dict[str, dict[str, Files]] = {name: {} for name in FACTS}
+        for name in FACTS:
             self.deliver(name, batch_in(FIRST), {})
 
-    def deliver(self, table: TableName, batch: str, files: Files) -> None:
+    def deliver(self, table: str, batch: str, files: Files) -> None:
         columns = ("o_orderkey", "o_comment") if table == "orders" else ("l_orderkey", "l_linenumber", "l_comment")
         self.delivered[table][batch] = files
         rows = {
@@ -52,33 +54,33 @@ class Flow:
     def lines(self, batch: str, *rows: tuple[int, int], comment: str = "") -> None:
         self.deliver("lineitem", batch, {"a.json": [(*row, comment) for row in rows]})
 
-    def silver(self) -> dict[TableName, Snapshot]:
-        return {name: snapshot(self.lake, self.lake.table("silver", name)) for name in PAIRED}
+    def silver(self) -> dict[str, Snapshot]:
+        return {name: snapshot(self.lake, self.lake.table("silver", name)) for name in FACTS}
 
     def stale(self) -> list[str]:
-        return pairs.stale_windows(self.bronze.snapshots(), self.silver())
+        return stale_windows_of(GROUP, self.bronze.snapshots(), self.silver())
 
-    def build(self, windows: Collection[str], tables: Collection[TableName] = PAIRED) -> set[str]:
+    def build(self, windows: Collection[str], tables: Collection[str] = FACTS) -> set[str]:
         """Build windows as an asset does, of one table only if it is to be cut off; gives the windows built."""
         silver = self.silver()
-        plan = plan_pairs(self.bronze.snapshots(), silver, windows, self.pair_rows)
+        plan = plan_shards(GROUP, self.bronze.snapshots(), silver, windows, self.shard_rows)
         for name in tables:
             uri = self.lake.table("silver", name)
             written = [
                 write_piece(self.lake, uri, window, file, rows).rows
-                for window, files in plan[name].items()
+                for window, files in plan[name].files.items()
                 for file, rows in files.items()
             ]
-            commit(self.lake, uri, written, set(plan[name]), base=silver[name].version)
-        return set(plan["orders"])
+            commit(self.lake, uri, written, set(plan[name].files), base=silver[name].version)
+        return set(plan["orders"].files)
 
     def build_stale(self) -> None:
         self.build(self.stale())
         assert self.stale() == []
 
-    def found(self) -> dict[TableName, dict[str, list[tuple]]]:
+    def found(self) -> dict[str, dict[str, list[tuple]]]:
         """Silver's rows by table and window: key, line, comment and batch."""
-        found: dict[TableName, dict[str, list[tuple]]] = {}
+        found: dict[str, dict[str, list[tuple]]] = {}
         for name, source in self.silver().items():
             found[name] = {}
             for window, files in source.by_partition().items():
@@ -91,7 +93,7 @@ class Flow:
                 )
         return {name: {window: rows for window, rows in by.items() if rows} for name, by in found.items()}
 
-    def expected(self) -> dict[TableName, dict[str, list[tuple]]]:
+    def expected(self) -> dict[str, dict[str, list[tuple]]]:
         """Unique by key, last arrival wins, each order in the window of its first arrival."""
         arrivals = {
             name: sorted(
@@ -105,7 +107,7 @@ class Flow:
         homes: dict[int, str] = {}
         for batch, _, _, (key, _, _) in sorted(chain(*arrivals.values())):
             homes.setdefault(key, window_of(batch))
-        expected: dict[TableName, dict[str, list[tuple]]] = {}
+        expected: dict[str, dict[str, list[tuple]]] = {}
         for name, found in arrivals.items():
             latest = {(key, line): (key, line, comment, batch) for batch, _, _, (key, line, comment) in found}
             expected[name] = {}
@@ -118,10 +120,10 @@ class Flow:
         assert self.found() == self.expected()
         silver = self.silver()
         places: dict[int, set[tuple[str, str]]] = {}
-        for both in complete_pairs(silver["orders"], silver["lineitem"], LATER):
-            for name, file in zip(PAIRED, both, strict=True):
-                for key in read(silver[name], [file]).column(TABLES[name].pair).to_pylist():
-                    places.setdefault(key, set()).add((file.partition, pair_id(file)))
+        for both in complete_shards(GROUP, silver, LATER):
+            for name, file in zip(FACTS, both, strict=True):
+                for key in read(silver[name], [file]).column(TABLES[name].shard_key).to_pylist():
+                    places.setdefault(key, set()).add((file.partition, ShardName.parse(file.name).id))
         assert all(len(found) == 1 for found in places.values())
 
 
@@ -239,12 +241,12 @@ def test_a_line_that_comes_before_its_order_keeps_both_in_the_first_window(flow:
     assert [row[0] for row in flow.found()["orders"][FIRST]] == [1]
 
 
-@pytest.mark.parametrize("table", PAIRED)
-def test_a_window_that_only_one_table_has_is_in_both(flow: Flow, table: TableName) -> None:
+@pytest.mark.parametrize("table", FACTS)
+def test_a_window_that_only_one_table_has_is_in_both(flow: Flow, table: str) -> None:
     flow.deliver(table, batch_in(SECOND), {"a.json": [(1, 1, "")]})
     flow.build_stale()
     silver = flow.silver()
-    (pair,) = [p for p in complete_pairs(silver["orders"], silver["lineitem"], LATER) if p[0].partition == SECOND]
+    (pair,) = [p for p in complete_shards(GROUP, silver, LATER) if p[0].partition == SECOND]
     assert sorted(file.rows for file in pair) == [0, 1]
 
 
@@ -327,7 +329,7 @@ def test_stale_windows_are_exactly_those_whose_files_changed(flow: Flow) -> None
 @pytest.fixture
 def cut_flow(bronze: Bronze) -> Flow:
     """Three hundred orders of four lines each, in pairs of about a hundred lines."""
-    flow = Flow(bronze, pair_rows=100)
+    flow = Flow(bronze, shard_rows=100)
     flow.orders(batch_in(FIRST), *range(0, 1500, 5))
     flow.lines(batch_in(FIRST), *((key, line) for key in range(0, 1500, 5) for line in range(4)))
     flow.build_stale()
@@ -337,15 +339,15 @@ def cut_flow(bronze: Bronze) -> Flow:
 def names(flow: Flow) -> dict[str, tuple[str, str]]:
     """The file contents of each pair, by its place."""
     silver = flow.silver()
-    both = complete_pairs(silver["orders"], silver["lineitem"], LATER)
-    place = {pair: pair_id(pair[0]).split("-")[1] for pair in both}
+    both = complete_shards(GROUP, silver, LATER)
+    place = {pair: ShardName.parse(pair[0].name).id.split("-")[1] for pair in both}
     return {place[pair]: tuple(file.name.rsplit("-", 1)[1] for file in pair) for pair in both}  # type: ignore[misc]
 
 
 def test_pairs_have_about_the_size_asked_for(cut_flow: Flow) -> None:
     cut_flow.check()
     silver = cut_flow.silver()
-    sizes = [lines.rows for _, lines in complete_pairs(silver["orders"], silver["lineitem"], LATER)]
+    sizes = [lines.rows for _, lines in complete_shards(GROUP, silver, LATER)]
     assert len(sizes) == 12
     assert all(90 <= size <= 110 for size in sizes), sizes
 
@@ -388,12 +390,12 @@ def test_a_window_that_grew_a_lot_is_cut_anew(cut_flow: Flow) -> None:
     cut_flow.build_stale()
     cut_flow.check()
     silver = cut_flow.silver()
-    sizes = [lines.rows for _, lines in complete_pairs(silver["orders"], silver["lineitem"], LATER)]
+    sizes = [lines.rows for _, lines in complete_shards(GROUP, silver, LATER)]
     assert all(size <= 200 for size in sizes), sizes
 
 
 def test_one_order_larger_than_a_pair_stays_whole(bronze: Bronze) -> None:
-    flow = Flow(bronze, pair_rows=10)
+    flow = Flow(bronze, shard_rows=10)
     flow.orders(batch_in(FIRST), 1, 2, 3)
     flow.lines(batch_in(FIRST), (1, 1), *((2, line) for line in range(100)), (3, 1))
     flow.build_stale()
@@ -412,8 +414,8 @@ def test_a_window_of_which_one_table_is_missing_is_refused(flow: Flow) -> None:
     flow.build([SECOND], tables=["orders"])
     silver = flow.silver()
     with pytest.raises(HalfWritten, match=f"in window {SECOND}"):
-        complete_pairs(silver["orders"], silver["lineitem"], LATER)
-    assert len(complete_pairs(silver["orders"], silver["lineitem"], SECOND)) == 1
+        complete_shards(GROUP, silver, LATER)
+    assert len(complete_shards(GROUP, silver, SECOND)) == 1
     flow.build([SECOND], tables=["lineitem"])
     flow.check()
 
@@ -426,7 +428,7 @@ def test_a_window_of_which_one_table_is_older_is_refused(flow: Flow) -> None:
     flow.build([FIRST], tables=["orders"])
     silver = flow.silver()
     with pytest.raises(HalfWritten):
-        complete_pairs(silver["orders"], silver["lineitem"], LATER)
+        complete_shards(GROUP, silver, LATER)
 
 
 def test_a_window_rebuilt_for_the_sake_of_another_is_refused_while_half_there(flow: Flow) -> None:
@@ -438,7 +440,7 @@ def test_a_window_rebuilt_for_the_sake_of_another_is_refused_while_half_there(fl
     assert flow.build([SECOND], tables=["orders"]) == {FIRST, SECOND}
     silver = flow.silver()
     with pytest.raises(HalfWritten):
-        complete_pairs(silver["orders"], silver["lineitem"], SECOND)
+        complete_shards(GROUP, silver, SECOND)
 
 
 def test_a_half_written_window_is_built_again_also_when_what_it_was_rebuilt_for_has_changed(flow: Flow) -> None:
@@ -464,7 +466,7 @@ def test_a_half_written_window_without_any_rows_is_built_again(flow: Flow) -> No
 # By chance.
 
 
-def some_files(chance: random.Random, table: TableName) -> Files:
+def some_files(chance: random.Random, table: str) -> Files:
     def row() -> Row:
         return chance.randint(1, 25), chance.randint(1, 3) * (table == "lineitem"), f"{chance.random():.6f}"
 
@@ -478,10 +480,10 @@ def test_whatever_arrives_in_whatever_order_silver_is_unique_by_key_and_the_last
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)
-    flow = Flow(bronze, pair_rows=chance.choice([12, MANY]))
+    flow = Flow(bronze, shard_rows=chance.choice([12, MANY]))
     for _ in range(chance.randint(3, 8)):
         batch = batch_in(chance.choice(WINDOWS[1:5]), chance.randint(0, 1))
-        for table in chance.choice([PAIRED, PAIRED, ("orders",), ("lineitem",)]):
+        for table in chance.choice([FACTS, FACTS, ("orders",), ("lineitem",)]):
             flow.deliver(table, batch, some_files(chance, table))
         run_some(chance, flow, WINDOWS)
     while stale := flow.stale():
@@ -497,4 +499,4 @@ def run_some(chance: random.Random, flow: Flow, windows: list[str]) -> None:
     chosen = chance.sample(stale, chance.randint(0, len(stale))) + chance.sample(windows, chance.randint(0, 1))
     delivered = {window_of(batch) for files in flow.delivered.values() for batch in files}
     if chosen := [window for window in chosen if window in delivered]:
-        flow.build(chosen, tables=PAIRED if chance.random() < 0.8 else PAIRED[:1])
+        flow.build(chosen, tables=FACTS if chance.random() < 0.8 else FACTS[:1])

@@ -4,21 +4,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tpch_assets.calendar import BATCH, BATCHES_PER_DAY
 from tpch_assets.compute.database import cursor
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.pieces import write_json
-from tpch_assets.tpch import generator as source
-from tpch_assets.tpch.tables import TABLES, TableName
+from tpch_assets.lake.pieces import write_raw
+from tpch_assets.layers import BATCH, BATCHES_PER_DAY
+from tpch_assets.raw.generated import GeneratedFile
+from tpch_assets.tpch import generator
 from tpch_assets_tests.conftest import SCALE_FACTOR, START
+from tpch_assets_tests.tpch_tables import TABLES
 
-STREAMS: list[TableName] = [name for name, table in TABLES.items() if table.arrives == "every batch"]
-ONCE: list[TableName] = [name for name, table in TABLES.items() if table.arrives == "once"]
+source = generator.Generator()
+STREAMS: list[str] = [name for name, table in TABLES.items() if table.arrives == "every batch"]
+ONCE: list[str] = [name for name, table in TABLES.items() if table.arrives == "once"]
 KEYS_A_DAY = round(6_000_000 * SCALE_FACTOR)
 
 
@@ -35,12 +38,12 @@ def tpch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rows(table: TableName, number: int, *, many: bool = True) -> str:
+def rows(table: str, number: int, *, many: bool = True) -> str:
     """The rows of a table in a batch, as a query."""
-    return source.rows(table, number, SCALE_FACTOR, START + number * BATCH, many=many).text
+    return source.rows(TABLES[table], number, START + number * BATCH, SCALE_FACTOR, many=many)
 
 
-def day(table: TableName, first: int = 0) -> str:
+def day(table: str, first: int = 0) -> str:
     """The rows of 96 batches, with the number of each."""
     return " UNION ALL ".join(
         f"SELECT *, {n} AS number FROM ({rows(table, n)})" for n in range(first, first + BATCHES_PER_DAY)
@@ -64,19 +67,20 @@ def one(con: duckdb.DuckDBPyConnection, sql: str) -> object:
 
 
 @pytest.mark.parametrize(("table", "number"), [("orders", 0), ("lineitem", 97), ("supplier", 95)])
-def test_a_batch_is_the_same_bytes_whenever_it_is_made(lake: Lake, table: TableName, number: int) -> None:
+def test_a_batch_is_the_same_bytes_whenever_it_is_made(lake: Lake, table: str, number: int) -> None:
     files = []
     for many in (True, False):
         path = Path(lake.path("raw", table, f"{many}.json"))
         time = START + number * BATCH
-        write_json(lake, str(path), source.rows(table, number, SCALE_FACTOR, time, many=many))
+        make = partial(source.rows, TABLES[table], number, time, SCALE_FACTOR, many=many)
+        write_raw(lake, str(path), GeneratedFile(make))
         files.append(path.read_bytes())
     assert files[0] == files[1]
     assert files[0].count(b"\n") > 0
 
 
 @pytest.mark.parametrize("table", ["orders", "lineitem"])
-def test_a_day_is_exactly_tpch(con: duckdb.DuckDBPyConnection, tpch: Path, table: TableName) -> None:
+def test_a_day_is_exactly_tpch(con: duckdb.DuckDBPyConnection, tpch: Path, table: str) -> None:
     added = "o_ordertime" if table == "orders" else "l_shiptime"
     ours = f"SELECT * EXCLUDE (number, {added}) FROM {table}_0"
     theirs = f"SELECT * FROM '{tpch}/{table}.parquet'"
@@ -130,9 +134,9 @@ def test_a_line_ships_up_to_three_days_after_its_order(con: duckdb.DuckDBPyConne
 
 @pytest.mark.parametrize("table", [*ONCE, "supplier"])
 def test_the_first_batch_delivers_the_other_tables_whole(
-    con: duckdb.DuckDBPyConnection, tpch: Path, table: TableName
+    con: duckdb.DuckDBPyConnection, tpch: Path, table: str
 ) -> None:
-    assert source.delivers(table, 0)
+    assert source.delivers(TABLES[table], 0)
     theirs = f"SELECT * FROM '{tpch}/{table}.parquet'"
     for left, right in ((rows(table, 0), theirs), (theirs, rows(table, 0))):
         assert one(con, f"SELECT count(*) FROM (({left}) EXCEPT ALL ({right}))") == 0
@@ -140,7 +144,7 @@ def test_the_first_batch_delivers_the_other_tables_whole(
 
 def test_only_streams_come_later() -> None:
     for number in (1, 96, 97):
-        assert [name for name in TABLES if source.delivers(name, number)] == STREAMS
+        assert [name for name in TABLES if source.delivers(TABLES[name], number)] == STREAMS
 
 
 def test_suppliers_are_updated_a_slice_at_a_time(con: duckdb.DuckDBPyConnection, tpch: Path) -> None:
@@ -162,4 +166,4 @@ def test_columns_are_those_of_the_tables(con: duckdb.DuckDBPyConnection) -> None
 
 def test_a_generator_that_fails_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"tpchgen-cli parquet .* failed: .*no_such_table"):
-        source._generate(SCALE_FACTOR, "no_such_table")
+        generator._generate(SCALE_FACTOR, "no_such_table")

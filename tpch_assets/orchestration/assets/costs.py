@@ -7,11 +7,11 @@ from decimal import Decimal
 import dagster as dg
 import pyarrow as pa
 
-from tpch_assets.calendar import DAY, parse
+from tpch_assets.calendar import parse
 from tpch_assets.compute import budget, costs
 from tpch_assets.compute.work import LAYERS
 from tpch_assets.lake.update import TableRows, TableUpdate
-from tpch_assets.layers import Parquet
+from tpch_assets.layers import DAY, Parquet
 from tpch_assets.orchestration.assets.common import RETRY, place
 from tpch_assets.settings import Settings, current_settings
 

@@ -33,6 +33,7 @@ from tpch_assets.lake.delta import Snapshot, read, snapshot
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.instance import databases_held_open, prepare_home
+from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import PREFIX, Settings, current_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
@@ -169,7 +170,10 @@ class Graph:
     def sensor(self, name: str, cursor: str | None = None, log: logging.Handler | None = None) -> Any:
         """One tick of a sensor: its run requests, skip message and cursor."""
         context = dg.build_sensor_context(
-            instance=self.instance, cursor=cursor, resources={"lake": self.lake}, definitions=self.defs
+            instance=self.instance,
+            cursor=cursor,
+            resources={"lake": LakeResource(uri=self.lake.uri)},
+            definitions=self.defs,
         )
         if log:
             context.log.addHandler(log)
@@ -180,7 +184,7 @@ class Graph:
         context = dg.build_schedule_context(
             instance=self.instance,
             scheduled_execution_time=moment,
-            resources={"lake": self.lake},
+            resources={"lake": LakeResource(uri=self.lake.uri)},
             repository_def=self.defs.get_repository_def(),
         )
         return self.defs.resolve_schedule_def(name).evaluate_tick(context)

@@ -1,0 +1,70 @@
+"""A lake that version 0.1.0 wrote is read as it is, and goes on without a rebuild.
+
+`former_lake.tar.xz` holds a day of TPC-H at scale factor 0.001 from 2026-11-01 on, with the times of its raw files, which
+are part of the names of bronze files.
+"""
+
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tpch_assets_tests import days
+from tpch_assets_tests.days import Graph, Place, graph
+
+DAY, FIRST, LAST = "2026-11-01", "2026-11-01T0000", "2026-11-01T2345"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    with tarfile.open(Path(__file__).with_name("former_lake.tar.xz")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    times = tmp_path / "lake" / "mtimes.json"
+    for name, time in json.loads(times.read_text()).items():
+        os.utime(tmp_path / "lake" / name, ns=(time, time))
+    times.unlink()
+    return Place(tmp_path)
+
+
+@pytest.fixture
+def loaded(place: Place) -> Iterator[Graph]:
+    with graph(place, start=DAY, scale_factor=0.001, generate=False) as found:
+        yield found
+
+
+def files(place: Place) -> dict[str, set[str]]:
+    return {name: {file.path for file in table.files} for name, table in days.tables_of(place.lake).items()}
+
+
+def test_nothing_of_a_former_lake_is_made_again(place: Place, loaded: Graph) -> None:
+    before = files(place)
+    assert len(before) == 8 + 8 + 24
+    assert [request.asset_selection for request in loaded.settle()] == []
+    assert files(place) == before
+
+
+def test_a_former_lake_goes_on(place: Place, loaded: Graph) -> None:
+    before, partials = files(place), days.partial_files(place.lake)
+    (order,) = days.raw_rows(place.lake, "orders", LAST)[:1]
+    place.deliver("orders", LAST, "z-late.json", [{**order, "o_totalprice": 1.25}])
+    asked = days.asset_names(loaded.settle())
+    assert asked == {
+        "bronze/orders",
+        "silver/orders",
+        "silver/lineitem",
+        *(n for n in before if n.startswith("gold/")),
+    } - {
+        "gold/q02_minimum_cost_supplier",
+        "gold/q11_important_stock",
+        "gold/q16_parts_supplier_relationship",
+    }
+    after = files(place)
+    assert after["bronze/orders"] > before["bronze/orders"], "no bronze file is parsed again"
+    kept = {path for path in before["silver/orders"] if not path.startswith("2026-11-01T1800")}
+    assert after["silver/orders"] > kept, "the other windows stay"
+    assert days.partial_files(place.lake) > partials, "their partials are used again"
+    prices = days.rows_of(place.lake, "silver", "orders").to_pylist()
+    assert [str(row["o_totalprice"]) for row in prices if row["o_orderkey"] == order["o_orderkey"]] == ["1.25"]

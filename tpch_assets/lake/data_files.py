@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from urllib.parse import quote
+from typing import TypeGuard
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,9 +20,9 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard, sha256
 from tpch_assets.lake.snapshot import Bound, DataFile, Value
 
-# What a folder or file name must not hold as it is: separators, Hive's "key=value", and what DuckDB or a shell expands.
-# Delta's readers and its vacuum pass over names that begin with "." or "_".
-_UNSAFE = re.compile(r"[%/\\=*?\[\]{}#\x00-\x1f\x7f]|^[._]")
+# What a folder's or file's name must not hold as it is: separators, Hive's "key=value", what DuckDB expands, and what
+# readers of S3 spell differently. Delta's vacuum passes over names that begin with "." or "_".
+_UNSAFE = re.compile(r"""[%/\\=*?\[\]{}#^`"<>~|\x00-\x1f\x7f]|^[._]""")
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,7 @@ def write_file(lake: Lake, uri: str, partition: str, name: str, write: Callable[
 
 def path_segment(name: str) -> str:
     """A partition's or file's name as part of a path; `DataFile` decodes it."""
-    return _UNSAFE.sub(lambda found: _encoded(found[0]), name)
-
-
-def _encoded(character: str) -> str:
-    return f"%{ord(character):02X}" if character in "._" else quote(character, safe="")
+    return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
 
 
 Statistics = tuple[dict[str, Value], dict[str, Value], dict[str, int]]
@@ -110,7 +106,7 @@ def _bounds(found: pq.Statistics) -> tuple[Bound, Bound] | None:
     return (least, greatest) if _exact(least) and _exact(greatest) else None
 
 
-def _exact(value: object) -> bool:
+def _exact(value: object) -> TypeGuard[Bound]:
     """Whether Delta's JSON statistics hold a value without rounding or cutting it."""
     if isinstance(value, Decimal):
         return len(value.as_tuple().digits) <= 15

@@ -19,8 +19,8 @@ from distributed import LocalCluster
 
 from dashboards.data import Store
 from tpch_assets.compute import cluster
-from tpch_assets.lake.delta import read, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.settings import PROJECT
 from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES
@@ -129,7 +129,7 @@ def test_tables_have_the_rows_of_a_lake_on_disk(day: Day) -> None:
     for name, table in days.tables_of(days.whole_day().lake).items():
         ours = snapshot(day.lake, day.lake.table(*name.split("/")))
         days.assert_same_rows(read(ours), read(table), name)
-    assert not day.lake.names(day.lake.table("bronze", "orders_rejects"))
+    assert not day.lake.store.names(day.lake.table("bronze", "orders_rejects"))
 
 
 def test_commits_are_conditional_puts_and_no_file_is_written_twice(day: Day) -> None:

@@ -5,11 +5,10 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
@@ -89,8 +88,12 @@ def test_tables_have_partitions_of_any_name(anywhere: Lake) -> None:
     found = snapshot(anywhere, uri)
     assert {file.partition for file in found.files} == set(NAMES)
     assert sorted(read(found)["key"].to_pylist()) == list(range(len(NAMES)))
-    assert sorted(pl.scan_delta(uri, storage_options=options).collect()["key"]) == list(range(len(NAMES)))
     table = DeltaTable(uri, storage_options=options)
+    # Not Polars: on S3 it takes the encoded paths for real ones, even of names with a space.
+    theirs = pa.table(
+        QueryBuilder().register("things", table).execute("SELECT key FROM things ORDER BY key").read_all()
+    )
+    assert theirs["key"].to_pylist() == list(range(len(NAMES)))
     assert table.vacuum(0, enforce_retention_duration=False, full=True, dry_run=True) == []
     commit(anywhere, uri, [], set(NAMES), schema=found.schema)
     assert snapshot(anywhere, uri).files == ()

@@ -1,8 +1,7 @@
 """The one way to change a table: a commit replaces the files of some partitions, exactly once.
 
-It does so whoever else writes at the same time, and whichever answer is lost.
-
-Writing the files themselves belongs in `data_files.py`, reading a table in `snapshot.py`.
+It does so whoever else writes at the same time, and whichever answer is lost. Writing the files themselves belongs in
+`data_files.py`, reading a table in `snapshot.py`.
 """
 
 import random

@@ -30,8 +30,10 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.delta import commit, read, snapshot, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.settings import current_settings
 from tpch_assets.tpch import BUSINESS
 

@@ -17,9 +17,10 @@ from deltalake import write_deltalake
 
 from tpch_assets.bronze import plan as ingest
 from tpch_assets.compute import cluster
-from tpch_assets.lake.delta import commit, snapshot
+from tpch_assets.lake.commit import commit
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task, write_piece
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.raw.files import files_of
 from tpch_assets.tpch import BUSINESS
 

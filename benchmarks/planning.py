@@ -23,8 +23,8 @@ from tpch_assets.calendar import day_key, window_key
 from tpch_assets.gold.identity import shards_digest
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.delta import DataFile, Snapshot, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import DataFile, Snapshot, snapshot
 from tpch_assets.layers import DAY, WINDOW
 from tpch_assets.silver.dimensions import silver_schema
 from tpch_assets.silver.shards import complete_shards, plan_shards

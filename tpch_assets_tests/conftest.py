@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.compute import cluster
-from tpch_assets.lake.delta import Snapshot, commit, snapshot, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import Snapshot, snapshot
 from tpch_assets.settings import PREFIX, Settings, current_settings
 from tpch_assets_tests.tpch_tables import FACTS, MONEY, TABLES, TIME
 

@@ -29,8 +29,8 @@ import pyarrow as pa
 import pytest
 
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.delta import Snapshot, read, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.instance import databases_held_open, prepare_home
 from tpch_assets.orchestration.resources import LakeResource

@@ -10,9 +10,10 @@ from pathlib import Path
 from tpch_assets.bronze.plan import PROVENANCE, plan_batches
 from tpch_assets.calendar import batch_key
 from tpch_assets.compute import cluster
-from tpch_assets.lake.delta import commit, snapshot
+from tpch_assets.lake.commit import commit
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import Piece, task, write_piece, write_raw
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import Report, copy_query
 from tpch_assets.layers import BATCH, BATCHES_PER_DAY, BRONZE
 from tpch_assets.raw.files import files_of

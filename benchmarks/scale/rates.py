@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.gold.syntax import columns_read
-from tpch_assets.lake.delta import snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.tpch_tables import DIMENSIONS, FACTS, TABLES
 

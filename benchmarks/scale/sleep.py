@@ -24,8 +24,8 @@ from benchmarks.scale.layers import kind
 from tpch_assets.calendar import window_key
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.delta import Snapshot, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import Snapshot, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.tpch_tables import FACTS, TABLES

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from tpch_assets.bronze.fingerprint import file_names
 from tpch_assets.calendar import batch_key, is_batch
-from tpch_assets.lake.delta import snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, behind, deliveries
 from tpch_assets.schema import Business, Table

@@ -11,8 +11,8 @@ import pyarrow as pa
 from tpch_assets.bronze.fingerprint import file_names
 from tpch_assets.bronze.json_lines import write_parquet
 from tpch_assets.compute.database import arrow_schema, cursor
-from tpch_assets.lake.delta import Snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import Snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
 from tpch_assets.raw.files import RawFile
@@ -39,7 +39,7 @@ class ParsedFile:
         with cursor() as con:
             parsed = write_parquet(
                 con,
-                self.lake.local(self.file.uri, self.file.stamp),
+                self.lake.store.local(self.file.uri, self.file.stamp),
                 self.table,
                 batch=self.batch,
                 file=self.file.name,

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tpch_assets.compute.database import cursor, sql_list
-from tpch_assets.lake.delta import snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.raw.files import files_of
 
 
@@ -23,14 +23,14 @@ class LineCount:
 def lines_against_bronze(lake: Lake, table: str, batches: Collection[str]) -> LineCount:
     """Count again. Batches whose raw files are gone (their retention is over) are left out."""
     there = {batch: files for batch, files in files_of(lake, table, batches).items() if files}
-    paths = [lake.local(file.uri, file.stamp) for files in there.values() for file in files]
+    paths = [lake.store.local(file.uri, file.stamp) for files in there.values() for file in files]
     count = LineCount(lines=sum(map(lines_in, paths)))
     count.rows = sum(file.rows for file in snapshot(lake, lake.table("bronze", table)).of(there))
     rejects = snapshot(lake, lake.table("bronze", f"{table}_rejects"))
     rejected = rejects.of(there)
     count.rejects = sum(file.rows for file in rejected)
     if rejected:
-        local = [lake.local(path) for path in rejects.paths(rejected)]
+        local = [lake.store.local(path) for path in rejects.paths(rejected)]
         with cursor() as con:
             found = con.execute(
                 f"SELECT _file || ' line ' || _line || ': ' || _reason FROM read_parquet({sql_list(local)}) LIMIT 10"

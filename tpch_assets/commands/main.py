@@ -88,11 +88,11 @@ def _replay(arguments: argparse.Namespace) -> None:
     import dagster as dg
 
     from tpch_assets.commands.replay import ReplayError, replay
-    from tpch_assets.lake.recovery import TOLD, heal
+    from tpch_assets.lake.recovery import REPAIRED, repair
     from tpch_assets.orchestration.instance import databases_held_open, prepare_home, reap
 
-    for damaged in heal(Lake(settings.lake)):
-        print(f"tpch-assets: {TOLD} {damaged}", file=sys.stderr)
+    for damaged in repair(Lake(settings.lake)):
+        print(f"tpch-assets: {REPAIRED} {damaged}", file=sys.stderr)
     home = prepare_home()
     with dg.DagsterInstance.get() as instance:
         reap(instance)
@@ -151,7 +151,7 @@ def _show(arguments: argparse.Namespace) -> None:
     from rich.table import Table
 
     from tpch_assets.gold.queries import load_queries
-    from tpch_assets.lake.delta import read, snapshot
+    from tpch_assets.lake.snapshot import read, snapshot
 
     lake = Lake(_settings(arguments).lake)
     lake.check()

@@ -18,7 +18,7 @@ from dashboards.keeper import DashboardError, local_url, trouble
 from dashboards.local import LocalStarter
 from dashboards.settings import load_dashboard_settings
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.recovery import TOLD, heal
+from tpch_assets.lake.recovery import REPAIRED, repair
 from tpch_assets.orchestration.instance import prepare_home, reap
 from tpch_assets.settings import PROJECT, SettingsError, current_settings
 
@@ -32,8 +32,8 @@ def main() -> None:
         settings = current_settings()
         mode = settings.dashboard_mode if "dashboard_mode" in settings.model_fields_set else "local"
         os.environ["TPCH_DASHBOARD_MODE"] = mode
-        for damaged in heal(Lake(settings.lake)):
-            _say(f"{TOLD} {damaged}")
+        for damaged in repair(Lake(settings.lake)):
+            _say(f"{REPAIRED} {damaged}")
         starter = LocalStarter(local_url(load_dashboard_settings()), prepare_home())
         serve(starter, kept=settings.automation and mode == "local")
     except (DashboardError, SettingsError) as error:

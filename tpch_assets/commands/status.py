@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tpch_assets.calendar import is_batch
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.delta import snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import DELTA
 from tpch_assets.raw.files import deliveries
 from tpch_assets.schema import Business

@@ -40,7 +40,7 @@ class PartialGraph:
         parts = [partial.sql, repr(partial.values), *prints, duckdb.__version__]
         self.start = hashlib.sha256("\0".join(parts).encode())  # Everything a partial depends on, except its shard.
         self.lake = partial.lake
-        self.have = self.lake.names(folder)
+        self.have = self.lake.store.names(folder)
         self.have_of: dict[str, set[str]] = {}
         self.tasks: dict[str, Task] = {}
         self.kept = 0
@@ -61,7 +61,7 @@ class PartialGraph:
         window = shards[0][0].partition
         folder = f"{self.folder}/{window}"
         if window not in self.have_of:
-            self.have_of[window] = self.lake.names(folder)
+            self.have_of[window] = self.lake.store.names(folder)
         have = self.have_of[window]
         parts = [self._one(silver, shard, folder, key, have) for shard, key in zip(shards, keys, strict=True)]
         return self._task(run_merge, f"{self.folder}/{name}", self.lake, parts)

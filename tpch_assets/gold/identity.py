@@ -13,8 +13,8 @@ from tpch_assets.calendar import end_of_day
 from tpch_assets.compute.database import cursor, sql_list
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.syntax import columns_read
-from tpch_assets.lake.delta import Snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import Snapshot
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.silver.shards import Snapshots, content_of
 
@@ -64,19 +64,19 @@ def fingerprint(table: Table, source: Snapshot, columns: tuple[str, ...]) -> str
 def _file_fingerprints(lake: Lake, uri: str, file: str, table: Table) -> dict[str, int]:
     """Per column the sum over all rows of hash(key, value), kept beside the partials since files never change."""
     target = lake.path("partials", "_columns", f"{table.name}-{file.split('/')[-1]}.{duckdb.__version__}.json")
-    if lake.exists(target):
-        with open(lake.local(target)) as kept:
+    if lake.store.exists(target):
+        with open(lake.store.local(target)) as kept:
             known: dict[str, int] = json.load(kept)
         if known.keys() >= set(table.column_names):
             return known
     key = ", ".join(table.key)
     sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in table.column_names)
-    path = lake.local(f"{uri}/{file}")
+    path = lake.store.local(f"{uri}/{file}")
     with cursor() as con:
         row = con.execute(f"SELECT {sums} FROM read_parquet({sql_list([path])})").fetchone() or ()
     prints = {column: int(value) for column, value in zip(table.column_names, row, strict=True)}
-    staged = lake.staging(target)
+    staged = lake.store.staging(target)
     with open(staged, "w") as out:
         json.dump(prints, out)
-    lake.publish(staged, target)
+    lake.store.publish(staged, target)
     return prints

@@ -16,9 +16,9 @@ from tpch_assets.gold.identity import fingerprint, made_from
 from tpch_assets.gold.queries import Query, Value, bind, load_queries, parameters
 from tpch_assets.gold.syntax import columns_read
 from tpch_assets.gold.tasks import Input, Statement, run_combine
-from tpch_assets.lake.delta import existing
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
+from tpch_assets.lake.snapshot import existing
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
 from tpch_assets.layers import DAY, GOLD
 from tpch_assets.schema import Business, Group, Table

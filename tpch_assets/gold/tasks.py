@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from tpch_assets.compute.database import cursor, load_once, sql_list
 from tpch_assets.gold.queries import Value
-from tpch_assets.lake.lake import Lake, discard
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.local_files import discard
 from tpch_assets.layers import GOLD
 
 READERS = 16  # Small files fetched side by side: on S3 each takes some 20 ms, and a combine reads many.
@@ -61,11 +62,11 @@ def run_merge(lake: Lake, paths: list[str], target: str) -> str:
 
 
 def _write(lake: Lake, target: str, select: Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]) -> str:
-    staged = lake.staging(target)
+    staged = lake.store.staging(target)
     try:
         with cursor() as con:
             select(con).write_parquet(staged, compression=GOLD.parquet.compression)
-        lake.publish(staged, target)
+        lake.store.publish(staged, target)
     finally:
         discard(staged)
     return target
@@ -102,7 +103,7 @@ def _create_partials(
 
 def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
     for table in inputs:
-        paths = [lake.local(path) for path in table.paths]
+        paths = [lake.store.local(path) for path in table.paths]
         if not paths:
             nulls = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in table.empty)
             rows = f"SELECT {nulls} WHERE false"
@@ -115,5 +116,5 @@ def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[I
 
 def _scan(lake: Lake, paths: list[str]) -> str:
     with ThreadPoolExecutor(READERS) as pool:
-        local = list(pool.map(lake.local, paths))
+        local = list(pool.map(lake.store.local, paths))
     return f"read_parquet({sql_list(local)}, union_by_name = true)"

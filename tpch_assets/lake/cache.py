@@ -1,4 +1,7 @@
-"""This process's copies of remote files: each made once and whole; idle ones go as the disk fills. No Dagster."""
+"""This process's copies of remote files. Each is made once and whole; idle ones go when the disk fills up.
+
+What is copied from where does not belong here.
+"""
 
 import os
 import shutil
@@ -9,11 +12,11 @@ from collections.abc import Callable
 from tpch_assets.compute.database import scratch
 
 SPARE = 0.1  # This share of the disk is left free.
-IDLE_SECONDS = 3600  # A copy that was asked for since may still be in use.
+IDLE_SECONDS = 3600  # A copy that was asked for later than that may still be in use.
 
 
 def cached(name: str, fetch: Callable[[str], None]) -> str:
-    """The path of the copy called `name`; `fetch` writes it to the path that it is given, if it is not there."""
+    """The path of the copy called `name`. If it does not exist, `fetch` writes it to the path that it is given."""
     path = f"{scratch()}/cache/{name}"
     try:
         os.utime(path)

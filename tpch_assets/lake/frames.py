@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol, get_origin, runtime_checkable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpch_assets.lake.delta import DataFile, Snapshot, read
 from tpch_assets.lake.pieces import task
+from tpch_assets.lake.snapshot import DataFile, Snapshot, read
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -84,7 +84,7 @@ def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[st
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     if part.path is None:
         return _pandas(wanted.empty_table())
-    with pq.ParquetFile(source.lake.local(part.path)) as file:
+    with pq.ParquetFile(source.lake.store.local(part.path)) as file:
         groups = range(file.num_row_groups)
         begin, end = (len(groups) * i // part.count for i in (part.index, part.index + 1))
         rows = file.read_row_groups(list(groups[begin:end]), columns=wanted.names, use_threads=False)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from tpch_assets.lake.delta import Written, write_file
-from tpch_assets.lake.lake import Lake, discard
+from tpch_assets.lake.data_files import Written, write_file
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.local_files import discard
 from tpch_assets.lake.update import Content, Report, rejects_path
 
 if TYPE_CHECKING:
@@ -63,12 +64,12 @@ def write_raw(lake: Lake, uri: str, content: Content) -> tuple[int, int]:
     Returns:
         Rows and bytes.
     """
-    staged = lake.staging(uri)
+    staged = lake.store.staging(uri)
     try:
         report = content.write(staged)
         size = os.path.getsize(staged)
-        if not lake.same(staged, uri):
-            lake.publish(staged, uri)
+        if not lake.store.same(staged, uri):
+            lake.store.publish(staged, uri)
     finally:
         discard(staged)
     return report.rows, size

@@ -1,29 +1,31 @@
-"""After a power loss: what a local table's log holds in name only is moved aside. No Dagster.
+"""Repairs local tables after a power loss: moves aside what their logs hold in name only.
 
-Commits are flushed to the disk right after they are written; in between, the power may go, and a Delta reader then
-takes an empty commit for one that changed nothing, or cannot open the table. What such a commit would have added is
-made again from the layer before, since each layer compares itself with that one; costs are asked for again. An S3
-object is there whole or not.
+A commit is flushed to the disk right after it is written. If the power goes in between, a Delta reader takes an empty
+commit for one that changed nothing, or cannot open the table. The rows of such a commit are made again from the layer
+before, since each layer compares itself with that one; costs are asked for again. S3 needs no repair: an object exists
+whole or not at all.
 """
 
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpch_assets.lake.lake import Lake, fsync
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.local_files import fsync
 
-TOLD = "damaged by a power loss, moved aside and made again from the layer before:"
-ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over names with an underscore.
+REPAIRED = "damaged by a power loss, moved aside and made again from the layer before:"
+ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over names that begin with an underscore.
 
 
-def heal(lake: Lake) -> list[str]:
+def repair(lake: Lake) -> list[str]:
     """Move aside the newest commit and checkpoint of each table that are damaged; returns where they are now.
 
-    To be called at start-up, before anything reads the lake.
+    Call it at start-up, before anything reads the lake.
     """
     if lake.remote:
         return []
@@ -43,13 +45,13 @@ def _damaged(table: Path) -> Iterator[Path]:
 
 
 def _is_commit(table: Path, file: Path) -> bool:
-    """Whether a commit can be read, says anything, and the files that it adds are there."""
+    """Whether a commit can be read and says anything, and the files that it adds exist."""
     try:
         actions = [json.loads(line) for line in file.read_text().splitlines()]
     except ValueError:
         return False
     added = [action["add"] for action in actions if "add" in action]
-    return bool(actions) and all(_size(table / add["path"]) == add["size"] for add in added)
+    return bool(actions) and all(_size(table / unquote(add["path"])) == add["size"] for add in added)
 
 
 def _size(file: Path) -> int:

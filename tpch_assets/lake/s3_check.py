@@ -1,7 +1,10 @@
-"""Whether a bucket can be used, and in one sentence why not and what to do. No Dagster."""
+"""Finds out whether a bucket can be used, and says in one sentence why not and what to do.
+
+What a lake asks of S3 after that belongs in `s3_store.py`.
+"""
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,9 +17,12 @@ from botocore.exceptions import (
 
 from tpch_assets.lake.s3 import IMPATIENT, code, connect, endpoint, region, split
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 
 def check(uri: str, *, write: bool) -> None:
-    """Find out whether a bucket can be read below a prefix, and written as Delta needs it.
+    """Fail unless a bucket can be read below a prefix (and written as Delta needs it).
 
     Raises:
         RuntimeError: It cannot; the message says why and what to do.
@@ -33,19 +39,19 @@ def check(uri: str, *, write: bool) -> None:
         raise RuntimeError(_reason(error, bucket, s3.meta.endpoint_url if s3 else endpoint())) from error
 
 
-def _check_region(s3: Any, bucket: str) -> None:
-    """boto3 follows a bucket into its region by itself; Delta does not."""
+def _check_region(s3: "S3Client", bucket: str) -> None:
+    """Fail if the bucket is in another region: boto3 follows it there by itself, Delta does not."""
     try:
-        answer = s3.head_bucket(Bucket=bucket)
-    except ClientError as error:  # Some may list below their prefix only; the answer tells the region all the same.
-        answer = error.response
-    home = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+        headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
+    except ClientError as error:  # Credentials for a prefix alone are refused, but that answer names the region too.
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    home = headers.get("x-amz-bucket-region")
     if home and home != region():
         raise RuntimeError(f"the bucket is in the region {home}, not in {region()}. Set AWS_REGION={home}.")
 
 
-def _check_write(s3: Any, bucket: str, key: str) -> None:
-    """Write, be refused to write again, and delete."""
+def _check_write(s3: "S3Client", bucket: str, key: str) -> None:
+    """Write an object, see that S3 refuses to write it again, and delete it."""
     s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
@@ -54,8 +60,8 @@ def _check_write(s3: Any, bucket: str, key: str) -> None:
             raise
     else:
         raise RuntimeError(
-            "this S3 does not honour conditional writes (If-None-Match), so that two writers could overwrite each "
-            "other's commits. Use one that does."
+            "this S3 does not honour conditional writes (If-None-Match), so two writers could overwrite each other's "
+            "commits. Use one that does."
         )
     finally:
         s3.delete_object(Bucket=bucket, Key=key)

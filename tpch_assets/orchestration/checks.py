@@ -12,8 +12,8 @@ from tpch_assets.bronze import arrivals
 from tpch_assets.bronze.recount import lines_against_bronze
 from tpch_assets.calendar import TIME_FORMAT, parse
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.delta import mark, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import mark, snapshot
 from tpch_assets.layers import BATCH, LAYERS, WINDOW, Layer
 from tpch_assets.orchestration.jobs import FRESH, PARTITION, RANGE_END, RANGE_START
 from tpch_assets.orchestration.resources import LakeResource

@@ -14,10 +14,11 @@ from pydantic import Field
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
-from tpch_assets.lake.delta import Committed, Snapshot, commit, existing, snapshot
+from tpch_assets.lake.commit import Committed, commit
 from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import REJECTS, Piece, task, write_piece, write_raw
+from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.outputs import update_of

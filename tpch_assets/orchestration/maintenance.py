@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from tpch_assets.lake.delta import opened
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import opened
 from tpch_assets.orchestration.resources import LakeResource, LakeTable, table_resource
 from tpch_assets.orchestration.ticks import schedule_status
 from tpch_assets.settings import Settings

@@ -39,7 +39,7 @@ class LakeTable(DeltaTableResource):
         Raises:
             deltalake.exceptions.TableNotFoundError: It does not exist yet.
         """
-        return DeltaTable(self.url, version=self.version, storage_options=Lake(self.url).options)
+        return DeltaTable(self.url, version=self.version, storage_options=Lake(self.url).store.options)
 
 
 def table_resource(lake: str, url: str) -> LakeTable:

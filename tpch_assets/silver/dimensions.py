@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from tpch_assets.compute.database import arrow_schema
-from tpch_assets.lake.delta import DataFile, Snapshot, bounds, mark, snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, mark, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
 from tpch_assets.schema import Table
@@ -92,7 +92,8 @@ def plan_dimension(table: Table, bronze: Snapshot, silver: Snapshot, file_rows: 
 def _present_cuts(silver: Snapshot, key: str) -> list[Key]:
     """Where silver is cut now; files that share a leading key count as one."""
     found = [bounds(silver, file, key) for file in silver.files]
-    return sorted({extent[0] for extent in found if extent is not None})[1:]
+    cuts: set[Key] = {extent[0] for extent in found if extent is not None}
+    return sorted(cuts)[1:]
 
 
 def _cut_up(

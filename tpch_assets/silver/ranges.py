@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Protocol
 
 from tpch_assets.compute.database import cursor, quote, sql_list
-from tpch_assets.lake.delta import DataFile, Snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot
 
 Other = Any  # Python has no type for a value of the same column.
 
@@ -74,4 +74,4 @@ def cut(source: Snapshot, files: Collection[DataFile], key: str, count: int) -> 
 
 def scan(source: Snapshot, files: Collection[DataFile], options: str = "") -> str:
     """Files of a table as what stands after FROM; at least one file."""
-    return f"read_parquet({sql_list([source.lake.local(path) for path in source.paths(files)])}{options})"
+    return f"read_parquet({sql_list([source.lake.store.local(path) for path in source.paths(files)])}{options})"

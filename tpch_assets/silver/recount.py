@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
-from tpch_assets.lake.delta import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.schema import Table
 from tpch_assets.silver.ranges import Key, overlapping, scan
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tpch_assets.calendar import parse, window_key
 from tpch_assets.compute.database import cursor, quote
-from tpch_assets.lake.delta import DataFile, Snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot
 from tpch_assets.lake.update import Report, copy_query
 from tpch_assets.layers import KEEP, SILVER, WINDOW
 from tpch_assets.schema import Table

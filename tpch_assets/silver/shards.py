@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from tpch_assets.calendar import window_of
-from tpch_assets.lake.delta import DataFile, Snapshot, bounds
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds
 from tpch_assets.lake.update import Content, TableUpdate
 from tpch_assets.schema import Group, Table
 from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges

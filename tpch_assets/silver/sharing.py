@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
-from tpch_assets.lake.delta import DataFile, Snapshot, bounds
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds
 from tpch_assets.schema import Group
 from tpch_assets.silver.ranges import Range, overlapping, scan
 from tpch_assets.silver.rows import Part, keys_of

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from tpch_assets.calendar import parse, window_of
-from tpch_assets.lake.delta import mark, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import mark, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.silver.dimensions import BRONZE_VERSION

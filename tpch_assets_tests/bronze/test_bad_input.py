@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from tpch_assets.lake.delta import read
+from tpch_assets.lake.snapshot import read
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Graph, Place, graph
 

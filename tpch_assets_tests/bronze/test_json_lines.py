@@ -20,10 +20,10 @@ import pytest
 from tpch_assets.bronze import json_lines
 from tpch_assets.bronze.json_lines import Parsed, careful, scan, write_parquet
 from tpch_assets.schema import Column, Table
-from tpch_assets.tpch.tables import TABLES, TIME
+from tpch_assets_tests.tpch_tables import TABLES, TIME
 
 Fields = dict[str, str]  # names to values, both as JSON
-PAIRED = [TABLES["orders"], TABLES["lineitem"]]
+FACTS = [TABLES["orders"], TABLES["lineitem"]]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def con():
         assert connection.execute(tables).fetchall() == []  # nothing is left in the session
 
 
-@pytest.fixture(params=PAIRED, ids=lambda table: table.name)
+@pytest.fixture(params=FACTS, ids=lambda table: table.name)
 def table(request) -> Table:
     return request.param
 

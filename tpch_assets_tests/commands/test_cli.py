@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.commands import main as cli
-from tpch_assets.lake.delta import commit, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.conftest import Bronze
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from tpch_assets.lake.delta import REWRITE
+from tpch_assets.lake.commit import REWRITE
 from tpch_assets.lake.lake import Lake
+from tpch_assets.raw import files as raw_files
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
@@ -63,7 +64,7 @@ def test_a_day_made_again_changes_nothing(place: Place) -> None:
         # The same files delivered again: bronze reads them anew, once, and finds the same.
         for table in STREAMS:
             for batch in BATCHES[20:31]:
-                for file in place.lake.raw_files(table, batch):
+                for file in raw_files.files_of(place.lake, table, [batch])[batch]:
                     os.utime(file.uri)
         loaded.run([days.request("bronze", STREAMS, BATCHES[15], BATCHES[35])] * 2)
         loaded.run(silver_and_gold)

@@ -32,9 +32,9 @@ from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.worker_logs import LINES
 from tpch_assets.gold.graph import PartialGraph
 from tpch_assets.gold.tasks import Statement
-from tpch_assets.lake.delta import DataFile, Snapshot, read, snapshot
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task, write_piece
+from tpch_assets.lake.snapshot import DataFile, Snapshot, read, snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import SettingsError

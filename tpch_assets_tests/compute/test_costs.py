@@ -16,8 +16,8 @@ from dashboards.data import Store
 from tpch_assets.compute import budget, coiled_api, costs
 from tpch_assets.compute.coiled_cluster import cluster_name
 from tpch_assets.compute.work import LAYERS
-from tpch_assets.lake.delta import read, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.orchestration.assets.costs import (
     CHECK,
     COSTS_JOB,

@@ -29,7 +29,8 @@ from dashboards.queries import Queries
 from dashboards.settings import DashboardSettings, load_dashboard_settings
 from dashboards.states import banner
 from tpch_assets.calendar import batch_key, window_key
-from tpch_assets.lake.delta import commit, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH
 from tpch_assets.settings import PROJECT, SettingsError

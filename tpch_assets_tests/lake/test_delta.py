@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,10 +22,12 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import CommitFailedError
 
-from tpch_assets.lake import delta
-from tpch_assets.lake import lake as lake_module
-from tpch_assets.lake.delta import CommitConflict, Committed, Written, commit, mark, read, snapshot, write_file
+from tpch_assets.lake import commit as commit_module
+from tpch_assets.lake import folder, local_files
+from tpch_assets.lake.commit import CommitConflict, Committed, commit
+from tpch_assets.lake.data_files import Written, write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import mark, read, snapshot
 
 SCHEMA = pa.schema([("key", pa.int64()), ("writer", pa.string())])
 
@@ -255,7 +258,7 @@ def test_a_commit_that_never_lands_is_an_error(lake: Lake, monkeypatch: pytest.M
     def refuse(self: DeltaTable, *arguments: Any, **options: Any) -> None:
         raise CommitFailedError("no")
 
-    monkeypatch.setattr(delta, "ATTEMPTS", 2)
+    monkeypatch.setattr(commit_module, "ATTEMPTS", 2)
     monkeypatch.setattr(DeltaTable, "create_write_transaction", refuse)
     with pytest.raises(CommitConflict, match="2 commits in a row"):
         store(lake, "a", rows(1))
@@ -264,20 +267,25 @@ def test_a_commit_that_never_lands_is_an_error(lake: Lake, monkeypatch: pytest.M
 
 def test_data_and_log_are_flushed_to_the_disk(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[str] = []
-    really = lake_module.fsync
+    really = local_files.fsync
 
     def fsync(path: str) -> None:
         flushed.append(path)
         really(path)
 
-    monkeypatch.setattr(lake_module, "fsync", fsync)
-    monkeypatch.setattr(delta, "fsync", fsync)
+    monkeypatch.setattr(local_files, "fsync", fsync)
+    monkeypatch.setattr(folder, "fsync", fsync)
     store(lake, "a", rows(1))
     uri = uri_of(lake)
-    staged, *others = flushed
-    assert staged.startswith(f"{uri}/a/.")
     log = f"{uri}/_delta_log"
-    assert others == [f"{uri}/a", f"{log}/{0:020}.json", log, f"{log}/{1:020}.json", log]
+    above = [str(Path(lake.uri).parent), lake.uri, lake.table("silver", "things").rsplit("/", 1)[0], uri]
+    assert flushed[:4] == above, "each new folder is an entry of the one above it"
+    staged, *others = flushed[4:]
+    assert staged.startswith(f"{uri}/a/.")
+    assert others == [f"{uri}/a", uri, f"{log}/{0:020}.json", log, uri, f"{log}/{1:020}.json", log]
+    flushed.clear()
+    store(lake, "b", rows(2))
+    assert flushed[0] == uri, "the new partition's folder"
 
 
 # Two processes at once.

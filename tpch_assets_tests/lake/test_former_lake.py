@@ -1,7 +1,7 @@
 """A lake that version 0.1.0 wrote is read as it is, and goes on without a rebuild.
 
-`former_lake.tar.xz` holds a day of TPC-H at scale factor 0.001 from 2026-11-01 on, with the times of its raw files, which
-are part of the names of bronze files.
+`former_lake.tar.xz` holds a day of TPC-H at scale factor 0.001 from 2026-11-01 on, with the times of its raw files,
+which are part of the names of bronze files.
 """
 
 import json

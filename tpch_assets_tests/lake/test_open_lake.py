@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from tpch_assets.lake.delta import read
+from tpch_assets.lake.snapshot import read
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.tpch_tables import TABLE_NAMES, TABLES

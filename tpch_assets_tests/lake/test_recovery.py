@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tpch_assets.lake.delta import commit, read, snapshot, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.recovery import heal
+from tpch_assets.lake.recovery import repair
+from tpch_assets.lake.snapshot import read, snapshot
 
 
 def add(lake: Lake, value: int) -> None:
@@ -37,7 +39,7 @@ def test_a_sound_lake_is_left_alone(lake: Lake) -> None:
         add(lake, value)
     before = sorted(log(lake).iterdir())
     assert any("checkpoint" in file.name for file in before)
-    assert heal(lake) == []
+    assert repair(lake) == []
     assert sorted(log(lake).iterdir()) == before
 
 
@@ -47,7 +49,7 @@ def test_a_damaged_commit_is_moved_aside_and_can_be_made_again(lake: Lake, kept:
     add(lake, 2)
     damaged = newest(lake)
     damaged.write_bytes(damaged.read_bytes()[:kept])
-    (aside,) = heal(lake)
+    (aside,) = repair(lake)
     assert Path(aside).read_bytes() == Path(aside).read_bytes()[:kept]
     assert not damaged.exists()
     assert values(lake) == [1]
@@ -61,7 +63,7 @@ def test_a_commit_whose_file_is_cut_off_is_moved_aside(lake: Lake) -> None:
     actions = [json.loads(line) for line in newest(lake).read_text().splitlines()]
     (path,) = [action["add"]["path"] for action in actions if "add" in action]
     Path(lake.table("bronze", "region"), path).write_bytes(b"")
-    assert len(heal(lake)) == 1
+    assert len(repair(lake)) == 1
     assert values(lake) == [1]
 
 
@@ -69,19 +71,32 @@ def test_a_damaged_checkpoint_is_moved_aside(lake: Lake) -> None:
     for value in range(25):
         add(lake, value)
     max(log(lake).glob("*.checkpoint.parquet")).write_bytes(b"")
-    assert len(heal(lake)) == 2
+    assert len(repair(lake)) == 2
     assert values(lake) == list(range(25))
-    assert heal(lake) == []
+    assert repair(lake) == []
 
 
-def test_costs_are_healed_like_any_table(lake: Lake) -> None:
+def test_a_sound_commit_is_left_alone_whatever_its_names(lake: Lake) -> None:
+    uri, rows = lake.table("bronze", "region"), pa.table({"value": [1]})
+    written = [
+        write_file(lake, uri, partition, name, partial(pq.write_table, rows))
+        for partition, name in (("Süd west/1", "a b.parquet"), ("100%", "ü%20.parquet"))
+    ]
+    commit(lake, uri, written, {item.file.partition for item in written})
+    assert "S%C3%BCd%20west" in newest(lake).read_text(), "the log encodes paths"
+    assert repair(lake) == []
+    Path(uri, written[0].file.path).unlink()
+    assert len(repair(lake)) == 1
+
+
+def test_costs_are_repaired_like_any_table(lake: Lake) -> None:
     uri = lake.table("operations", "costs")
     rows = pa.table({"value": [1]})
     commit(lake, uri, [write_file(lake, uri, "1", "x.parquet", partial(pq.write_table, rows))], {"1"})
     max(Path(uri, "_delta_log").glob("*.json")).write_bytes(b"")
-    assert len(heal(lake)) == 1
-    assert heal(lake) == []
+    assert len(repair(lake)) == 1
+    assert repair(lake) == []
 
 
-def test_an_empty_lake_has_nothing_to_heal(lake: Lake) -> None:
-    assert heal(lake) == []
+def test_an_empty_lake_has_nothing_to_repair(lake: Lake) -> None:
+    assert repair(lake) == []

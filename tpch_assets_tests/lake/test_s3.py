@@ -19,16 +19,16 @@ from distributed import LocalCluster
 
 from dashboards.data import Store
 from tpch_assets.compute import cluster
-from tpch_assets.lake.delta import read, snapshot
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.settings import PROJECT
-from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES
 from tpch_assets_tests import days
 from tpch_assets_tests.commands.test_cli import Shell, shell
 from tpch_assets_tests.days import Place, graph, tpch
 from tpch_assets_tests.gold.plain import assert_same, plain_answer
 from tpch_assets_tests.s3_server import BUCKET, Request, S3Server, one_server, server
+from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES
 
 __all__ = ["one_server", "server", "shell"]
 DAY = days.day(0)
@@ -129,7 +129,7 @@ def test_tables_have_the_rows_of_a_lake_on_disk(day: Day) -> None:
     for name, table in days.tables_of(days.whole_day().lake).items():
         ours = snapshot(day.lake, day.lake.table(*name.split("/")))
         days.assert_same_rows(read(ours), read(table), name)
-    assert not day.lake.names(day.lake.table("bronze", "orders_rejects"))
+    assert not day.lake.store.names(day.lake.table("bronze", "orders_rejects"))
 
 
 def test_commits_are_conditional_puts_and_no_file_is_written_twice(day: Day) -> None:
@@ -226,7 +226,7 @@ def test_a_bronze_run_lists_raw_once_to_read_and_once_to_check_by_dagsters_resou
 
 
 def test_late_and_redelivered_rows_are_in_silver_and_gold(late: Late, corrected: duckdb.DuckDBPyConnection) -> None:
-    for table in PAIRED:
+    for table in FACTS:
         silver = days.rows_of(late.place.lake, "silver", table)
         days.assert_same_rows(silver.drop_columns(["_batch"]), days.columns(corrected, table))
     for query in days.QUERIES:

@@ -22,10 +22,11 @@ from dashboards.data import Store
 from tpch_assets.bronze import arrivals
 from tpch_assets.bronze.arrivals import SWEPT_FILES
 from tpch_assets.lake import s3
-from tpch_assets.lake.delta import commit, mark, read, snapshot
+from tpch_assets.lake.commit import commit
 from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.lake.snapshot import mark, read, snapshot
 from tpch_assets.orchestration import maintenance
-from tpch_assets.tpch.tables import TABLES
+from tpch_assets.raw.files import batches, deliveries, files_of
 from tpch_assets_tests import days
 from tpch_assets_tests.commands.test_cli import Shell, shell
 from tpch_assets_tests.dashboards.test_pages import gold, orders_of
@@ -45,6 +46,7 @@ from tpch_assets_tests.s3_server import (
     one_server,
     server,
 )
+from tpch_assets_tests.tpch_tables import TABLES
 
 __all__ = ["one_server", "server", "shell"]
 BATCH = timedelta(minutes=15)
@@ -87,18 +89,18 @@ def test_files_are_listed_as_on_disk(server: S3Server, lake: Lake, tmp_path: Pat
     server.put(f"{lake.uri}/raw/orders_too/{first}/a.json")
 
     def listed(where: Lake, *stretch: str) -> list[tuple[str, list[tuple[str, int]]]]:
-        found = where.deliveries("orders", *stretch)
+        found = deliveries(where, "orders", *stretch)
         return [(folder, [(file.name, file.size) for file in files]) for folder, files in found]
 
     assert listed(lake)[1] == (first, [("a.json.gz", 25), ("b.json", 22), ("part/0.json", 27)])
     for stretch in ((), ("2024-01-01T0015",), ("", "2024-01-01T0015"), ("2024-01-01T00000",), ("c",)):
         assert listed(lake, *stretch) == listed(disk, *stretch), stretch
     for batch in (first, "2024-01-01T0015", "2024-01-02T0000", "2025-01-01T0000"):
-        ours, theirs = lake.raw_files("orders", batch), disk.raw_files("orders", batch)
+        ours, theirs = (files_of(where, "orders", [batch])[batch] for where in (lake, disk))
         assert [(file.name, file.size) for file in ours] == [(file.name, file.size) for file in theirs]
-    assert lake.raw_batches("orders") == disk.raw_batches("orders")
-    (file,) = lake.raw_files("orders", "2024-01-01T0015")
-    assert Path(lake.local(file.uri, file.stamp)).read_bytes() == b"2024-01-01T0015/a b?.json"
+    assert batches(lake, "orders") == batches(disk, "orders")
+    (file,) = files_of(lake, "orders", ["2024-01-01T0015"])["2024-01-01T0015"]
+    assert Path(lake.store.local(file.uri, file.stamp)).read_bytes() == b"2024-01-01T0015/a b?.json"
 
 
 def lists(seen: list[Request], layer: str = "raw") -> int:
@@ -165,7 +167,7 @@ def test_a_page_that_ends_within_a_folder_hides_none_of_its_files(server: S3Serv
     server.fill(f"{lake.uri}/raw/orders/{batch}/{number:05}.json" for number in range(1_100))
     deliver(server, lake, "orders", [later])
     with server.requests() as seen:
-        found = dict(lake.deliveries("orders"))
+        found = dict(deliveries(lake, "orders"))
     assert [len(found[batch]), len(found[later]), lists(seen)] == [1_100, 1, 2]
     look = arrivals.look(lake, None, datetime.now(UTC))
     assert look.pending["orders"] == [batch] and json.loads(look.cursor)["at"] == {"orders": f"{batch}0"}
@@ -175,36 +177,32 @@ def test_a_page_that_ends_within_a_folder_hides_none_of_its_files(server: S3Serv
 def test_a_file_replaced_since_it_was_listed_is_not_read_for_the_other(server: S3Server, lake: Lake) -> None:
     uri = f"{lake.uri}/raw/orders/2024-01-01T0000/a.json"
     server.put(uri, b"first")
-    (first,) = lake.raw_files("orders", "2024-01-01T0000")
-    assert Path(lake.local(first.uri, first.stamp)).read_bytes() == b"first"
+    (first,) = files_of(lake, "orders", ["2024-01-01T0000"])["2024-01-01T0000"]
+    assert Path(lake.store.local(first.uri, first.stamp)).read_bytes() == b"first"
     server.put(uri, b"other")
-    (second,) = lake.raw_files("orders", "2024-01-01T0000")
-    assert first.fingerprint("orders") != second.fingerprint("orders")
-    assert Path(lake.local(second.uri, second.stamp)).read_bytes() == b"other"
+    (second,) = files_of(lake, "orders", ["2024-01-01T0000"])["2024-01-01T0000"]
+    assert first.stamp != second.stamp
+    assert Path(lake.store.local(second.uri, second.stamp)).read_bytes() == b"other"
     server.put(uri, b"third")
     with pytest.raises(FileNotFoundError, match="replaced or removed"):
-        pickle.loads(pickle.dumps(lake)).local(second.uri, second.stamp[:-2] + '0"')
+        pickle.loads(pickle.dumps(lake)).store.local(second.uri, second.stamp[:-2] + '0"')
 
 
 def test_files_come_whole_and_are_compared_by_content(server: S3Server, lake: Lake) -> None:
     uri, large = lake.path("raw", "orders", "b", "a.json"), random.Random(1).randbytes(20 << 20)
     for content in (large, large[:-1] + b"x"):
-        staged = lake.staging(uri)
+        staged = lake.store.staging(uri)
         Path(staged).write_bytes(content)
-        assert not lake.same(staged, uri)
-        lake.publish(staged, uri)
+        assert not lake.store.same(staged, uri)
+        lake.store.publish(staged, uri)
         assert not os.path.exists(staged)
-        assert (lake.exists(uri), lake.size(uri)) == (True, len(content))
+        assert (lake.store.exists(uri), lake.store.size(uri)) == (True, len(content))
     Path(staged).write_bytes(content)
-    assert lake.same(staged, uri)
-    assert Path(lake.local(uri, lake.stamp(uri))).read_bytes() == content
-    missing = lake.path("nothing")
-    assert (lake.exists(missing), lake.size(missing), lake.stamp(missing), lake.names(missing)) == (
-        False,
-        None,
-        "",
-        set(),
-    )
+    assert lake.store.same(staged, uri)
+    assert Path(lake.store.local(uri, lake.store.stamp(uri))).read_bytes() == content
+    missing, where = lake.path("nothing"), lake.store
+    assert (where.store.exists(missing), where.size(missing), where.store.stamp(missing)) == (False, None, "")
+    assert where.names(missing) == set()
 
 
 def test_idle_copies_make_room_on_a_full_disk(
@@ -213,21 +211,21 @@ def test_idle_copies_make_room_on_a_full_disk(
     monkeypatch.setattr("tpch_assets.lake.cache.scratch", lambda: str(tmp_path))
     uris = [f"{lake.uri}/{number}.parquet" for number in range(5)]
     server.fill(uris)
-    paths = [Path(lake.local(uri)) for uri in uris[:3]]
+    paths = [Path(lake.store.local(uri)) for uri in uris[:3]]
     for path, hours in zip(paths, (2, 3, 0), strict=True):
         os.utime(path, (time.time() - hours * 3600,) * 2)
-    lake.local(uris[3])
+    lake.store.local(uris[3])
     assert all(path.exists() for path in paths), "the disk has room"
     usage = shutil.disk_usage(tmp_path)
     left = [usage._replace(free=0), usage._replace(free=0), usage._replace(free=usage.total)]
     monkeypatch.setattr(
         "tpch_assets.lake.cache.shutil.disk_usage", lambda folder: left.pop(0) if len(left) > 1 else left[0]
     )
-    lake.local(uris[4])
+    lake.store.local(uris[4])
     assert [path.exists() for path in paths] == [True, False, True], "the longest unused goes first"
     left[:] = [usage._replace(free=0)]
     server.put(uris[0], b"new")
-    lake.local(uris[0], lake.stamp(uris[0]))
+    lake.store.local(uris[0], lake.store.stamp(uris[0]))
     assert [path.exists() for path in paths] == [False, False, True], "what is in use stays, however full the disk"
 
 
@@ -250,7 +248,8 @@ def test_a_table_is_made_once_although_the_answer_was_lost(server: S3Server, lak
     with server.fault(LOST.on("PUT", COMMITS, 1)) as hit:
         store(lake, "a", rows(1))
     assert hit
-    assert [entry["version"] for entry in DeltaTable(uri_of(lake), storage_options=lake.options).history()] == [1, 0]
+    table = DeltaTable(uri_of(lake), storage_options=lake.store.options)
+    assert [entry["version"] for entry in table.history()] == [1, 0]
     assert keys(lake) == [1]
 
 
@@ -303,7 +302,7 @@ def test_vacuum_deletes_what_left_a_table_a_week_ago_or_never_entered_it(server:
     (old,) = snapshot(lake, uri_of(lake)).of({"a"})
     with pytest.MonkeyPatch.context() as patch:
         eight_days_ago = time.time() - 8 * 86_400
-        patch.setattr("tpch_assets.lake.delta.time.time", lambda: eight_days_ago)
+        patch.setattr("tpch_assets.lake.commit.time.time", lambda: eight_days_ago)
         store(lake, "a", rows(3))
     orphans = {name: f"{uri_of(lake)}/b/{name}.parquet" for name in ("old", "young")}
     server.fill(orphans.values())
@@ -312,7 +311,7 @@ def test_vacuum_deletes_what_left_a_table_a_week_ago_or_never_entered_it(server:
     assert maintenance.tables(lake) == [uri_of(lake)]
     deleted = maintenance.vacuum(lake, uri_of(lake))
     assert sorted(path.rsplit("/", 1)[-1] for path in deleted) == sorted([old.name, "old.parquet"])
-    assert lake.names(f"{uri_of(lake)}/b") == {"young.parquet", snapshot(lake, uri_of(lake)).of({"b"})[0].name}
+    assert lake.store.names(f"{uri_of(lake)}/b") == {"young.parquet", snapshot(lake, uri_of(lake)).of({"b"})[0].name}
     assert keys(lake) == [2, 3]
 
 
@@ -441,7 +440,7 @@ def test_credentials_and_region_of_a_profile_are_used_by_boto3_and_delta(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setattr(s3, "_session_of", lambda process: boto3.Session())
     ours = Lake(lake.uri, s3.connect)
-    assert ours.options["aws_access_key_id"] == "id" and ours.options["aws_region"] == REGION
+    assert ours.store.options["aws_access_key_id"] == "id" and ours.store.options["aws_region"] == REGION
     ours.check(write=True)
     store(ours, "a", rows(1))
     assert keys(ours) == [1]
@@ -451,10 +450,10 @@ def test_delta_goes_where_the_environment_says(server: S3Server, monkeypatch: py
     lake = Lake("s3://somewhere/lake")
     always = {"aws_conditional_put": "etag", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
     here = {"aws_region": REGION, "aws_endpoint_url": server.url, "aws_allow_http": "true"}
-    assert lake.options == {**always, **here}
+    assert lake.store.options == {**always, **here}
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    assert lake.options == {**always, "aws_region": "us-west-2"}
+    assert lake.store.options == {**always, "aws_region": "us-west-2"}
     assert s3.connect().meta.region_name == "us-west-2"
 
 

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.calendar import floor
-from tpch_assets.lake.delta import commit, snapshot, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import BATCH
 from tpch_assets.orchestration.checks import freshness_checks
 from tpch_assets.tpch import BUSINESS

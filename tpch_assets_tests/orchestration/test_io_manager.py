@@ -14,8 +14,8 @@ import pytest
 from deltalake import DeltaTable
 
 from tpch_assets.calendar import window_key
-from tpch_assets.lake.delta import Snapshot, read, snapshot
 from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.lake.update import MadeRows, TableRows, TableUpdate
 from tpch_assets.layers import SILVER, WINDOW
 from tpch_assets.orchestration.io_manager import LakeIOManager
@@ -260,7 +260,7 @@ def test_raw_is_stored_as_json_lines(run: Runs, lake: Lake) -> None:
         return pa.table({"id": [1, 2], "name": ["a", None]})
 
     run(raw, keys=WINDOWS[:1])
-    (name,) = lake.names(lake.path("raw", "things", WINDOWS[0]))
+    (name,) = lake.store.names(lake.path("raw", "things", WINDOWS[0]))
     with open(lake.path("raw", "things", WINDOWS[0], name)) as file:
         assert file.read() == '{"id":1,"name":"a"}\n{"id":2,"name":null}\n'
     assert run.metadata(WINDOWS[0], dg.AssetKey(["raw", "things"]))["dagster/row_count"] == 2

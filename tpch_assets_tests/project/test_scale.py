@@ -28,8 +28,10 @@ from tpch_assets.gold import graph as partial_graph
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake import frames
-from tpch_assets.lake.delta import DataFile, Snapshot, commit, read, snapshot, write_file
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import DataFile, Snapshot, read, snapshot
 from tpch_assets.layers import DAY, WINDOW
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import PROJECT, SettingsError, current_settings

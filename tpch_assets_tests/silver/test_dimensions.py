@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tpch_assets.calendar import batch_key
-from tpch_assets.lake.delta import Snapshot, commit, mark, read, snapshot
+from tpch_assets.lake.commit import commit
 from tpch_assets.lake.pieces import write_piece
+from tpch_assets.lake.snapshot import Snapshot, mark, read, snapshot
 from tpch_assets.layers import BATCH
 from tpch_assets.silver.dimensions import BRONZE_VERSION, PARTITION, plan_dimension
 from tpch_assets_tests.conftest import START, Bronze

@@ -7,8 +7,9 @@ from itertools import chain
 import pytest
 
 from tpch_assets.calendar import batch_key, window_key, window_of
-from tpch_assets.lake.delta import Snapshot, commit, read, snapshot
+from tpch_assets.lake.commit import commit
 from tpch_assets.lake.pieces import write_piece
+from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import BATCH, WINDOW
 from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.shards import HalfWritten, complete_shards, plan_shards

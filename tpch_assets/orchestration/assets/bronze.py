@@ -3,7 +3,7 @@
 import dagster as dg
 
 from tpch_assets.bronze.plan import PROVENANCE, plan_batches
-from tpch_assets.lake.delta import snapshot
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BRONZE
 from tpch_assets.orchestration.assets.common import RETRY, column_schema, place

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from tpch_assets.lake.delta import existing, snapshot
+from tpch_assets.lake.snapshot import existing, snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import KEEP, SILVER
 from tpch_assets.orchestration.assets.common import RETRY, column_schema, place

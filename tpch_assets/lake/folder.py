@@ -1,0 +1,104 @@
+"""A lake in a folder on disk: how a file becomes visible whole, survives a power loss, and is listed.
+
+Only what a `Store` does belongs here. Helpers for any local file are in `local_files.py`.
+"""
+
+import filecmp
+import os
+import uuid
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tpch_assets.lake.local_files import fsync, make_folders
+from tpch_assets.lake.store import StoredFile
+
+
+class Folder:
+    """The store of a lake on disk. See `Store` for what each method does."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {}
+
+    def check(self, *, write: bool) -> None:
+        there = next(path for path in (Path(self._path), *Path(self._path).parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is not a folder. Set TPCH_LAKE to one, or to s3://bucket/prefix.")
+        if write and not os.access(there, os.W_OK):
+            raise PermissionError(f"{there} is not writable. Set TPCH_LAKE to a place you may write.")
+
+    def prepare(self, uri: str) -> None:
+        make_folders(uri)
+
+    def local(self, uri: str, stamp: str = "") -> str:
+        return uri
+
+    def staging(self, uri: str) -> str:
+        """A hidden name in the same folder, so that publishing is one rename."""
+        folder = os.path.dirname(uri)
+        make_folders(folder)
+        return f"{folder}/.{uuid.uuid4().hex}.tmp"
+
+    def publish(self, staged: str, uri: str) -> None:
+        fsync(staged)
+        os.replace(staged, uri)
+        fsync(os.path.dirname(uri))
+
+    def flush_commit(self, table: str, version: int) -> None:
+        # The table's folder holds the entries of its partitions' folders and of its log.
+        fsync(table)
+        fsync(f"{table}/_delta_log/{version:020}.json")
+        fsync(f"{table}/_delta_log")
+
+    def exists(self, uri: str) -> bool:
+        return os.path.exists(uri)
+
+    def size(self, uri: str) -> int | None:
+        return os.path.getsize(uri) if os.path.exists(uri) else None
+
+    def stamp(self, uri: str) -> str:
+        """More than a listing's stamp: another lake at this path may hold a file with the same time."""
+        try:
+            stat = os.stat(uri)
+        except FileNotFoundError:
+            return ""
+        return f"{stat.st_mtime_ns} {stat.st_ino} {stat.st_size}"
+
+    def same(self, staged: str, uri: str) -> bool:
+        return self.size(uri) == os.path.getsize(staged) and filecmp.cmp(staged, uri, shallow=False)
+
+    def names(self, folder: str, since: str = "") -> set[str]:
+        try:
+            return {name for name in os.listdir(folder) if name >= since}
+        except FileNotFoundError:
+            return set()
+
+    def files(self, folder: str) -> list[StoredFile]:
+        found = [
+            file
+            for path, _, names in os.walk(folder)
+            for name in names
+            if (file := _stored(f"{path}/{name}", folder)) is not None
+        ]
+        return sorted(found, key=lambda file: file.name)
+
+    def deliveries(
+        self, folder: str, since: str = "", until: str = "", only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, list[StoredFile]]]:
+        names = self.names(folder) if only is None else only
+        for name in sorted(f"{name}/" for name in names):
+            if name > since and (not until or name < until):
+                yield name[:-1], self.files(f"{folder}/{name[:-1]}")
+
+
+def _stored(path: str, folder: str) -> StoredFile | None:
+    """The file at a path; None if it has gone since its name was listed, as temporary files do."""
+    try:
+        stat = os.stat(path)
+    except FileNotFoundError:
+        return None
+    name = os.path.relpath(path, folder)
+    return StoredFile(path, name, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime)

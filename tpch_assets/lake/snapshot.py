@@ -1,0 +1,184 @@
+"""A Delta table at one version: its files, what is known of them, and their rows.
+
+Writing belongs in `data_files.py` and `commit.py`. Each data file lies at `<partition>/<name>.parquet`, and all columns
+are in the files themselves: any Parquet reader sees whole rows.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from tpch_assets.compute.database import cursor, sql_list
+from tpch_assets.lake.lake import Lake, LakeError
+
+Bound = bool | int | float | str | date | datetime | Decimal
+"""A least or greatest value of a column."""
+
+Value = Bound | None
+"""What the log says of one; None if it says nothing."""
+
+REMEMBERED = 1 << 17  # Bounds for which this process read a column.
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a table.
+
+    Attributes:
+        path: Below the table, as the file system or S3 knows it. The log encodes it like a URL.
+        size: Bytes.
+        least: Least values by column, where the log has them. Ask `bounds` for one that must be known.
+        greatest: Greatest values, likewise.
+    """
+
+    path: str
+    size: int
+    rows: int
+    least: dict[str, Value] = field(default_factory=dict, compare=False, hash=False)
+    greatest: dict[str, Value] = field(default_factory=dict, compare=False, hash=False)
+
+    @property
+    def partition(self) -> str:
+        return unquote(self.path.split("/", 1)[0])
+
+    @property
+    def name(self) -> str:
+        return unquote(self.path.rsplit("/", 1)[-1])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A table at one version. It is small and can be pickled, so that workers read exactly what was planned.
+
+    A table that does not exist yet is version -1 without files.
+    """
+
+    lake: Lake
+    uri: str
+    version: int
+    files: tuple[DataFile, ...] = ()
+    schema: pa.Schema | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def bare(self) -> "Snapshot":
+        """The same without its list of files, to go along with each of many tasks."""
+        return replace(self, files=())
+
+    def paths(self, files: Iterable[DataFile] | None = None) -> list[str]:
+        """Where the files are, for a reader on any machine."""
+        return [f"{self.uri}/{file.path}" for file in (self.files if files is None else files)]
+
+    def of(self, partitions: Collection[str]) -> list[DataFile]:
+        return [file for file in self.files if file.partition in partitions]
+
+    def by_partition(self) -> dict[str, list[DataFile]]:
+        found: dict[str, list[DataFile]] = {}
+        for file in self.files:
+            found.setdefault(file.partition, []).append(file)
+        return found
+
+
+def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
+    """The table at `uri` now, or at `version`."""
+    table = opened(lake, uri, version)
+    if table is None:
+        return Snapshot(lake, uri, -1)
+    return Snapshot(lake, uri, table.version(), tuple(files_in(table)), pa.schema(table.schema().to_arrow()))
+
+
+def existing(lake: Lake, uri: str) -> Snapshot:
+    """The table at `uri` now.
+
+    Raises:
+        LakeError: It does not exist.
+    """
+    found = snapshot(lake, uri)
+    if found.version < 0:
+        raise LakeError(f"{uri} does not exist yet: materialize it first.")
+    return found
+
+
+def opened(lake: Lake, uri: str, version: int | None = None) -> DeltaTable | None:
+    """deltalake's table at `uri` now, or at `version`; None if it does not exist."""
+    try:
+        return DeltaTable(uri, version=version, storage_options=lake.store.options)
+    except TableNotFoundError:
+        return None
+
+
+def mark(lake: Lake, uri: str, name: str) -> int | None:
+    """The application version that a commit recorded under `name`, if any."""
+    table = opened(lake, uri)
+    return table.transaction_version(name) if table else None
+
+
+def read(source: Snapshot, files: Collection[DataFile] | None = None) -> pa.Table:
+    """The rows of a snapshot (or of some of its files) as an Arrow table."""
+    chosen = list(source.files if files is None else files)
+    if not chosen:
+        return (source.schema or pa.schema([])).empty_table()
+    paths = [source.lake.store.local(path) for path in source.paths(chosen)]
+    with cursor() as con:
+        return con.sql(f"SELECT * FROM read_parquet({sql_list(paths)})").to_arrow_table()
+
+
+def bounds(source: Snapshot, file: DataFile, column: str) -> tuple[Bound, Bound] | None:
+    """The least and greatest value of a column in one file; None if the file has no rows, or only nulls there.
+
+    The log answers if it can. It lacks long texts and numbers, and in tables made by other versions all columns after
+    the 32nd: then this reads that one column, once per process, since files never change.
+    """
+    if not file.rows:
+        return None
+    least, greatest = file.least.get(column), file.greatest.get(column)
+    if least is not None and greatest is not None:
+        return least, greatest
+    return _read_bounds(source.lake, f"{source.uri}/{file.path}", column)
+
+
+@lru_cache(REMEMBERED)
+def _read_bounds(lake: Lake, uri: str, column: str) -> tuple[Bound, Bound] | None:
+    name = '"' + column.replace('"', '""') + '"'
+    with cursor() as con:
+        scan = f"read_parquet({sql_list([lake.store.local(uri)])})"
+        found = con.sql(f"SELECT min({name}) AS least, max({name}) AS greatest FROM {scan}").to_arrow_table()
+    least: Value = found["least"][0].as_py()
+    greatest: Value = found["greatest"][0].as_py()
+    return None if least is None or greatest is None else (least, greatest)
+
+
+def files_in(table: DeltaTable) -> Iterable[DataFile]:
+    """The files of deltalake's table."""
+    # pa.table would import pandas to ask whether this is a DataFrame.
+    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+    facts = [actions[name].to_pylist() for name in ("path", "size_bytes", "num_records")]
+    for path, size, rows, least, greatest in zip(
+        *facts, _by_file(actions, "min."), _by_file(actions, "max."), strict=True
+    ):
+        yield DataFile(unquote(path), size, rows, least, greatest)
+
+
+def _by_file(actions: pa.Table, prefix: str) -> list[dict[str, Value]]:
+    """One kind of statistic per file. By columns, as turning rows into dictionaries takes twice as long."""
+    names = [name for name in actions.column_names if name.startswith(prefix)]
+    short = [name.removeprefix(prefix) for name in names]
+    if not names:
+        return [{} for _ in range(actions.num_rows)]
+    return [
+        dict(zip(short, values, strict=True)) for values in zip(*(actions[n].to_pylist() for n in names), strict=True)
+    ]

@@ -90,7 +90,7 @@ def _views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) 
             nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in TABLES[table.name].columns)
             rows = f"SELECT {nulls} WHERE false"
         elif table.columns:
-            rows = f"SELECT * FROM {load_once(table.name, table.columns, paths)}"
+            rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths)}"
         else:
             rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
         con.execute(f"CREATE TEMP VIEW {table.name} AS {rows}")

@@ -1,5 +1,6 @@
 """Clusters on Coiled: what is asked for, found again and stopped, by its real client against a control plane."""
 
+import asyncio
 import inspect
 import os
 import shutil
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -87,7 +88,8 @@ def test_the_options_are_those_of_the_real_cluster(place: pytest.MonkeyPatch, wo
     )
     assert bound["n_workers"] == ([1, 2] if work == "batches" else [1, 20])
     assert bound["worker_vm_types"] == (["t3.large"] if work == "batches" else ["m6i.xlarge"])
-    assert bound["environ"] == {"TPCH_MEMORY": "4GiB", "AWS_REGION": "eu-west-1"}
+    profiler_off = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+    assert bound["environ"] == {"TPCH_MEMORY": "4GiB", "AWS_REGION": "eu-west-1", **profiler_off}
     assert TOKEN not in repr(found)
 
 
@@ -322,6 +324,9 @@ class Fake:
         self.details_url = "https://cloud.example.org/clusters/1"
         self.scheduler_address, self.status = found.scheduler_address, found.status
         self.security, self.loop = found.security, found.loop
+
+    def sync(self, function: Callable[[], Awaitable[Any]], *, callback_timeout: float) -> Any:
+        return asyncio.run(asyncio.wait_for(function(), callback_timeout))
 
     def adapt(self, *, minimum: int, maximum: int) -> None:
         self.calls.append(("adapt", (minimum, maximum)))

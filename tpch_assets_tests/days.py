@@ -31,7 +31,8 @@ import pytest
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.delta import Snapshot, read, snapshot
 from tpch_assets.lake.lake import LAYERS, Lake
-from tpch_assets.orchestration.instance import databases_held_open, prepare_home
+from tpch_assets.orchestration.dagster_private import databases_held_open
+from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.settings import PREFIX, Settings, current_settings
 from tpch_assets.tpch.tables import PAIRED, TABLE_NAMES, TABLES
 

@@ -27,8 +27,10 @@ from tpch_assets.definitions import defs
 from tpch_assets.gold import staleness
 from tpch_assets.lake.lake import Lake
 from tpch_assets.orchestration.automation import dimension_requests, gold_requests, window_requests
-from tpch_assets.orchestration.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
+from tpch_assets.orchestration.dagster_private import run_log_held_open
+from tpch_assets.orchestration.instance import OWNER_TAG, owner
 from tpch_assets.orchestration.jobs import JOBS, range_requests
+from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
 from tpch_assets.settings import Settings, current_settings
 from tpch_assets.tpch.tables import DIMENSIONS, PAIRED, TABLES, TableName
 

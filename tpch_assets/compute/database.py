@@ -95,6 +95,7 @@ def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
 class _Table:
     """An in-memory table, and the cursors that read it."""
 
+    loaded: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     readers: "WeakSet[duckdb.DuckDBPyConnection]" = field(default_factory=WeakSet)
 
@@ -121,8 +122,12 @@ def load_once(reader: duckdb.DuckDBPyConnection, name: str, columns: Sequence[st
         table = _tables.pop(table_name) if table_name in _tables else _Table()
         _tables[table_name] = table
         table.readers.add(reader)
-    with table.lock, cursor() as connection:
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {table_name} AS SELECT {', '.join(columns)} FROM {scan}")
+    with table.lock:
+        if table.loaded:
+            return table_name
+        with cursor() as connection:
+            connection.execute(f"CREATE TABLE {table_name} AS SELECT {', '.join(columns)} FROM {scan}")
+        table.loaded = True
     _drop_unused()
     return table_name
 

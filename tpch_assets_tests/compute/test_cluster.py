@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from distributed import Client
 from distributed.security import Security
 
 from tpch_assets.compute import cluster
+from tpch_assets.compute.dask_config import ENVIRONMENT
 from tpch_assets.compute.database import Sql
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.worker_logs import LINES
@@ -152,7 +154,7 @@ class Dask:
         with (self.folder / "dask.txt").open("a") as output:
             process = subprocess.Popen(
                 [sys.executable, "-c", code, *options],
-                env={**os.environ, **environment},
+                env={**os.environ, **ENVIRONMENT, **environment},
                 cwd=self.folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -332,6 +334,53 @@ def test_a_cluster_that_goes_away_is_one_error_and_the_next_call_has_another(
     assert where() == {os.getpid()}
 
 
+def test_a_cluster_without_workers_is_lost_after_a_while(place: pytest.MonkeyPatch, elsewhere: Dask) -> None:
+    elsewhere.workers(elsewhere.scheduler(), 1)
+    elsewhere.wait(1)
+    use(place, compute="address", address=elsewhere.address)
+    cluster.client()
+    elsewhere.started[-1].kill()
+    place.setattr("tpch_assets.compute.progress.SECONDS", 0.2)
+    place.setattr(cluster, "NO_WORKER_SECONDS", 1)
+    said: list[str] = []
+    progress: Progress[object] = Progress(lambda level, text: said.append(text))
+    with pytest.raises(cluster.ClusterLost, match="nothing was committed"):
+        cluster.compute([dask.delayed(time.sleep, pure=False)(0)], progress)
+    assert said[-1] == "the cluster has no worker yet: nothing is computed until one joins"
+
+
+def test_a_scheduler_that_freezes_is_lost_after_a_while(place: pytest.MonkeyPatch, elsewhere: Dask) -> None:
+    elsewhere.workers(elsewhere.scheduler(), 1)
+    elsewhere.wait(1)
+    use(place, compute="address", address=elsewhere.address)
+    cluster.client()
+    elsewhere.started[0].send_signal(signal.SIGSTOP)
+    place.setattr("tpch_assets.compute.progress.SECONDS", 0.2)
+    place.setattr("tpch_assets.compute.places.CLOSE_SECONDS", 1)
+    place.setattr(cluster, "SCHEDULER_SECONDS", 1)
+    with pytest.raises(cluster.ClusterLost, match="nothing was committed"):
+        cluster.compute([dask.delayed(time.sleep, pure=False)(0)])
+
+
+@pytest.mark.parametrize("profiles", [True, False])
+def test_workers_of_others_that_may_freeze_are_one_warning(
+    place: pytest.MonkeyPatch, elsewhere: Dask, caplog: pytest.LogCaptureFixture, profiles: bool
+) -> None:
+    # The profiler is on, but takes no sample as long as the test lasts.
+    interval = {"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "1h"}
+    variables = {**interval, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": str(profiles)}
+    elsewhere.workers(elsewhere.scheduler(), 2, **variables)
+    addresses = elsewhere.wait(2)
+    place.setattr("tpch_assets.compute.places.can_freeze", lambda version: version == sys.version_info[:3])
+    use(place, compute="address", address=elsewhere.address)
+    assert cluster.compute([dask.delayed(abs, pure=False)(-1)]) == [1]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "tpch_assets.compute.places"]
+    assert len(warnings) == profiles
+    if profiles:
+        assert warnings[0].startswith(f"TPCH_ADDRESS={elsewhere.address}: {min(addresses)} (and 1 more) may freeze")
+        assert "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False" in warnings[0]
+
+
 # Bad input
 
 
@@ -432,6 +481,7 @@ def test_runs_at_once_on_one_cluster_do_not_see_each_others_lines(
 import logging, sys, time
 import dask
 from tpch_assets.compute import cluster
+from tpch_assets.compute.dask_config import ENVIRONMENT
 from tpch_assets.compute.progress import Progress
 
 def warn(name, number):

@@ -21,8 +21,9 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from tpch_assets.compute import cluster
+from tpch_assets.compute import cluster, dask_config
 from tpch_assets.compute.coiled_cluster import GOING, options, region
+from tpch_assets.compute.dask_private import profiled_workers
 from tpch_assets.compute.database import Sql
 from tpch_assets.compute.places import CLIENT
 from tpch_assets.lake.lake import Lake
@@ -187,6 +188,7 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
     (made,) = plane.running
     assert {process.pid for process in made.workers.values()} >= ask()
     metadata = result.asset_materializations_for_node("silver__things")[0].metadata
+    assert profiled_workers(cluster.client(), 60) == {}
     assert metadata["cluster id"].value == made.id
     assert metadata["cluster page"] == dg.MetadataValue.url(f"{plane.url}/clusters/{made.id}")
     assert metadata["cluster cost so far ($)"].value > 0
@@ -347,6 +349,7 @@ class Fake:
 @pytest.fixture
 def fake(place: pytest.MonkeyPatch) -> Iterator[type[Fake]]:
     assert all(hasattr(coiled.Cluster, name) for name in ("adapt", "set_keepalive", "close", "shutdown", "details_url"))
+    dask_config.configure()
     place.setattr(Fake, "running", {})
     place.setattr(Fake, "calls", [])
     place.setattr(coiled, "Cluster", Fake)

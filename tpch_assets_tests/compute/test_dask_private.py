@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import dask
 import psutil
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, Event, LocalCluster
 
 from tpch_assets.compute import dask_config, dask_private, places
 from tpch_assets.settings import load_settings
@@ -52,7 +52,7 @@ def test_a_server_that_says_nothing_is_no_scheduler(environment: object) -> None
 
 def test_the_scheduler_counts_the_tasks_that_are_not_done(place: places.Local) -> None:
     def wait_for(name: str) -> None:
-        dask.distributed.Event(name).wait(30)
+        Event(name).wait(30)
 
     client = place.client
     with dask.annotate(ours="yes"):
@@ -63,7 +63,7 @@ def test_the_scheduler_counts_the_tasks_that_are_not_done(place: places.Local) -
     while client.run_on_scheduler(dask_private.unfinished("ours", "yes")) != ({name: 3}, 1):
         assert time.monotonic() < end, "the scheduler does not count them"
     assert client.run_on_scheduler(dask_private.unfinished("ours", "no")) == ({}, 1)
-    dask.distributed.Event("go", client=client).set()
+    Event("go", client=client).set()
     client.gather(futures + others)
     assert client.run_on_scheduler(dask_private.unfinished("ours", "yes")) == ({}, 1)
 

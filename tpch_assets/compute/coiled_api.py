@@ -20,7 +20,7 @@ NO_TOKEN = (
     "TPCH_COMPUTE=coiled needs a Coiled token: run `coiled login`, or set DASK_COILED__TOKEN (where the code runs, "
     "not on workers)."
 )
-CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour), which it also takes for the cloud's price.
+CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour); Coiled estimates the cloud's price as high.
 
 
 class CoiledError(RuntimeError):

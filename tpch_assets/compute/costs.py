@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tpch_assets.compute.coiled_api import CoiledApi
 
 ENDED = ("stopped", "error")
-SETTLED = timedelta(hours=1)  # After its end a cluster's cost changes no more.
+SETTLED = timedelta(hours=1)  # This long after its end, a cluster's cost is final.
 
 
 class Billing(Protocol):
@@ -62,7 +62,7 @@ class CoiledBilling:
 
 @cache
 def _settled(api: "CoiledApi", cluster_id: int) -> ClusterDetails:
-    """Details of a cluster that ended long ago; they change no more."""
+    """Details of a cluster that ended long ago; they are final."""
     return api.details(cluster_id)
 
 

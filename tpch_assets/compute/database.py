@@ -20,7 +20,7 @@ import pyarrow as pa
 from tpch_assets.settings import current_settings
 
 LARGE = 1 << 28  # Bytes of Parquet up to which a dimension table is kept in memory.
-SHARE = 0.5  # Of TPCH_MEMORY: in-memory tables may be as large together, then the longest unused ones go.
+SHARE = 0.5  # In-memory tables may fill this share of TPCH_MEMORY; then the longest unused ones go.
 _UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _database_lock = threading.Lock()
 

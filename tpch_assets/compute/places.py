@@ -1,6 +1,6 @@
 """The places to compute: in this process, in processes of this machine, or on a scheduler that runs somewhere.
 
-A place starts or joins a cluster, says what there is to say of it, and leaves it. How calls run on it is in `cluster`;
+A place starts or joins a cluster, describes it, and leaves it. How calls run on it is in `cluster`;
 Coiled's place is in `coiled_cluster`. Every wait here has a limit, the number of seconds in the constants below.
 """
 

@@ -1,4 +1,4 @@
-"""The four places to compute: the same writes in each, and one clear sentence where a place cannot be had."""
+"""The four places to compute: each makes the same writes, and says in one clear sentence why it cannot be used."""
 
 import json
 import logging
@@ -50,7 +50,7 @@ PIECES = 6
 
 @pytest.fixture
 def place(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """A cluster of this test's own; its settings are put into the environment before it is first used."""
+    """The test's own cluster; the test puts its settings into the environment before the first use."""
     cluster.close()
     yield monkeypatch
     cluster.close()
@@ -122,7 +122,7 @@ def test_a_cluster_is_started_once_and_again_after_it_was_closed(place: pytest.M
     assert cluster.client() is not first
 
 
-def test_the_first_error_is_raised_and_progress_is_told(place: pytest.MonkeyPatch) -> None:
+def test_the_first_error_is_raised_and_progress_is_counted(place: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ArithmeticError("a task is bad")
 
@@ -169,7 +169,7 @@ class Dask:
         return self.address
 
     def wait(self, workers: int) -> dict[str, Any]:
-        """Wait until so many have joined; gives them by address."""
+        """Wait until this many workers have joined; returns them by address."""
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=60)
             return client.scheduler_info(n_workers=-1)["workers"]
@@ -187,13 +187,13 @@ class Dask:
 def await_(true: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, "it did not come to pass"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.05)
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Dask]:
-    """For what a test starts on its own."""
+    """For schedulers and workers that a test starts itself."""
     found = Dask(tmp_path)
     yield found
     found.stop()
@@ -225,11 +225,13 @@ def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 def written_by(lake: Lake, instance: dg.DagsterInstance, pieces: int) -> list[set[int]]:
-    """Write a table twice in one run each; gives the processes that wrote its files, by run."""
+    """Write a table in two runs; returns the processes that wrote its files, by run."""
 
     def rows(number: int) -> Sql:
         time.sleep(0.1)  # Long enough for the other workers to take a piece, too.
-        return Sql(f"SELECT {number} AS piece, {os.getpid()} AS process, range AS key FROM range(1000)")
+        # The time makes each run's rows new: files with the same rows are the same, and would not be committed again.
+        now = time.time_ns()
+        return Sql(f"SELECT {number} AS piece, {os.getpid()} AS process, {now} AS time, range AS key FROM range(1000)")
 
     @dg.asset(key=["silver", "things"])
     def things() -> Partitions:
@@ -397,7 +399,7 @@ def refused(place: pytest.MonkeyPatch, **settings: str) -> str:
 
 @pytest.mark.parametrize("listens", [False, True])
 def test_a_scheduler_that_is_not_there_is_one_sentence(place: pytest.MonkeyPatch, listens: bool) -> None:
-    """Nobody at the port, and somebody who does not speak."""
+    """Nothing listens at the port, or something listens and says nothing."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         if listens:
@@ -459,7 +461,7 @@ def chatty(name: str, count: int = 2) -> dg.AssetsDefinition:
 
 
 def check_logs(lake: Lake, instance: dg.DagsterInstance) -> None:
-    """What the tasks of a run log is in that run's log, and in no other's."""
+    """A run's log holds the lines of its own tasks, and no others."""
     for name in ("first", "second"):
         result = dg.materialize(
             [chatty(name)], instance=instance, resources={"io_manager": LakeIOManager(lake_uri=lake.uri)}

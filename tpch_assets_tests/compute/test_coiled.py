@@ -1,4 +1,4 @@
-"""Clusters on Coiled: what is asked for, found again and stopped, by its real client against a control plane."""
+"""Clusters on Coiled: Coiled's real client asks our control plane for them, finds them again and stops them."""
 
 import asyncio
 import inspect
@@ -35,7 +35,7 @@ from tpch_assets_tests.conftest import use
 
 NAME = "tpch-assets-local"
 IMAGE = "registry.example.org/tpch-assets:1"
-# Coiled's client opens its connections in the background, and takes leave of some only when it is collected.
+# Coiled's client opens its connections in the background, and closes some only when it is collected.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
@@ -48,7 +48,7 @@ def plane(tmp_path: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def place(environment: Path, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Settings that compute on the control plane's clusters, for this process and those it starts."""
+    """Settings that compute on the control plane's clusters, for this process and its children."""
     cluster.close()
     monkeypatch.setenv("HOME", str(environment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -94,7 +94,7 @@ def test_the_options_are_those_of_the_real_cluster(place: pytest.MonkeyPatch, wo
     assert TOKEN not in repr(found)
 
 
-def test_the_settings_are_heard(place: pytest.MonkeyPatch) -> None:
+def test_the_settings_are_used(place: pytest.MonkeyPatch) -> None:
     place.setenv("DAGSTER_CLOUD_DEPLOYMENT_NAME", "prod")
     settings = load_settings(
         coiled_workers_min=3,
@@ -174,7 +174,7 @@ def test_a_control_plane_that_does_not_answer_is_one_sentence(place: pytest.Monk
 # The real client
 
 
-def test_a_cluster_is_made_used_told_of_and_stopped(
+def test_a_cluster_is_made_used_shown_and_stopped(
     place: pytest.MonkeyPatch, plane: ControlPlane, lake: Lake, instance: dg.DagsterInstance
 ) -> None:
     def rows(number: int) -> Sql:
@@ -208,7 +208,7 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
     assert not plane.running
     assert ask()
     assert [one.running for one in plane.clusters] == [False, True], "another is made where the last was stopped"
-    # Where the client fails, as it may while the interpreter ends, the cluster is stopped all the same.
+    # The client may fail while the interpreter ends; the cluster stops all the same.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coiled.Cluster, "shutdown", lambda self: fail("cannot schedule new futures after shutdown"))
         cluster.close()
@@ -260,7 +260,7 @@ main()
 
 
 def start(environment: Path, name: str, way: str, **settings: str) -> "subprocess.Popen[str]":
-    """A process that computes on Coiled, and then leaves in its way; its output goes to <name>.txt."""
+    """A process that computes on Coiled and then ends in the given way; its output goes to <name>.txt."""
     (environment / "run.py").write_text(SCRIPT)
     variables = {**os.environ, "DASK_COILED__TOKEN": TOKEN, "PYTHONPATH": str(PROJECT), **settings}
     with (environment / f"{name}.txt").open("w") as output:
@@ -283,7 +283,7 @@ def test_a_cluster_is_stopped_on_the_other_ways_out(
     said = {way: (environment / f"{way}.txt").read_text() for way in ways}
     assert codes == {"fails": 1, "terminated": 128 + signal.SIGTERM, "killed": -signal.SIGKILL}, said
     assert sorted(one.asked["name"] for one in plane.clusters) == sorted(f"{way}-local-queries" for way in ways)
-    # Nobody tells of a killed process: its scheduler sees that it has no client any more.
+    # Nothing reports a killed process: its scheduler sees that its client has gone.
     wait_until(lambda: not plane.running)
     reasons = {one.asked["name"].split("-")[0]: one.reason for one in plane.clusters}
     assert reasons["killed"] == "no client"
@@ -303,11 +303,11 @@ def test_runs_share_a_cluster_and_the_last_one_to_end_stops_it(
     assert [one.running for one in plane.clusters] == [False]
 
 
-# The life cycle, with a fake in the place of Coiled's class
+# The life of a cluster, with a fake instead of Coiled's class
 
 
 class Fake:
-    """`coiled.Cluster` by its interface; what it finds or makes by a name is a real `LocalCluster`."""
+    """It has the interface of `coiled.Cluster`; what it finds or makes by a name is a real `LocalCluster`."""
 
     real = coiled.Cluster
     running: dict[str, LocalCluster] = {}

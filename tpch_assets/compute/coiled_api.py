@@ -20,7 +20,8 @@ NO_TOKEN = (
     "TPCH_COMPUTE=coiled needs a Coiled token: run `coiled login`, or set DASK_COILED__TOKEN (where the code runs, "
     "not on workers)."
 )
-CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour); Coiled estimates the cloud's price as high.
+# Dollars for one of Coiled's credits (a CPU for an hour), and our estimate where the cloud's price is unknown.
+CREDIT = 0.05
 
 
 class CoiledError(RuntimeError):

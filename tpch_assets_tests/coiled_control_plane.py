@@ -1,7 +1,7 @@
-"""Coiled's control plane, as far as its client needs it, over HTTP on this machine: schedulers and workers are real.
+"""The part of Coiled's control plane that its client needs, over HTTP on this machine; schedulers and workers are real.
 
-A cluster is a Dask scheduler with the calls that Coiled's own schedulers have, and Dask workers, all of them processes
-of this machine, over TLS with a certificate of the cluster's own.
+A cluster is a Dask scheduler with the calls of Coiled's own schedulers, and Dask workers. All are processes of this
+machine, over TLS with the cluster's own certificate.
 """
 
 import json
@@ -62,7 +62,7 @@ def _state(state: str, updated: str = "", reason: str = "") -> dict[str, str]:
 
 @dataclass
 class Made:
-    """One cluster: what it was asked for, and its processes."""
+    """One cluster: its request, and its processes."""
 
     id: int
     asked: dict[str, Any]
@@ -176,7 +176,7 @@ class Made:
         seconds = (datetime.fromisoformat(self.ended or _now()) - datetime.fromisoformat(self.created)).total_seconds()
         address = f"http://127.0.0.1:{self.port}/status?token=dashboard-secret"
         return {
-            **self.listed(ready),  # A cluster that is ready while its scheduler is not would be taken for broken.
+            **self.listed(ready),  # The client takes a ready cluster with an unready scheduler for broken.
             "workers": self.worker_list(),
             "desired_workers": self.asked["workers"],
             "backend_type": "vm_aws",
@@ -204,7 +204,7 @@ class Made:
 
 
 class ControlPlane:
-    """The server. `requests` has what was asked, as (method, path); `clusters` what there has been."""
+    """The server. `requests` holds the requests, as (method, path), and `clusters` all clusters, stopped ones too."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.clusters, self.requests = folder, list[Made](), list[tuple[str, str]]()
@@ -214,7 +214,7 @@ class ControlPlane:
         self.costs: dict[int, tuple[float, float]] = {}  # By cluster id: dollars of the cloud, and credits.
         self.lock = threading.RLock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"plane": self}))
-        # By name, as the real one: a client has to look it up.
+        # By name, like the real one: a client has to look it up.
         self.url = f"http://localhost:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -231,7 +231,7 @@ class ControlPlane:
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         for verb, pattern, function in _ROUTES:
             if verb == method and (match := re.fullmatch(pattern, path)):
-                with self.lock, suppress(IndexError):  # A cluster that there never was.
+                with self.lock, suppress(IndexError):  # A cluster that never existed.
                     return function(self, query, body, *match.groups())
         return 404, {"detail": f"this control plane knows no {method} {path}"}
 
@@ -281,7 +281,7 @@ def _software(plane: ControlPlane, query: Any, body: dict[str, Any]) -> tuple[in
 
 
 def _approximate(plane: ControlPlane, query: Any, body: dict[str, Any]) -> tuple[int, Any]:
-    """Every package can be had, in exactly the version that is asked for."""
+    """Every package exists, in exactly the requested version."""
     found = []
     for package in body["packages"]:
         kept = {name: package[name] for name in ("name", "conda_name", "channel_url")}
@@ -353,8 +353,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def wait_until(true: Any, seconds: float = 30) -> None:
-    """Wait until `true()` is."""
+    """Wait until `true()` is true."""
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, "it did not come to pass"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.05)

@@ -32,7 +32,8 @@ from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import LAYERS
-from tpch_assets.orchestration.instance import databases_held_open, prepare_home
+from tpch_assets.orchestration.dagster_private import databases_held_open
+from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import PREFIX, Settings, current_settings
 from tpch_assets.tpch import BUSINESS

@@ -89,7 +89,8 @@ def _replay(arguments: argparse.Namespace) -> None:
 
     from tpch_assets.commands.replay import ReplayError, replay
     from tpch_assets.lake.recovery import REPAIRED, repair
-    from tpch_assets.orchestration.instance import databases_held_open, prepare_home, reap
+    from tpch_assets.orchestration.dagster_private import databases_held_open
+    from tpch_assets.orchestration.instance import prepare_home, reap
 
     for damaged in repair(Lake(settings.lake)):
         print(f"tpch-assets: {REPAIRED} {damaged}", file=sys.stderr)

@@ -28,8 +28,10 @@ from tpch_assets.definitions import defs
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, LAYERS, WINDOW
 from tpch_assets.orchestration.assemble import planner_of
-from tpch_assets.orchestration.instance import OWNER_TAG, owner, run_log_held_open, share_compiled_sql
+from tpch_assets.orchestration.dagster_private import run_log_held_open
+from tpch_assets.orchestration.instance import OWNER_TAG, owner
 from tpch_assets.orchestration.jobs import job_name
+from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business, Table
 from tpch_assets.settings import Settings, current_business, current_settings

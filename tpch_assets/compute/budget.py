@@ -1,4 +1,7 @@
-"""The budget of a day: what has been spent against what may be, and whether runs have to wait. No Dagster."""
+"""The budget of a day: what is spent of it, and whether runs have to wait.
+
+The figures come from `costs`. What waits, and how, is up to Dagster's side (`orchestration.waiting`).
+"""
 
 import threading
 import time
@@ -10,8 +13,8 @@ from tpch_assets.compute.costs import billing
 from tpch_assets.deployment import deployment
 from tpch_assets.settings import Settings
 
-ALERT = 0.8  # The share of the budget from which on people are told.
-KEEP_SECONDS = 60  # Sensors ask every minute, and every run does; Coiled's figures are no fresher than that.
+ALERT = 0.8  # From this share of the budget on we warn.
+KEEP_SECONDS = 60  # Sensors ask every minute, and so does each run; Coiled's figures are not fresher.
 
 _lock = threading.Lock()
 _kept: "tuple[float, Settings, Spending] | None" = None
@@ -19,7 +22,7 @@ _kept: "tuple[float, Settings, Spending] | None" = None
 
 @dataclass(frozen=True)
 class Spending:
-    """What a deployment has spent on a day (UTC), and its budget; both in US dollars."""
+    """What a deployment has spent on a day (UTC), and its budget, in US dollars."""
 
     day: date
     spent: float
@@ -39,11 +42,11 @@ class Spending:
 
 
 def spending(settings: Settings) -> Spending | None:
-    """What today has cost; None where there is no budget, or nothing that costs. Read at most once a minute.
+    """What today has cost; None if there is no budget, or if nothing costs. Asks at most once a minute.
 
     Raises:
         SettingsError: There is no Coiled token.
-        CoiledError: Coiled cannot be asked.
+        CoiledError: Coiled does not answer, or refuses.
     """
     global _kept
     if settings.budget_dollars_per_day is None or settings.compute != "coiled":
@@ -59,13 +62,13 @@ def spending(settings: Settings) -> Spending | None:
 
 
 def forget() -> None:
-    """Read anew what has been spent, the next time it is asked for."""
+    """Ask again what has been spent, next time."""
     global _kept
     _kept = None
 
 
 def reason_to_wait(settings: Settings) -> str | None:
-    """Why no run may start now, in a sentence; None if one may."""
+    """Why runs have to wait, in a sentence; None if they need not."""
     found = spending(settings)
     if found is None or found.state != "over":
         return None

@@ -1,26 +1,40 @@
-"""One call to compute Dask collections, wherever the settings say: threads, processes, a scheduler, or Coiled."""
+"""One call to compute Dask collections, wherever the settings say: threads, processes, a scheduler, or Coiled.
+
+This module keeps the process's clusters and follows calls on them. How a cluster starts and ends is in `places`.
+
+Waits and their limits: a task may take as long as it likes, since Dagster bounds the run. A question to the scheduler
+ends after `SCHEDULER_SECONDS`, the transfer of results after `FETCH_SECONDS`, and a call ends when its cluster has had
+no worker for `NO_WORKER_SECONDS`. Dask itself drops a worker that is silent for five minutes (`worker-ttl`), and gives
+its tasks to others.
+"""
 
 import atexit
 import os
 import queue
 import threading
+import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 from tpch_assets.compute.progress import ANNOTATION, SECONDS, Line, Progress
-from tpch_assets.compute.work import Work
+from tpch_assets.compute.shapes import Client, Collection, Event, Future
+from tpch_assets.layers import Work
 from tpch_assets.settings import Settings, current_settings
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from tpch_assets.compute.places import Facts, Place
 
-    from tpch_assets.compute.places import Place
+R = TypeVar("R")
+Inbox = queue.SimpleQueue[Line | int]  # Log lines, and the indices of futures that are done.
+SCHEDULER_SECONDS = 300  # A scheduler that takes in a large graph is busy for a while.
+FETCH_SECONDS = 900
+NO_WORKER_SECONDS = 900  # A cloud needs minutes to start machines.
 
 _lock = threading.RLock()
 _sessions: "dict[str, _Session]" = {}
@@ -32,43 +46,44 @@ class ClusterLost(RuntimeError):
 
 @dataclass
 class _Session:
-    """A place in use, and the calls that wait for its tasks' log lines."""
+    """A place in use, and the calls that wait for their tasks' log lines."""
 
     place: "Place"
     topic: str = field(default_factory=lambda: f"tpch-assets-{uuid.uuid4().hex}")
-    calls: dict[str, "queue.SimpleQueue[Any]"] = field(default_factory=dict)
+    calls: dict[str, Inbox] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        from tpch_assets.compute.dask_private import answer_within
         from tpch_assets.compute.worker_logs import TaskLogs
 
         client = self.place.client
-        client.register_plugin(TaskLogs())
-        client.subscribe_topic(self.topic, self._hear)
+        answer_within(client, SCHEDULER_SECONDS, lambda: client.register_plugin(TaskLogs()))
+        answer_within(client, SCHEDULER_SECONDS, lambda: client.subscribe_topic(self.topic, self._receive))
 
-    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
-        said = event[1]
-        if inbox := self.calls.get(said["call"]):
-            inbox.put(Line(said["level"], said["logger"], said["worker"], said["text"]))
+    def _receive(self, event: Event) -> None:
+        line = event[1]
+        if inbox := self.calls.get(line["call"]):
+            inbox.put(Line(line["level"], line["logger"], line["worker"], line["text"]))
 
 
-def client(work: Work | None = "queries") -> "Client":
+def client(work: Work | None = "queries") -> Client:
     """The process's Dask client: one cluster per process (on Coiled, per kind of work), closed at exit.
 
     Raises:
-        SettingsError: The cluster cannot be had (no Coiled token, nothing answers at the address).
+        SettingsError: There is no such cluster (no Coiled token, nothing answers at the address).
     """
     return _session(work).place.client
 
 
-def facts(work: Work | None = "queries") -> dict[str, Any]:
-    """What a materialization should tell of the cluster in use; empty where there is nothing to tell."""
+def facts(work: Work | None = "queries") -> "Facts":
+    """What a materialization should say about the cluster in use; empty where there is nothing to say."""
     with _lock:
         session = _sessions.get(_name(current_settings(), work))
     return session.place.facts() if session else {}
 
 
 def close() -> None:
-    """Leave the process's clusters, and shut down those that are this process's own."""
+    """Leave the process's clusters, and shut down those that this process owns."""
     with _lock:
         sessions = list(_sessions.values())
         _sessions.clear()
@@ -76,66 +91,103 @@ def close() -> None:
         session.place.close()
 
 
-def compute(tasks: Sequence[Any], progress: Progress | None = None, work: Work | None = "queries") -> list[Any]:
-    """Compute Dask collections on the cluster and return their results in order; the first error is raised.
+@overload
+def compute(tasks: Sequence[Collection], progress: None = None, work: Work | None = "queries") -> list[object]: ...
+
+
+@overload
+def compute(tasks: Sequence[Collection], progress: Progress[R], work: Work | None = "queries") -> list[R]: ...
+
+
+def compute(
+    tasks: Sequence[Collection], progress: Progress[R] | None = None, work: Work | None = "queries"
+) -> list[R] | list[object]:
+    """Compute Dask collections on the cluster and return their results in order; raise the first error.
 
     Args:
-        progress: Told of what tasks log and of how far the call is.
-        work: What kind of work it is; Coiled has a cluster for each. None stays in this process.
+        progress: Hears what tasks log and how far the call is, and knows the results' type.
+        work: The kind of work; Coiled has a cluster for each. None stays in this process.
 
     Raises:
         ClusterLost: The cluster went away.
     """
+    if progress is None:
+        quiet: Progress[object] = Progress(lambda level, text: None)
+        return _compute(tasks, quiet, work)
+    return _compute(tasks, progress, work)
+
+
+def _compute(tasks: Sequence[Collection], progress: Progress[R], work: Work | None) -> list[R]:
     if not tasks:
         return []
-    import dask
+    import dask.base
 
     session, call = _session(work), uuid.uuid4().hex
-    follow = progress or Progress(lambda level, text: None)
-    follow.begin(list(tasks))
-    inbox = session.calls[call] = queue.SimpleQueue()
-    with dask.annotate(**{ANNOTATION: f"{session.topic}/{call}"}):
+    progress.begin(tasks)
+    inbox = session.calls[call] = Inbox()
+    with dask.base.annotate(**{ANNOTATION: f"{session.topic}/{call}"}):
         futures = session.place.client.compute(list(tasks))
     try:
         for index, future in enumerate(futures):
             future.add_done_callback(partial(_put, inbox, index))
-        return _collect(session, call, futures, inbox, follow)
+        return _collect(session, call, futures, inbox, progress)
     finally:
         del session.calls[call]
         for future in futures:
             future.release()
 
 
-def _put(inbox: "queue.SimpleQueue[Any]", index: int, future: "Future") -> None:
+def _put(inbox: Inbox, index: int, future: Future) -> None:
     inbox.put(index)
 
 
-def _collect(
-    session: _Session, call: str, futures: "list[Future]", inbox: "queue.SimpleQueue[Any]", progress: Progress
-) -> list[Any]:
-    """Results as they come, those that are there together fetched together, and log lines in between."""
-    client = session.place.client
-    results: dict[int, Any] = {}
+def _collect(session: _Session, call: str, futures: list[Future], inbox: Inbox, progress: Progress[R]) -> list[R]:
+    """Results in the order of futures. Those that are done together are fetched together, with log lines in between."""
+    results: dict[int, R] = {}
+    end = time.monotonic() + NO_WORKER_SECONDS
     while len(results) < len(futures):
         found = _take(inbox, progress.wait)
-        for item in found:
-            if isinstance(item, Line):
-                progress.log(item)
-        done = [item for item in found if not isinstance(item, Line)]
-        for index in done:
-            if futures[index].status == "error":
-                futures[index].result()
-        with _lost(session):
-            if any(futures[index].status in ("cancelled", "lost") for index in done):
-                raise CancelledError
-            values = client.gather([futures[index] for index in done]) if done else []
+        for line in found:
+            if isinstance(line, Line):
+                progress.log(line)
+        done = [index for index in found if not isinstance(index, Line)]
+        values = cast(list[R], _fetch(session, [futures[index] for index in done]))
         results.update(zip(done, values, strict=True))
         progress.finished(values)
         if not progress.wait and len(results) < len(futures):
-            with _lost(session):
-                found = client.run_on_scheduler(_counter(f"{session.topic}/{call}"))
-            progress.report(*found)
+            left, workers = _ask(session, call)
+            progress.report(left, workers)
+            if workers:
+                end = time.monotonic() + NO_WORKER_SECONDS
+            elif time.monotonic() > end:
+                with _lost(session):
+                    raise TimeoutError(f"no worker for {NO_WORKER_SECONDS} s")
     return [results[index] for index in range(len(futures))]
+
+
+def _fetch(session: _Session, futures: list[Future]) -> list[object]:
+    """The results of futures that are done; the first error is raised."""
+    if not futures:
+        return []
+    from tpch_assets.compute.dask_private import answer_within
+
+    for future in futures:
+        if future.status == "error":
+            future.result()
+    client = session.place.client
+    with _lost(session):
+        if any(future.status in ("cancelled", "lost") for future in futures):
+            raise CancelledError
+        return answer_within(client, FETCH_SECONDS, lambda: client.gather(futures))
+
+
+def _ask(session: _Session, call: str) -> tuple[dict[str, int], int]:
+    """How many tasks of a call are not done, by name, and how many workers there are."""
+    from tpch_assets.compute.dask_private import answer_within, unfinished
+
+    client, count = session.place.client, unfinished(ANNOTATION, f"{session.topic}/{call}")
+    with _lost(session):
+        return answer_within(client, SCHEDULER_SECONDS, lambda: client.run_on_scheduler(count))
 
 
 @contextmanager
@@ -149,7 +201,7 @@ def _lost(session: _Session) -> Iterator[None]:
         raise ClusterLost(f"{what}; nothing was committed. Run it again.") from error
 
 
-def _take(inbox: "queue.SimpleQueue[Any]", seconds: float) -> list[Any]:
+def _take(inbox: Inbox, seconds: float) -> list[Line | int]:
     """All that is in the queue, at once; waits for the first item."""
     found = []
     try:
@@ -158,21 +210,6 @@ def _take(inbox: "queue.SimpleQueue[Any]", seconds: float) -> list[Any]:
             found.append(inbox.get_nowait())
     except queue.Empty:
         return found
-
-
-def _counter(mark: str) -> "Callable[..., tuple[dict[str, int], int]]":
-    """A function for the scheduler: tasks of a call that are not done, by name, and how many workers there are."""
-
-    # Functions within functions travel by value, so that a scheduler need not have this package.
-    def count(dask_scheduler: Any) -> tuple[dict[str, int], int]:
-        left: dict[str, int] = {}
-        for task in dask_scheduler.tasks.values():
-            ours = (task.annotations or {}).get("tpch_assets_call") == mark
-            if ours and task.state in ("waiting", "queued", "no-worker", "processing"):
-                left[task.prefix.name] = left.get(task.prefix.name, 0) + 1
-        return left, len(dask_scheduler.workers)
-
-    return count
 
 
 def _name(settings: Settings, work: Work | None) -> str:
@@ -189,8 +226,17 @@ def _session(work: Work | None) -> _Session:
             _forget(_sessions[name])
         if name not in _sessions:
             _close_at_exit(os.getpid())
-            _sessions[name] = _Session(_start(settings, work))
+            _sessions[name] = _open(_start(settings, work))
         return _sessions[name]
+
+
+def _open(place: "Place") -> _Session:
+    """A session at a place; a place that does not answer is left again."""
+    try:
+        return _Session(place)
+    except BaseException:
+        place.close()
+        raise
 
 
 @cache
@@ -210,12 +256,11 @@ def _forget(session: _Session) -> None:
 
 
 def _start(settings: Settings, work: Work | None) -> "Place":
-    import dask
+    from tpch_assets.compute import dask_config
 
+    dask_config.configure()
     from tpch_assets.compute import places
 
-    # Measuring how long threads wait for the GIL warns when DuckDB is busy, and nobody reads it here.
-    dask.config.set({"distributed.admin.system-monitor.gil.enabled": False})
     if work is None:
         return places.threads(settings)
     match settings.compute:

@@ -1,23 +1,27 @@
-"""Coiled's control plane over HTTP, as far as it is needed beside the `coiled` client: the token, costs, and a last
-resort for stopping a cluster. Asking here never opens a browser, and needs no event loop. No Dagster, no Dask cluster.
+"""Coiled's control plane over HTTP: the token, costs, and a last resort for stopping a cluster.
+
+What the `coiled` client does not do well belongs here: a question here never opens a browser, needs no event loop and
+ends after `SECONDS`. Clusters themselves are in `coiled_cluster`.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import cast
 
 import dask
 import httpx
 
+from tpch_assets.compute.shapes import ClusterDetails, Membership
 from tpch_assets.settings import SettingsError
 
 SERVER = "https://cloud.coiled.io"
-SECONDS = 5.0
+SECONDS = 5.0  # To connect, and between two pieces of an answer.
 NO_TOKEN = (
     "TPCH_COMPUTE=coiled needs a Coiled token: run `coiled login`, or set DASK_COILED__TOKEN (where the code runs, "
     "not on workers)."
 )
-CREDIT = 0.05  # Dollars for one of Coiled's credits (a CPU for an hour), which it also takes for the cloud's price.
+# Dollars for one of Coiled's credits (a CPU for an hour), and our estimate where the cloud's price is unknown.
+CREDIT = 0.05
 
 
 class CoiledError(RuntimeError):
@@ -26,14 +30,14 @@ class CoiledError(RuntimeError):
 
 @dataclass(frozen=True)
 class CoiledApi:
-    """A token and a server, as Dask's configuration has them (`~/.config/dask/coiled.yaml`, `DASK_COILED__…`)."""
+    """A token and a server, from Dask's configuration (`~/.config/dask/coiled.yaml`, `DASK_COILED__…`)."""
 
     token: str
     server: str
 
     @classmethod
     def configured(cls) -> "CoiledApi":
-        """The one that the configuration names.
+        """The token and the server that the configuration names.
 
         Raises:
             SettingsError: There is no token.
@@ -47,10 +51,10 @@ class CoiledApi:
         return f"CoiledApi({self.server})"
 
     def check(self) -> None:
-        """See that the token is taken; the `coiled` client would open a browser where it is not.
+        """See that Coiled accepts the token; the `coiled` client opens a browser for one that it does not.
 
         Raises:
-            SettingsError: It is refused, or Coiled does not answer.
+            SettingsError: Coiled refuses it, or does not answer.
         """
         try:
             self._ask("GET", "/api/v2/user/me")
@@ -62,26 +66,27 @@ class CoiledApi:
         """The workspace in use: the configured one, else the user's default."""
         named = dask.config.get("coiled.workspace", None) or dask.config.get("coiled.account", None)
         if named:
-            return named
-        memberships = self._ask("GET", "/api/v2/user/me/memberships")
+            return str(named)
+        memberships = cast(list[Membership], self._ask("GET", "/api/v2/user/me/memberships"))
         slugs = [one["account"]["slug"] for one in memberships if one.get("is_default_account")]
         slugs += [one["account"]["slug"] for one in memberships]
         if not slugs:
-            raise CoiledError(f"{self.server} knows of no workspace for this token; set DASK_COILED__WORKSPACE.")
+            raise CoiledError(f"{self.server} knows no workspace of this token; set DASK_COILED__WORKSPACE.")
         return slugs[0]
 
-    def clusters(self, name: str) -> list[dict[str, Any]]:
-        """All clusters there have been under a name, those that have stopped too."""
-        return self._ask("GET", f"/api/v2/clusters/account/{self.workspace}/", params={"name": name})
+    def clusters(self, name: str) -> list[ClusterDetails]:
+        """All clusters that ever had a name, stopped ones too."""
+        found = self._ask("GET", f"/api/v2/clusters/account/{self.workspace}/", params={"name": name})
+        return cast(list[ClusterDetails], found)
 
-    def details(self, cluster_id: int) -> dict[str, Any]:
-        return self._ask("GET", f"/api/v2/clusters/account/{self.workspace}/id/{cluster_id}")
+    def details(self, cluster_id: int) -> ClusterDetails:
+        return cast(ClusterDetails, self._ask("GET", f"/api/v2/clusters/account/{self.workspace}/id/{cluster_id}"))
 
     def stop(self, cluster_id: int, reason: str) -> None:
-        """Stop a cluster; nothing happens where it has stopped."""
+        """Stop a cluster; nothing happens if it has stopped."""
         self._ask("DELETE", f"/api/v2/clusters/account/{self.workspace}/id/{cluster_id}", params={"reason": reason})
 
-    def _ask(self, method: str, path: str, params: dict[str, str] | None = None) -> Any:
+    def _ask(self, method: str, path: str, params: dict[str, str] | None = None) -> object:
         kind = "ApiToken" if "-" in self.token else "Token"  # Coiled's newer tokens have a dash.
         headers = {"Authorization": f"{kind} {self.token}"}
         try:
@@ -92,10 +97,10 @@ class CoiledApi:
             raise CoiledError(f"{self.server} refuses the Coiled token; run `coiled login`, or set DASK_COILED__TOKEN.")
         if answer.is_error:
             raise CoiledError(f"{self.server} answers {answer.status_code} to {method} {path}.")
-        return answer.json()
+        return cast(object, answer.json())
 
 
-def dollars(details: dict[str, Any]) -> float:
+def dollars(details: ClusterDetails) -> float:
     """A cluster's cost so far: the cloud's price of its machines, and Coiled's credits."""
     credits_ = float(details.get("total_cost") or 0) * CREDIT
     return float(details.get("cloud_total_cost") or credits_) + credits_

@@ -1,14 +1,18 @@
-"""DuckDB in this process: one database, one cursor per task, so that tasks share its threads, memory and spill."""
+"""DuckDB in this process: one database and one cursor per task, so that tasks share threads, memory and spill.
+
+SQL that several modules write belongs here, and tables that tasks share. What a query asks for belongs to its layer.
+"""
 
 import hashlib
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing.util import Finalize
+from weakref import WeakSet
 
 import duckdb
 import pyarrow as pa
@@ -16,12 +20,14 @@ import pyarrow as pa
 from tpch_assets.settings import current_settings
 
 LARGE = 1 << 28  # Bytes of Parquet up to which a dimension table is kept in memory.
-_lock = threading.Lock()
+SHARE = 0.5  # In-memory tables may fill this share of TPCH_MEMORY; then the longest unused ones go.
+_UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_database_lock = threading.Lock()
 
 
 @cache
 def scratch() -> str:
-    """A folder of this process's own for temporary files; it goes with the process."""
+    """A folder for this process's temporary files; it goes with the process."""
     folder = tempfile.mkdtemp(prefix="tpch-assets-")
     # Unlike atexit's, these also run at the end of processes that multiprocessing forked.
     Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
@@ -30,41 +36,37 @@ def scratch() -> str:
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
-    settings = current_settings()
-    con = duckdb.connect(
+    connection = duckdb.connect(
         config={
             "threads": worker_threads(),
-            "memory_limit": settings.memory,
+            "memory_limit": current_settings().memory,
             "temp_directory": f"{scratch()}/spill",
             "preserve_insertion_order": True,
         }
     )
-    con.execute("SET GLOBAL TimeZone = 'UTC'")
-    return con
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
 
 
 def worker_threads() -> int:
-    """Threads of this process: its Dask worker's, else the setting's."""
-    from distributed import get_worker
+    """The threads of this process's Dask worker; outside a worker, the setting."""
+    from tpch_assets.compute import dask_private
 
-    try:
-        return get_worker().state.nthreads
-    except ValueError:
-        return current_settings().workers
+    return dask_private.worker_threads() or current_settings().workers
 
 
 def cursor() -> duckdb.DuckDBPyConnection:
     """A new connection to the process's database; close it (or use it in `with`)."""
-    with _lock:
+    with _database_lock:
         database = _database()
-    con = database.cursor()
-    con.execute("SET TimeZone = 'UTC'")
-    return con
+    connection = database.cursor()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 @dataclass(frozen=True)
 class Sql:
-    """Rows as a query, to be run where they are written: nothing passes through Python."""
+    """Rows as a query. It runs where the rows are written: nothing passes through Python."""
 
     text: str
 
@@ -74,7 +76,7 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def sql_list(paths: list[str] | tuple[str, ...]) -> str:
+def sql_list(paths: Sequence[str]) -> str:
     """Paths as an SQL list for `read_parquet`."""
     return "[" + ", ".join(quote(path) for path in paths) + "]"
 
@@ -82,26 +84,75 @@ def sql_list(paths: list[str] | tuple[str, ...]) -> str:
 def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
     """The Arrow schema of columns given as (name, SQL type)."""
     nulls = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns)
-    with cursor() as con:
-        return con.sql(f"SELECT {nulls} WHERE false").to_arrow_table().schema
+    with cursor() as connection:
+        return connection.sql(f"SELECT {nulls} WHERE false").to_arrow_table().schema
 
 
-def load_once(name: str, columns: tuple[str, ...], paths: list[str]) -> str:
-    """An in-memory table with some columns of Parquet files, loaded once per process; the files if it is large.
+# Tables that tasks share
+
+
+@dataclass
+class _Table:
+    """An in-memory table, and the cursors that read it."""
+
+    loaded: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    readers: "WeakSet[duckdb.DuckDBPyConnection]" = field(default_factory=WeakSet)
+
+
+_tables: dict[str, _Table] = {}  # By name, the longest unused first.
+_tables_lock = threading.Lock()
+
+
+def load_once(reader: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], paths: Sequence[str]) -> str:
+    """An in-memory table with some columns of Parquet files, which the process loads once; the files if it is large.
+
+    Args:
+        reader: The cursor that will read the table, which stays at least as long as the cursor.
 
     Returns:
         What to write after FROM.
     """
-    size = sum(os.path.getsize(path) for path in paths)
     scan = f"read_parquet({sql_list(paths)})"
-    if size > LARGE:
+    if sum(os.path.getsize(path) for path in paths) > LARGE:
         return scan
-    table = f"{name}_{hashlib.sha256(repr((columns, paths)).encode()).hexdigest()[:16]}"
-    with _lock_of(table), cursor() as con:
-        con.execute(f"CREATE TABLE IF NOT EXISTS {table} AS SELECT {', '.join(columns)} FROM {scan}")
-    return table
+    key = repr((tuple(columns), list(paths)))
+    table_name = f"{name}_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    with _tables_lock:
+        table = _tables.pop(table_name) if table_name in _tables else _Table()
+        _tables[table_name] = table
+        table.readers.add(reader)
+    with table.lock:
+        if table.loaded:
+            return table_name
+        with cursor() as connection:
+            connection.execute(f"CREATE TABLE {table_name} AS SELECT {', '.join(columns)} FROM {scan}")
+        table.loaded = True
+    _drop_unused()
+    return table_name
 
 
-@cache
-def _lock_of(name: str) -> threading.Lock:
-    return threading.Lock()
+def _drop_unused() -> None:
+    """Drop the longest unused tables while all of them together are too large; never one that a cursor reads."""
+    limit = SHARE * _bytes(current_settings().memory)
+    with _tables_lock, cursor() as connection:
+        for name in [name for name, table in _tables.items() if not table.readers]:
+            if _size_of_tables(connection) <= limit:
+                return
+            connection.execute(f"DROP TABLE IF EXISTS {name}")
+            del _tables[name]
+
+
+def _size_of_tables(connection: duckdb.DuckDBPyConnection) -> int:
+    """The bytes of all in-memory tables, in memory or spilled."""
+    found = connection.execute(
+        "SELECT sum(memory_usage_bytes + temporary_storage_bytes)::BIGINT FROM duckdb_memory() "
+        "WHERE tag = 'IN_MEMORY_TABLE'"
+    ).fetchone()
+    return int(found[0] or 0) if found else 0
+
+
+def _bytes(memory: str) -> float:
+    """A size such as `4GiB` in bytes."""
+    number = memory.rstrip("KMGTiB")
+    return float(number) * _UNITS[memory.removeprefix(number)]

@@ -1,20 +1,26 @@
-"""What a call on the cluster tells while it works: what tasks log, and how far it is. No Dagster, no Dask."""
+"""What a call on the cluster says while it works: the lines that its tasks log, and how far it is.
+
+A `Progress` counts and puts into words. It asks no cluster and knows no Dagster: `cluster` tells it what happened.
+"""
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, TypeVar
 
+from tpch_assets.compute.shapes import Collection
+
+R = TypeVar("R")
 SECONDS = 10  # Between two reports; a call that is over sooner says nothing.
-ANNOTATION = "tpch_assets_call"  # Of tasks: "<topic>/<call>", where what they log is to go.
-UNITS = {"run_partial": "pairs"}  # What the tasks with these names work on, as people count it.
+ANNOTATION = "tpch_assets_call"  # Of tasks: "<topic>/<call>", where their log lines go.
+UNITS = {"run_partial": "pairs"}  # What the tasks with these names work on, in people's words.
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line that a task logged: its level (as `logging` counts), its logger, its worker and its text."""
+    """One line that a task logged: its level (a number of `logging`), its logger, its worker and its text."""
 
     level: int
     logger: str
@@ -26,17 +32,17 @@ class Line:
 
 
 @dataclass
-class Progress:
-    """Follows one call and says every `SECONDS` how far it is.
+class Progress(Generic[R]):
+    """Follows one call, whose results are of type `R`, and says every `SECONDS` how far it is.
 
     Attributes:
-        say: Takes a level (as `logging` counts) and a text.
-        rows_of: The rows that a result stands for.
-        rows_in_units: Rows that the counted tasks within the graph read, all together; 0 where not known.
+        say: Takes a level (a number of `logging`) and a text.
+        rows_of: The number of rows that a result stands for.
+        rows_in_units: Rows that the counted tasks within the graph read, all together; 0 where unknown.
     """
 
     say: Callable[[int, str], None]
-    rows_of: Callable[[Any], int] = lambda _: 0
+    rows_of: Callable[[R], int] = lambda _: 0
     rows_in_units: int = 0
     total: int = 0
     units: dict[str, int] = field(default_factory=dict)
@@ -45,15 +51,15 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
     said: float = field(default_factory=time.monotonic)
 
-    def begin(self, tasks: list[Any]) -> None:
-        """Count what is to be done: the tasks, and by name those within their graphs that people count."""
+    def begin(self, tasks: Sequence[Collection]) -> None:
+        """Count the work: the tasks, and by name those within their graphs that people count."""
         self.total = len(tasks)
         self.units = dict(Counter(_countable(tasks).values()))
 
     def log(self, line: Line) -> None:
         self.say(line.level, str(line))
 
-    def finished(self, results: list[Any]) -> None:
+    def finished(self, results: Sequence[R]) -> None:
         self.done += len(results)
         self.rows += sum(self.rows_of(result) for result in results)
 
@@ -62,7 +68,7 @@ class Progress:
         """Seconds until the next report is due."""
         return max(0.0, self.said + SECONDS - time.monotonic())
 
-    def report(self, outstanding: dict[str, int], workers: int) -> None:
+    def report(self, outstanding: Mapping[str, int], workers: int) -> None:
         """Say how far the call is, given how many tasks of each name are not done yet."""
         self.said = now = time.monotonic()
         if not workers:
@@ -70,7 +76,7 @@ class Progress:
             return
         self.say(logging.INFO, self.words(outstanding, now - self.started))
 
-    def words(self, outstanding: dict[str, int], seconds: float) -> str:
+    def words(self, outstanding: Mapping[str, int], seconds: float) -> str:
         """Such as `12 of 40 pairs done, 3,200,000 rows/s, about 80 s left`."""
         unit, done, total, rows = "pieces", self.done, self.total, self.rows
         for prefix, count in self.units.items():
@@ -82,18 +88,18 @@ class Progress:
         return f"{done:,} of {total:,} {unit} done{speed}{left_words}"
 
 
-def _countable(tasks: list[Any]) -> dict[str, str]:
-    """Keys of the tasks within graphs that are counted, each with the task's name; parts that graphs share, once."""
-    from dask.utils import key_split
+def _countable(tasks: Sequence[Collection]) -> dict[str, str]:
+    """Keys of the counted tasks within graphs, each with its task's name; parts that graphs share count once."""
+    from tpch_assets.compute.dask_private import name_of_tasks
 
-    layers: dict[Any, Any] = {}
+    layers: dict[object, Mapping[object, object]] = {}
     for task in tasks:
         graph = task.__dask_graph__()
         layers |= getattr(graph, "layers", {id(graph): graph})
     keys = (key for layer in layers.values() for key in layer if isinstance(key, str))
-    return {key: prefix for key in keys if _unit(prefix := key_split(key))}
+    return {key: name for key in keys if _unit(name := name_of_tasks(key))}
 
 
-def _unit(kind: str) -> str | None:
-    """What people call that which tasks of a kind work on; Dask may add the query's name to the function's."""
-    return UNITS.get(kind.split("-")[0])
+def _unit(name: str) -> str | None:
+    """What tasks of a name work on, in people's words; Dask may add the query's name to the function's."""
+    return UNITS.get(name.split("-")[0])

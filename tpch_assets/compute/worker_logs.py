@@ -1,23 +1,24 @@
-"""What tasks log on workers, brought to the process that asked for them. No Dagster.
+"""What tasks log on workers, and its way to the process that asked for them.
 
-Every call of `cluster.compute` marks its tasks with an annotation; a handler on each worker sends what such a task logs
-to the topic of the client that waits for it, so that two runs on one cluster never see each other's lines.
+Every call of `cluster.compute` marks its tasks with an annotation. A handler on each worker sends what such a task logs
+to the topic of the client that waits for it, so two runs on one cluster never see each other's lines. What becomes of
+the lines then is up to `progress`.
 """
 
 import logging
-import threading
 from collections import Counter
-from typing import Any
 
-from distributed import Worker, WorkerPlugin, get_worker
+from distributed import Worker, WorkerPlugin
 
+from tpch_assets.compute.dask_private import task_annotation
 from tpch_assets.compute.progress import ANNOTATION
+from tpch_assets.compute.shapes import LogLine
 
 LINES, LENGTH = 500, 8_000  # A task in a loop must not flood the scheduler: lines per call and worker, characters each.
 
 
 class TaskLogs(WorkerPlugin):
-    """Sends the log lines of annotated tasks as events; whatever else a worker logs goes where it went before."""
+    """Sends the log lines of marked tasks as events; all other lines of a worker go where they went before."""
 
     name = "tpch-assets-task-logs"
     idempotent = True
@@ -37,38 +38,33 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            found = _task()
+            found = task_annotation(ANNOTATION)
             if found is None:
-                _as_without_us(self, record)
+                _handle_without_us(record)
                 return
             worker, mark = found
             self._sent[mark] += 1
             if self._sent[mark] <= LINES:
                 topic, call = mark.split("/")
-                worker.log_event(topic, {"call": call, **self._message(record, worker, self._sent[mark])})
-        except Exception:  # noqa: BLE001 - as logging does: a line that cannot be told must not fail the task
+                worker.log_event(topic, self._line(record, worker, call, self._sent[mark]))
+        except Exception:  # noqa: BLE001 - like logging itself: a line that cannot be sent must not fail the task
             self.handleError(record)
 
-    def _message(self, record: logging.LogRecord, worker: Worker, count: int) -> dict[str, Any]:
+    def _line(self, record: logging.LogRecord, worker: Worker, call: str, count: int) -> LogLine:
         text = self.format(record)[:LENGTH]
         if count == LINES:
             text += f" (line {LINES} of this worker; the rest is left out)"
-        return {"level": record.levelno, "logger": record.name, "worker": worker.address, "text": text}
+        return {
+            "call": call,
+            "level": record.levelno,
+            "logger": record.name,
+            "worker": str(worker.address),
+            "text": text,
+        }
 
 
-def _task() -> tuple[Worker, str] | None:
-    """The worker and the mark of the task that this thread executes, if it is one of ours."""
-    try:
-        worker = get_worker()
-        key = worker.active_threads[threading.get_ident()]
-        mark = (worker.state.tasks[key].annotations or {}).get(ANNOTATION)
-    except (ValueError, KeyError):
-        return None
-    return (worker, mark) if mark else None
-
-
-def _as_without_us(handler: logging.Handler, record: logging.LogRecord) -> None:
-    """Python prints warnings to stderr where nobody else handles them; our being there must not end that."""
+def _handle_without_us(record: logging.LogRecord) -> None:
+    """Python prints warnings to stderr where nobody else handles them; our handler must not end that."""
     others = [other for other in logging.getLogger().handlers if not isinstance(other, _Handler)]
     logger: logging.Logger | None = logging.getLogger(record.name)
     while logger is not None and logger.parent is not None:

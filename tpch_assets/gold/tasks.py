@@ -108,7 +108,7 @@ def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[I
             nulls = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in table.empty)
             rows = f"SELECT {nulls} WHERE false"
         elif table.columns:
-            rows = f"SELECT * FROM {load_once(table.name, table.columns, paths)}"
+            rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths)}"
         else:
             rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
         con.execute(f"CREATE TEMP VIEW {table.name} AS {rows}")

@@ -1,23 +1,28 @@
-"""Dagster's side of the budget: ticks skip, and runs do not begin, when what the day may cost is spent."""
+"""Dagster's side of the budget: when the day's budget is spent, ticks skip and runs do not begin.
+
+What is spent, and the reason to wait, come from `compute.budget`.
+"""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import dagster as dg
 
 from tpch_assets.compute import budget
 from tpch_assets.settings import Settings, current_settings
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _begun: set[str] = set()  # Runs that began within the budget; they go on when it is spent meanwhile.
 
 
-def within_budget(settings: Settings) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def within_budget(settings: Settings) -> Callable[[Callable[P, R]], Callable[P, R | dg.SkipReason]]:
     """Makes a schedule's or sensor's function skip, with the reason, while runs have to wait."""
 
-    def decorate(tick: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(tick: Callable[P, R]) -> Callable[P, R | dg.SkipReason]:
         @wraps(tick)
-        def wait(*arguments: Any, **resources: Any) -> Any:
+        def wait(*arguments: P.args, **resources: P.kwargs) -> R | dg.SkipReason:
             reason = budget.reason_to_wait(settings)
             return dg.SkipReason(reason) if reason else tick(*arguments, **resources)
 
@@ -27,10 +32,10 @@ def within_budget(settings: Settings) -> Callable[[Callable[..., Any]], Callable
 
 
 def check_run(context: dg.OutputContext) -> None:
-    """Refuse to begin a run when the day's budget is spent; tell in its log when most of it is.
+    """Refuse to begin a run when the day's budget is spent; warn in its log when most of it is.
 
     Raises:
-        dg.Failure: Nothing may be computed today; it says why and until when.
+        dg.Failure: Nothing may be computed today; the message says why and until when.
     """
     if context.run_id in _begun:
         return

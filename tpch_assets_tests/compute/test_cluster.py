@@ -1,10 +1,11 @@
-"""The four places to compute: the same writes in each, and one clear sentence where a place cannot be had."""
+"""The four places to compute: each makes the same writes, and says in one clear sentence why it cannot be used."""
 
 import json
 import logging
 import os
 import pickle
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from distributed import Client
 from distributed.security import Security
 
 from tpch_assets.compute import cluster
+from tpch_assets.compute.dask_config import ENVIRONMENT
 from tpch_assets.compute.database import Sql
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.worker_logs import LINES
@@ -48,7 +50,7 @@ PIECES = 6
 
 @pytest.fixture
 def place(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """A cluster of this test's own; its settings are put into the environment before it is first used."""
+    """The test's own cluster; the test puts its settings into the environment before the first use."""
     cluster.close()
     yield monkeypatch
     cluster.close()
@@ -120,7 +122,7 @@ def test_a_cluster_is_started_once_and_again_after_it_was_closed(place: pytest.M
     assert cluster.client() is not first
 
 
-def test_the_first_error_is_raised_and_progress_is_told(place: pytest.MonkeyPatch) -> None:
+def test_the_first_error_is_raised_and_progress_is_counted(place: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise ArithmeticError("a task is bad")
 
@@ -152,7 +154,7 @@ class Dask:
         with (self.folder / "dask.txt").open("a") as output:
             process = subprocess.Popen(
                 [sys.executable, "-c", code, *options],
-                env={**os.environ, **environment},
+                env={**os.environ, **ENVIRONMENT, **environment},
                 cwd=self.folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -167,7 +169,7 @@ class Dask:
         return self.address
 
     def wait(self, workers: int) -> dict[str, Any]:
-        """Wait until so many have joined; gives them by address."""
+        """Wait until this many workers have joined; returns them by address."""
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=60)
             return client.scheduler_info(n_workers=-1)["workers"]
@@ -185,13 +187,13 @@ class Dask:
 def await_(true: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, "it did not come to pass"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.05)
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Dask]:
-    """For what a test starts on its own."""
+    """For schedulers and workers that a test starts itself."""
     found = Dask(tmp_path)
     yield found
     found.stop()
@@ -223,11 +225,13 @@ def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 def written_by(lake: Lake, instance: dg.DagsterInstance, pieces: int) -> list[set[int]]:
-    """Write a table twice in one run each; gives the processes that wrote its files, by run."""
+    """Write a table in two runs; returns the processes that wrote its files, by run."""
 
     def rows(number: int) -> Sql:
         time.sleep(0.1)  # Long enough for the other workers to take a piece, too.
-        return Sql(f"SELECT {number} AS piece, {os.getpid()} AS process, range AS key FROM range(1000)")
+        # The time makes each run's rows new: files with the same rows are the same, and would not be committed again.
+        now = time.time_ns()
+        return Sql(f"SELECT {number} AS piece, {os.getpid()} AS process, {now} AS time, range AS key FROM range(1000)")
 
     @dg.asset(key=["silver", "things"])
     def things() -> TableUpdate:
@@ -332,6 +336,53 @@ def test_a_cluster_that_goes_away_is_one_error_and_the_next_call_has_another(
     assert where() == {os.getpid()}
 
 
+def test_a_cluster_without_workers_is_lost_after_a_while(place: pytest.MonkeyPatch, elsewhere: Dask) -> None:
+    elsewhere.workers(elsewhere.scheduler(), 1)
+    elsewhere.wait(1)
+    use(place, compute="address", address=elsewhere.address)
+    cluster.client()
+    elsewhere.started[-1].kill()
+    place.setattr("tpch_assets.compute.progress.SECONDS", 0.2)
+    place.setattr(cluster, "NO_WORKER_SECONDS", 1)
+    said: list[str] = []
+    progress: Progress[object] = Progress(lambda level, text: said.append(text))
+    with pytest.raises(cluster.ClusterLost, match="nothing was committed"):
+        cluster.compute([dask.delayed(time.sleep, pure=False)(0)], progress)
+    assert said[-1] == "the cluster has no worker yet: nothing is computed until one joins"
+
+
+def test_a_scheduler_that_freezes_is_lost_after_a_while(place: pytest.MonkeyPatch, elsewhere: Dask) -> None:
+    elsewhere.workers(elsewhere.scheduler(), 1)
+    elsewhere.wait(1)
+    use(place, compute="address", address=elsewhere.address)
+    cluster.client()
+    elsewhere.started[0].send_signal(signal.SIGSTOP)
+    place.setattr("tpch_assets.compute.progress.SECONDS", 0.2)
+    place.setattr("tpch_assets.compute.places.CLOSE_SECONDS", 1)
+    place.setattr(cluster, "SCHEDULER_SECONDS", 1)
+    with pytest.raises(cluster.ClusterLost, match="nothing was committed"):
+        cluster.compute([dask.delayed(time.sleep, pure=False)(0)])
+
+
+@pytest.mark.parametrize("profiles", [True, False])
+def test_workers_of_others_that_may_freeze_are_one_warning(
+    place: pytest.MonkeyPatch, elsewhere: Dask, caplog: pytest.LogCaptureFixture, profiles: bool
+) -> None:
+    # The profiler is on, but takes no sample as long as the test lasts.
+    interval = {"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "1h"}
+    variables = {**interval, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": str(profiles)}
+    elsewhere.workers(elsewhere.scheduler(), 2, **variables)
+    addresses = elsewhere.wait(2)
+    place.setattr("tpch_assets.compute.places.can_freeze", lambda version: version == sys.version_info[:3])
+    use(place, compute="address", address=elsewhere.address)
+    assert cluster.compute([dask.delayed(abs, pure=False)(-1)]) == [1]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "tpch_assets.compute.places"]
+    assert len(warnings) == profiles
+    if profiles:
+        assert warnings[0].startswith(f"TPCH_ADDRESS={elsewhere.address}: {min(addresses)} (and 1 more) may freeze")
+        assert "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False" in warnings[0]
+
+
 # Bad input
 
 
@@ -348,7 +399,7 @@ def refused(place: pytest.MonkeyPatch, **settings: str) -> str:
 
 @pytest.mark.parametrize("listens", [False, True])
 def test_a_scheduler_that_is_not_there_is_one_sentence(place: pytest.MonkeyPatch, listens: bool) -> None:
-    """Nobody at the port, and somebody who does not speak."""
+    """Nothing listens at the port, or something listens and says nothing."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         if listens:
@@ -410,7 +461,7 @@ def chatty(name: str, count: int = 2) -> dg.AssetsDefinition:
 
 
 def check_logs(lake: Lake, instance: dg.DagsterInstance) -> None:
-    """What the tasks of a run log is in that run's log, and in no other's."""
+    """A run's log holds the lines of its own tasks, and no others."""
     for name in ("first", "second"):
         result = dg.materialize(
             [chatty(name)], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)}
@@ -432,6 +483,7 @@ def test_runs_at_once_on_one_cluster_do_not_see_each_others_lines(
 import logging, sys, time
 import dask
 from tpch_assets.compute import cluster
+from tpch_assets.compute.dask_config import ENVIRONMENT
 from tpch_assets.compute.progress import Progress
 
 def warn(name, number):

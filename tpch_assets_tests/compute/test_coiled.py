@@ -1,5 +1,6 @@
-"""Clusters on Coiled: what is asked for, found again and stopped, by its real client against a control plane."""
+"""Clusters on Coiled: Coiled's real client asks our control plane for them, finds them again and stops them."""
 
+import asyncio
 import inspect
 import os
 import shutil
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +21,9 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from tpch_assets.compute import cluster
+from tpch_assets.compute import cluster, dask_config
 from tpch_assets.compute.coiled_cluster import GOING, options, region
+from tpch_assets.compute.dask_private import profiled_workers
 from tpch_assets.compute.database import Sql
 from tpch_assets.compute.places import CLIENT
 from tpch_assets.lake.lake import Lake
@@ -33,7 +35,7 @@ from tpch_assets_tests.conftest import use
 
 NAME = "tpch-assets-local"
 IMAGE = "registry.example.org/tpch-assets:1"
-# Coiled's client opens its connections in the background, and takes leave of some only when it is collected.
+# Coiled's client opens its connections in the background, and closes some only when it is collected.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
@@ -46,7 +48,7 @@ def plane(tmp_path: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def place(environment: Path, plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Settings that compute on the control plane's clusters, for this process and those it starts."""
+    """Settings that compute on the control plane's clusters, for this process and its children."""
     cluster.close()
     monkeypatch.setenv("HOME", str(environment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -87,11 +89,12 @@ def test_the_options_are_those_of_the_real_cluster(place: pytest.MonkeyPatch, wo
     )
     assert bound["n_workers"] == ([1, 2] if work == "batches" else [1, 20])
     assert bound["worker_vm_types"] == (["t3.large"] if work == "batches" else ["m6i.xlarge"])
-    assert bound["environ"] == {"TPCH_MEMORY": "4GiB", "AWS_REGION": "eu-west-1"}
+    profiler_off = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+    assert bound["environ"] == {"TPCH_MEMORY": "4GiB", "AWS_REGION": "eu-west-1", **profiler_off}
     assert TOKEN not in repr(found)
 
 
-def test_the_settings_are_heard(place: pytest.MonkeyPatch) -> None:
+def test_the_settings_are_used(place: pytest.MonkeyPatch) -> None:
     place.setenv("DAGSTER_CLOUD_DEPLOYMENT_NAME", "prod")
     settings = load_settings(
         coiled_workers_min=3,
@@ -171,7 +174,7 @@ def test_a_control_plane_that_does_not_answer_is_one_sentence(place: pytest.Monk
 # The real client
 
 
-def test_a_cluster_is_made_used_told_of_and_stopped(
+def test_a_cluster_is_made_used_shown_and_stopped(
     place: pytest.MonkeyPatch, plane: ControlPlane, lake: Lake, instance: dg.DagsterInstance
 ) -> None:
     def rows(number: int) -> Sql:
@@ -185,6 +188,7 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
     (made,) = plane.running
     assert {process.pid for process in made.workers.values()} >= ask()
     metadata = result.asset_materializations_for_node("silver__things")[0].metadata
+    assert profiled_workers(cluster.client(), 60) == {}
     assert metadata["cluster id"].value == made.id
     assert metadata["cluster page"] == dg.MetadataValue.url(f"{plane.url}/clusters/{made.id}")
     assert metadata["cluster cost so far ($)"].value > 0
@@ -204,7 +208,7 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
     assert not plane.running
     assert ask()
     assert [one.running for one in plane.clusters] == [False, True], "another is made where the last was stopped"
-    # Where the client fails, as it may while the interpreter ends, the cluster is stopped all the same.
+    # The client may fail while the interpreter ends; the cluster stops all the same.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coiled.Cluster, "shutdown", lambda self: fail("cannot schedule new futures after shutdown"))
         cluster.close()
@@ -256,7 +260,7 @@ main()
 
 
 def start(environment: Path, name: str, way: str, **settings: str) -> "subprocess.Popen[str]":
-    """A process that computes on Coiled, and then leaves in its way; its output goes to <name>.txt."""
+    """A process that computes on Coiled and then ends in the given way; its output goes to <name>.txt."""
     (environment / "run.py").write_text(SCRIPT)
     variables = {**os.environ, "DASK_COILED__TOKEN": TOKEN, "PYTHONPATH": str(PROJECT), **settings}
     with (environment / f"{name}.txt").open("w") as output:
@@ -279,7 +283,7 @@ def test_a_cluster_is_stopped_on_the_other_ways_out(
     said = {way: (environment / f"{way}.txt").read_text() for way in ways}
     assert codes == {"fails": 1, "terminated": 128 + signal.SIGTERM, "killed": -signal.SIGKILL}, said
     assert sorted(one.asked["name"] for one in plane.clusters) == sorted(f"{way}-local-queries" for way in ways)
-    # Nobody tells of a killed process: its scheduler sees that it has no client any more.
+    # Nothing reports a killed process: its scheduler sees that its client has gone.
     wait_until(lambda: not plane.running)
     reasons = {one.asked["name"].split("-")[0]: one.reason for one in plane.clusters}
     assert reasons["killed"] == "no client"
@@ -299,11 +303,11 @@ def test_runs_share_a_cluster_and_the_last_one_to_end_stops_it(
     assert [one.running for one in plane.clusters] == [False]
 
 
-# The life cycle, with a fake in the place of Coiled's class
+# The life of a cluster, with a fake instead of Coiled's class
 
 
 class Fake:
-    """`coiled.Cluster` by its interface; what it finds or makes by a name is a real `LocalCluster`."""
+    """It has the interface of `coiled.Cluster`; what it finds or makes by a name is a real `LocalCluster`."""
 
     real = coiled.Cluster
     running: dict[str, LocalCluster] = {}
@@ -322,6 +326,9 @@ class Fake:
         self.details_url = "https://cloud.example.org/clusters/1"
         self.scheduler_address, self.status = found.scheduler_address, found.status
         self.security, self.loop = found.security, found.loop
+
+    def sync(self, function: Callable[[], Awaitable[Any]], *, callback_timeout: float) -> Any:
+        return asyncio.run(asyncio.wait_for(function(), callback_timeout))
 
     def adapt(self, *, minimum: int, maximum: int) -> None:
         self.calls.append(("adapt", (minimum, maximum)))
@@ -342,6 +349,7 @@ class Fake:
 @pytest.fixture
 def fake(place: pytest.MonkeyPatch) -> Iterator[type[Fake]]:
     assert all(hasattr(coiled.Cluster, name) for name in ("adapt", "set_keepalive", "close", "shutdown", "details_url"))
+    dask_config.configure()
     place.setattr(Fake, "running", {})
     place.setattr(Fake, "calls", [])
     place.setattr(coiled, "Cluster", Fake)

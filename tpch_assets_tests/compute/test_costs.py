@@ -1,4 +1,4 @@
-"""Costs by layer and day, and the budget: who has to wait, and what people are told. Coiled is a server of here."""
+"""Costs by layer and day, and the budget: what has to wait, and what people read. A server here plays Coiled."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ MIDNIGHT = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
 
 
 class Spent:
-    """Coiled's control plane with clusters that have been, and what they cost."""
+    """Coiled's control plane with clusters that have ended, and their costs."""
 
     def __init__(self, plane: ControlPlane, place: pytest.MonkeyPatch) -> None:
         self.plane, self.place = plane, place
@@ -336,7 +336,7 @@ def polled(lake: Lake) -> Store:
     return store
 
 
-def test_the_dashboards_panel_tells_today_the_week_and_each_day(
+def test_the_dashboards_panel_shows_today_the_week_and_each_day(
     spent: Spent, lake: Lake, instance: dg.DagsterInstance
 ) -> None:
     assert "No costs are recorded yet" in panel.panel(polled(lake))

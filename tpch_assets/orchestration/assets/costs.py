@@ -1,4 +1,7 @@
-"""operations/costs: what each layer cost on each day, with the time that its runs took; and the budget's check."""
+"""operations/costs: what each layer cost on each day, and the time of its runs; and the budget's check.
+
+Coiled's figures come from `compute.costs`; here they become a table, a check and a schedule.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -30,8 +33,8 @@ SCHEMA = pa.schema(
 DESCRIPTIONS = {
     "day": "The day (UTC).",
     "layer": "raw, bronze, silver or gold.",
-    "dollars": "What its part of the clusters cost, by the seconds of its runs; zero where nothing is paid by use.",
-    "run_seconds": "Seconds that its runs took on that day.",
+    "dollars": "What its part of the clusters cost, by the seconds of its runs; zero where nobody pays by use.",
+    "run_seconds": "The seconds of its runs on that day.",
     "runs": "Its runs on that day.",
 }
 
@@ -43,11 +46,11 @@ COSTS_JOB = dg.define_asset_job(
 
 
 def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The one asset; its partition of today holds what has been spent so far."""
+    """The one asset; today's partition holds what is spent so far."""
 
     @dg.asset(
         key=KEY,
-        description="What each layer cost per day, from Coiled's own figures, and the time that its runs took.",
+        description="What each layer cost per day, from Coiled's own figures, and the time of its runs.",
         group_name="operations",
         kinds={"deltalake"},
         owners=settings.owners,
@@ -93,13 +96,13 @@ def rows(day: date, dollars: dict[str, float], seconds: dict[str, float], runs: 
 
 
 def run_seconds(instance: dg.DagsterInstance, day: date) -> tuple[dict[str, float], dict[str, int]]:
-    """By layer, the seconds within a day (UTC) that its runs took, and how many there were; of runs that have begun.
+    """The seconds of each layer's runs within a day (UTC), and their number; runs that have not begun do not count.
 
     A run of several layers counts for each of them alike.
     """
     begin = parse(day.isoformat())
     end, now = begin + DAY, datetime.now(UTC)
-    # A run that was created long ago may still be under way; none is allowed to take two days.
+    # A run that was created before the day may still be under way; no run may take two days.
     filters = dg.RunsFilter(created_after=begin - 2 * DAY, created_before=end)
     seconds: dict[str, float] = {}
     runs: dict[str, int] = {}
@@ -122,7 +125,7 @@ def _layers() -> set[str]:
 
 
 def cost_checks() -> list[dg.AssetChecksDefinition]:
-    """The budget's check: a warning from 80 % of it on, an error when it is spent."""
+    """The budget's check: it warns from 80 % on, and fails when the budget is spent."""
 
     @dg.multi_asset_check(
         name="budget",
@@ -136,14 +139,14 @@ def cost_checks() -> list[dg.AssetChecksDefinition]:
             asset_key=KEY,
             check_name=CHECK,
             metadata={"spent ($)": found.spent, "budget ($)": found.budget} if found else {"budget ($)": "none"},
-            description=str(found) if found else "No budget is set, or nothing is paid by use.",
+            description=str(found) if found else "There is no budget, or nobody pays by use.",
         )
 
     return [within_budget]
 
 
 def cost_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """Brings the costs up to date by itself."""
+    """The schedule that brings the costs up to date."""
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -153,7 +156,7 @@ def cost_schedule(settings: Settings) -> dg.ScheduleDefinition:
         default_status=status,
         description="Every hour: what yesterday and today have cost, by layer.",
     )
-    def costs_schedule(context: dg.ScheduleEvaluationContext):
+    def costs_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         moment = context.scheduled_execution_time.astimezone(UTC)
         days = [day for day in (moment - DAY, moment) if day >= settings.start]
         return [

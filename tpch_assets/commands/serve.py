@@ -21,8 +21,12 @@ from tpch_assets.settings import PREFIX, PROJECT, DashboardAddress, SettingsErro
 # `dagster dev` is what Dagster's users know; the hint that `dg dev` does the same helps nobody here.
 QUIETLY = ("-W", "ignore:Function `dev_command` is superseded")
 DAGSTER = (*QUIETLY, "-m", "dagster", "dev", "-w", "workspace.yaml", "--log-level", "warning", "--host", "127.0.0.1")
-# Dagster logs the events of runs at DEBUG. The console shows only where runs begin and end.
-NOISE = re.compile(r"- DEBUG -(?!.*- RUN_(START|SUCCESS|CANCELED) -)|Found a dagster instance configuration value")
+# Dagster logs the events of runs at DEBUG; the console shows only where runs begin and end. DuckDB's binding complains
+# of itself where a process ends.
+NOISE = re.compile(
+    r"- DEBUG -(?!.*- RUN_(START|SUCCESS|CANCELED) -)|Found a dagster instance configuration value"
+    r"|nanobind|^ - (leaked|\.\.\.) "
+)
 DASHBOARD = ("-m", "dashboards")
 
 

@@ -21,9 +21,12 @@ from tpch_assets.settings import Settings, SettingsError, variables
 NAME = "dashboard_job"
 OFF = "TPCH_DASHBOARD_MODE=off: nothing here keeps a dashboard up; `coiled` does."
 PROGRAM = (str(Path(sys.executable).with_name("coiled")),)
+DASHBOARD = ("python", "-m", "dashboards")
 PATIENCE, START = 30.0, 600.0  # Seconds for a dashboard that is slow, and for a new machine.
 # The machine reads the lake with the role attached to it, so it gets no credentials.
-FORWARDED = re.compile(r"TPCH_(DASHBOARD_\w+|LAKE|START|SCALE_FACTOR)|AWS_((DEFAULT_)?REGION|ENDPOINT_URL(_S3)?)")
+FORWARDED = re.compile(
+    r"TPCH_(DASHBOARD_\w+|LAKE|START|SCALE_FACTOR|BUSINESS)|AWS_((DEFAULT_)?REGION|ENDPOINT_URL(_S3)?)"
+)
 SECRET = re.compile(r"TPCH_DASHBOARD_\w*(AUTH|KEY|SECRET)")
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~-]*")  # `coiled run` puts values unquoted into a shell command.
 
@@ -70,7 +73,6 @@ def command(settings: Settings, name: str, values: dict[str, str]) -> list[str]:
     """The arguments of `coiled`."""
     options = {
         "--name": name,
-        "--tag": f"deployment={deployment().name}",
         "--subdomain": str(urlsplit(settings.dashboard_url).hostname).split(".")[0],
         "--port": values["TPCH_DASHBOARD_PORT"],
         "--vm-type": settings.dashboard_vm_type,
@@ -78,9 +80,10 @@ def command(settings: Settings, name: str, values: dict[str, str]) -> list[str]:
         "--container": settings.dashboard_image,
     }
     given = [word for option, value in options.items() if value for word in (option, value)]
+    tags = ["--tag", "project=tpch-assets", "--tag", f"deployment={deployment().name}"]
     names = [word for name in values for word in ("--env", name)]
     # The machine's role stays valid; forwarded credentials end within hours.
-    return ["run", *given, *names, "--detach", "--no-credential-forwarding", "--", "python", "-m", "dashboards"]
+    return ["run", *given, *tags, *names, "--detach", "--no-credential-forwarding", "--", *DASHBOARD]
 
 
 def call(arguments: list[str], values: dict[str, str], secrets: list[str]) -> str:

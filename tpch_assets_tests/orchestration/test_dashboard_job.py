@@ -221,7 +221,7 @@ def test_coileds_own_command_line_takes_the_command(place: pytest.MonkeyPatch) -
         "container": "registry.example.org/tpch:1",
         "detach": True,
         "no_credential_forwarding": True,
-        "tag": ("deployment=prod",),
+        "tag": ("project=tpch-assets", "deployment=prod"),
         "command": ("python", "-m", "dashboards"),
     }
     assert {name: given[name] for name in expected} == expected

@@ -4,7 +4,7 @@ BIN := .venv/bin
 DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezone.utc) - timedelta(days=1)).date())")
 UI ?= 1
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
-# Dagster and the dashboard side by side; when the first of them ends, or on Ctrl-C, both do.
+# Dagster and the dashboard side by side, until Ctrl-C. `exec` makes make's SIGTERM reach it, not a shell.
 SERVE := $(BIN)/python -m tpch_assets.commands.serve
 
 .DEFAULT_GOAL := help
@@ -28,15 +28,16 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	mkdir -p $(@D) && cp $< $@
 
 demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then leave the Dagster UI running (UI=0: stop after the replay)
+	@if [ "$(UI)" != 0 ]; then exec $(SERVE) --check; fi
 	$(BIN)/tpch-assets replay --batches 96
 	$(BIN)/tpch-assets show q01_pricing_summary
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE); fi
 
-dev: install .env $(DAGSTER_HOME)/dagster.yaml ## dagster dev, with schedules and sensors switched on
-	TPCH_AUTOMATION=true $(SERVE)
+dev: install .env $(DAGSTER_HOME)/dagster.yaml ## Dagster with schedules and sensors switched on, and the dashboard
+	@exec env TPCH_AUTOMATION=true $(SERVE)
 
 dashboard: install .env ## only the dashboard, on http://127.0.0.1:5006
-	$(BIN)/python -m dashboards
+	@exec $(BIN)/python -m dashboards
 
 # Tests flush thousands of small files to the disk for safety's sake; in memory that costs nothing. Two processes share
 # the test files, since half of a test's time goes into waiting for servers, browsers and processes.

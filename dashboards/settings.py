@@ -4,31 +4,26 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-from tpch_assets.settings import PROJECT, SettingsError
-
-PREFIX = "TPCH_DASHBOARD_"
-HEALTH = "/liveness"
+from tpch_assets.settings import DashboardAddress, current_settings, load_address
 
 
-class DashboardSettings(BaseSettings):
+def _dagster_url() -> str:
+    return f"http://127.0.0.1:{current_settings().dagster_port}"
+
+
+class DashboardSettings(DashboardAddress):
     """Every setting of the dashboard; docs/dashboard.md explains them."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=(PROJECT / ".env", ".env"), extra="ignore", frozen=True, env_ignore_empty=True
-    )
-
-    address: str = Field(default="127.0.0.1", description="Network address to listen on.")
-    port: int = Field(default=5006, ge=1, le=65535, description="Port to listen on.")
     origins: Annotated[list[str], NoDecode] = Field(
         default=[], description="`host:port` under which browsers reach it, separated by commas; behind a proxy."
     )
     processes: int = Field(default=2, ge=1, le=64, description="Server processes; each follows the lake by itself.")
     poll_seconds: float = Field(default=3, ge=0.2, le=10, description="How often the tables' versions are looked at.")
     dagster_url: str = Field(
-        default="http://127.0.0.1:3000",
+        default_factory=_dagster_url,
         pattern=r"^https?://[^\s\"'<>]+$",
         description="The Dagster UI that links go to.",
     )
@@ -98,13 +93,7 @@ def load_dashboard_settings(**overrides: object) -> DashboardSettings:
     Raises:
         SettingsError: A value is not valid; the message names it and what is allowed.
     """
-    try:
-        return DashboardSettings(**overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        name = f"{PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
-        raise SettingsError(f"{name}{message}") from None
+    return load_address(DashboardSettings, **overrides)
 
 
 @cache

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
@@ -21,6 +21,7 @@ from tpch_assets.schema import Business, SchemaError, load_business
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
 DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard's own settings, which it validates itself.
+HEALTH = "/liveness"  # Where a dashboard answers without sign-in.
 
 
 class SettingsError(ValueError):
@@ -95,8 +96,9 @@ class Settings(BaseSettings):
         default=None, gt=0, description="Dollars that a deployment may cost in a day (UTC); runs wait past them."
     )
 
-    dashboard_mode: Literal["off", "local", "coiled"] = Field(
-        default="off", description="Who starts a dashboard that is down: nobody, this machine, or Coiled."
+    dagster_port: int = Field(default=3000, ge=1, le=65535, description="Port of Dagster's UI in `make dev`.")
+    dashboard_mode: Literal["off", "coiled"] = Field(
+        default="off", description="`coiled`: a schedule keeps a dashboard up on Coiled."
     )
     dashboard_url: str | None = Field(
         default=None,
@@ -147,6 +149,16 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
 
+    @field_validator("dashboard_mode", mode="before")
+    @classmethod
+    def _not_local(cls, value: object) -> object:
+        if value == "local":
+            raise ValueError(
+                "`make dev` keeps its dashboard up by itself; leave this out, and in production use systemd "
+                "(docs/deploy.md, step 10) or `coiled`"
+            )
+        return value
+
     @field_validator("dashboard_url")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:
@@ -162,6 +174,51 @@ class Settings(BaseSettings):
         return value
 
 
+class DashboardAddress(BaseSettings):
+    """Where the dashboard listens. The rest of its settings are its own (`dashboards/settings.py`)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=DASHBOARD_PREFIX,
+        env_file=(PROJECT / ".env", ".env"),
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+    )
+
+    address: str = Field(default="127.0.0.1", description="Network address to listen on.")
+    port: int = Field(default=5006, ge=1, le=65535, description="Port to listen on.")
+
+    @property
+    def url(self) -> str:
+        """Where it answers on its own machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+AddressT = TypeVar("AddressT", bound=DashboardAddress)
+
+
+def load_address(kind: type[AddressT], **overrides: object) -> AddressT:
+    """The dashboard's address in force, or all of its settings.
+
+    Raises:
+        SettingsError: A value is not valid; the message names the setting, but not its value, which may be a secret.
+    """
+    try:
+        return kind(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{DASHBOARD_PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        raise SettingsError(f"{name}{first['msg'].removeprefix('Value error, ')}") from None
+
+
+def variables() -> dict[str, str]:
+    """The environment's variables, and those of the `.env` files."""
+    files: Any = Settings.model_config.get("env_file") or ()
+    found = {name: value or "" for file in files for name, value in dotenv_values(file).items()}
+    return {**found, **os.environ}
+
+
 def load_settings(**overrides: object) -> Settings:
     """The settings in force.
 
@@ -172,8 +229,7 @@ def load_settings(**overrides: object) -> Settings:
         SettingsError: A value, or the name of a `TPCH_…` variable, is not valid.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    files: Any = Settings.model_config.get("env_file") or ()
-    for name in sorted({*os.environ, *(name for file in files for name in dotenv_values(file))}):
+    for name in sorted(variables()):
         if name.startswith(PREFIX) and name not in known and not name.startswith(DASHBOARD_PREFIX):
             close = get_close_matches(name, known, n=1)
             raise SettingsError(f"{name} is not a setting{f'; did you mean {close[0]}?' if close else '.'}")

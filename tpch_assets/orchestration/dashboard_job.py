@@ -1,62 +1,120 @@
-"""Keeps the dashboard up: every 5 minutes a tick asks whether it answers, and only where it does not, a run starts it.
+"""Keeps the dashboard on Coiled up: every 5 minutes a tick asks whether it answers, and a run starts one that does not.
 
-The tick itself asks, since a run for every look would fill the list of runs, and cost a credit each in Dagster Cloud.
+A run for every look would fill the list of runs, and cost a credit each in Dagster Cloud. The command line of `coiled`
+has only names of environment variables, so that no list of processes and no log shows a secret.
 """
 
-from typing import TYPE_CHECKING
+import os
+import re
+import sys
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT, TimeoutExpired, run
+from urllib.parse import urlsplit
 
 import dagster as dg
 
+from tpch_assets.deployment import deployment
+from tpch_assets.liveness import lasting_trouble, trouble
 from tpch_assets.orchestration.ticks import UNDER_WAY
-from tpch_assets.settings import Settings, SettingsError
-
-if TYPE_CHECKING:
-    from dashboards.keeper import Starter
+from tpch_assets.settings import Settings, SettingsError, variables
 
 NAME = "dashboard_job"
-OFF = "TPCH_DASHBOARD_MODE=off: nobody looks after the dashboard here; `local` and `coiled` do."
+OFF = "TPCH_DASHBOARD_MODE=off: nothing here keeps a dashboard up; `coiled` does."
+PROGRAM = (str(Path(sys.executable).with_name("coiled")),)
+DASHBOARD = ("python", "-m", "dashboards")
+PATIENCE, START = 30.0, 600.0  # Seconds for a dashboard that is slow, and for a new machine.
+# The machine reads the lake with the role attached to it, so it gets no credentials.
+FORWARDED = re.compile(
+    r"TPCH_(DASHBOARD_\w+|LAKE|START|SCALE_FACTOR|BUSINESS)|AWS_((DEFAULT_)?REGION|ENDPOINT_URL(_S3)?)"
+)
+SECRET = re.compile(r"TPCH_DASHBOARD_\w*(AUTH|KEY|SECRET)")
+PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~-]*")  # `coiled run` puts values unquoted into a shell command.
 
 
-def starter(settings: Settings) -> "Starter":
-    """What starts the dashboard, by `TPCH_DASHBOARD_MODE`; not `off`.
+def start(settings: Settings) -> str:
+    """Start a machine in the place of one that does not answer. Returns what was done, in a sentence."""
+    from tpch_assets.compute.coiled_api import CoiledApi  # Loading the definitions does not wait for it.
 
-    Raises:
-        SettingsError: One of the dashboard's own settings is not valid.
-    """
-    # Only here, so that loading the definitions does not wait for it.
-    from dashboards.cloud import CoiledStarter
-    from dashboards.keeper import local_url
-    from dashboards.local import LocalStarter
-    from dashboards.settings import load_dashboard_settings
-    from tpch_assets.orchestration.instance import prepare_home
+    url, name, values = str(settings.dashboard_url), f"tpch-dashboard-{deployment().name}", environment(settings)
+    if not lasting_trouble(url, PATIENCE):
+        return f"The dashboard answers at {url}."
+    api = CoiledApi.configured()
+    api.check()  # Where the token is refused, `coiled` would open a browser and poll.
+    secrets = [api.token, *(value for name, value in values.items() if SECRET.fullmatch(name))]
+    call(["cluster", "stop", name], values, secrets)
+    said = call(command(settings, name, values), values, secrets)
+    if why := lasting_trouble(url, START):
+        raise dg.Failure(f"Coiled started {name}, but {why}. It said: {said}")
+    return f"Started the dashboard at {url} on Coiled, as {name}."
 
-    own = load_dashboard_settings()
-    if settings.dashboard_mode == "coiled":
-        return CoiledStarter(settings, own)
-    return LocalStarter(local_url(own), prepare_home())
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The machine's environment variables; refuses what `coiled` cannot hand over, and a dashboard without sign-in."""
+    found = {name: value for name, value in variables().items() if value and FORWARDED.fullmatch(name)}
+    if not settings.lake.startswith("s3://"):
+        raise SettingsError(f"TPCH_LAKE={settings.lake}: a dashboard on Coiled reads only a lake on S3.")
+    sign_in = found.keys() & {"TPCH_DASHBOARD_BASIC_AUTH", "TPCH_DASHBOARD_OAUTH_PROVIDER"}
+    if not sign_in or "TPCH_DASHBOARD_COOKIE_SECRET" not in found:
+        raise SettingsError(
+            "The dashboard would be open to everybody: set TPCH_DASHBOARD_BASIC_AUTH or "
+            "TPCH_DASHBOARD_OAUTH_PROVIDER, and TPCH_DASHBOARD_COOKIE_SECRET."
+        )
+    address, origins = urlsplit(str(settings.dashboard_url)), found.get("TPCH_DASHBOARD_ORIGINS", "")
+    found["TPCH_LAKE"] = settings.lake
+    found["TPCH_DASHBOARD_ADDRESS"] = "0.0.0.0"
+    found["TPCH_DASHBOARD_PORT"] = str(address.port or {"https": 443}.get(address.scheme, 80))
+    found["TPCH_DASHBOARD_ORIGINS"] = f"{origins},{address.netloc}"
+    if bad := [name for name, value in found.items() if not PLAIN.fullmatch(value)]:
+        raise SettingsError(f"`coiled run` cannot hand over the characters of {bad[0]}: use letters, digits, ._-+=")
+    return found
+
+
+def command(settings: Settings, name: str, values: dict[str, str]) -> list[str]:
+    """The arguments of `coiled`."""
+    options = {
+        "--name": name,
+        "--subdomain": str(urlsplit(settings.dashboard_url).hostname).split(".")[0],
+        "--port": values["TPCH_DASHBOARD_PORT"],
+        "--vm-type": settings.dashboard_vm_type,
+        "--region": settings.coiled_region,
+        "--container": settings.dashboard_image,
+    }
+    given = [word for option, value in options.items() if value for word in (option, value)]
+    tags = ["--tag", "project=tpch-assets", "--tag", f"deployment={deployment().name}"]
+    names = [word for name in values for word in ("--env", name)]
+    # The machine's role stays valid; forwarded credentials end within hours.
+    return ["run", *given, *tags, *names, "--detach", "--no-credential-forwarding", "--", *DASHBOARD]
+
+
+def call(arguments: list[str], values: dict[str, str], secrets: list[str]) -> str:
+    """Call `coiled`; returns the end of what it says, without secrets."""
+    given, name = {**os.environ, **values}, f"`coiled {arguments[0]}`"
+    try:
+        done = run([*PROGRAM, *arguments], env=given, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, timeout=START)
+    except TimeoutExpired:
+        raise dg.Failure(f"{name} did not end within {START:g} s.") from None
+    said = " ".join(done.stdout.decode(errors="replace").splitlines()[-5:])
+    for secret in secrets:
+        said = said.replace(secret, "***")
+    if done.returncode and "nable to find cluster" not in said:
+        raise dg.Failure(f"{name} failed with exit code {done.returncode}: {said}")
+    return said
 
 
 def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
     """The job and its schedule."""
-    off = settings.dashboard_mode == "off"
+    off, url = settings.dashboard_mode == "off", str(settings.dashboard_url)
 
-    @dg.op(pool="dashboard", description="Start the dashboard where it does not answer.")
+    @dg.op(pool="dashboard", description="Start the dashboard on Coiled where it does not answer.")
     def keep_dashboard(context: dg.OpExecutionContext) -> None:
         if off:
-            raise dg.Failure(OFF, allow_retries=False)
-        from dashboards.keeper import DashboardError, trouble
-
+            raise dg.Failure(OFF)
         try:
-            found = starter(settings)
-            if why := trouble(found.url):
-                context.log.warning(f"The dashboard is down: {why}")
-                done = found.start()
-            else:
-                done = f"The dashboard answers at {found.url}."
-        except (DashboardError, SettingsError) as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
+            done = start(settings)
+        except SettingsError as error:
+            raise dg.Failure(str(error)) from None
         context.log.info(done)
-        context.add_output_metadata({"url": dg.MetadataValue.url(found.url), "done": done})
+        context.add_output_metadata({"url": dg.MetadataValue.url(url), "done": done})
 
     @dg.job(name=NAME, description="Ask whether the dashboard answers, and start it where it does not.")
     def dashboard_job():
@@ -73,14 +131,10 @@ def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefiniti
     def dashboard_schedule(context: dg.ScheduleEvaluationContext):
         if off:
             return dg.SkipReason(OFF)
-        from dashboards.keeper import trouble
-
-        found = starter(settings)
-        if not (why := trouble(found.url)):
-            return dg.SkipReason(f"The dashboard answers at {found.url}.")
+        if not (why := trouble(url)):
+            return dg.SkipReason(f"The dashboard answers at {url}.")
         if context.instance.get_runs(dg.RunsFilter(job_name=NAME, statuses=UNDER_WAY), limit=1):
-            return dg.SkipReason(f"It is being started. {why}")
-        context.log.warning(f"The dashboard is down: {why}")
+            return dg.SkipReason(f"A run is starting it. {why}")
         return dg.RunRequest()
 
     return dashboard_job, dashboard_schedule

@@ -3,9 +3,11 @@
 What reaches into Dagster's own tables and files is in `dagster_private`; what runs do is in `assets` and `jobs`.
 """
 
+import json
 import os
 import shutil
 import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +16,13 @@ from tpch_assets.orchestration.dagster_private import free_slots
 from tpch_assets.settings import PROJECT
 
 OWNER_TAG = "tpch_assets/process"
+SERVER_TAG = ".dagster/grpc_info"  # Dagster's: the code server that executes a run.
+EXECUTED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def prepare_home() -> Path:
@@ -36,18 +45,29 @@ def owner() -> str:
 
 
 def reap(instance: dg.DagsterInstance) -> int:
-    """Fail runs whose process on this machine is gone, and free their pool slots. Returns their number."""
-    statuses = [
-        dg.DagsterRunStatus.NOT_STARTED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    ]
-    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if _is_dead(run.tags.get(OWNER_TAG, ""))]
+    """Fail runs whose process on this machine is gone, and free their pool slots. Returns how many there were."""
+    return _fail(instance, lambda tags: _is_dead(tags.get(OWNER_TAG, "")))
+
+
+def reap_served(instance: dg.DagsterInstance) -> int:
+    """The same for runs of a `dagster dev` of this machine, which has ended: Dagster would wait hours for them."""
+    return _fail(instance, lambda tags: _is_unserved(json.loads(tags.get(SERVER_TAG, "{}")).get("socket")))
+
+
+def _fail(instance: dg.DagsterInstance, is_dead: Callable[[Mapping[str, str]], bool]) -> int:
+    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=EXECUTED)) if is_dead(run.tags)]
     for run in dead:
         instance.report_run_failed(run, "The process that executed this run is gone; run it again.")
         free_slots(instance, run.run_id)
     return len(dead)
+
+
+def _is_unserved(path: str | None) -> bool:
+    """Whether no code server listens at a socket file."""
+    if path is None:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) != 0
 
 
 def _is_dead(process: str) -> bool:

@@ -15,9 +15,9 @@ from dashboards import costs as panel
 from dashboards.data import Store
 from tpch_assets.compute import budget, coiled_api, costs
 from tpch_assets.compute.coiled_cluster import cluster_name
-from tpch_assets.compute.work import LAYERS
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
+from tpch_assets.layers import MADE_BY
 from tpch_assets.orchestration.assets.costs import (
     CHECK,
     COSTS_JOB,
@@ -309,7 +309,7 @@ def test_without_coiled_costs_are_zero(
     assert result.success
     assert all(check.passed for check in result.get_asset_check_evaluations())
     rows = read(snapshot(lake, lake.table("operations", "costs"))).to_pylist()
-    assert [row["layer"] for row in rows] == [layer for layers in LAYERS.values() for layer in layers]
+    assert [row["layer"] for row in rows] == [layer for layers in MADE_BY.values() for layer in layers]
     assert {row["dollars"] for row in rows} == {Decimal(0)}
 
 

@@ -23,11 +23,10 @@ import yaml
 from dagster_cloud_cli.config import DagsterCloudConfigDefaultsMerger
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
-from dashboards.settings import PREFIX as DASHBOARD
 from dashboards.settings import DashboardSettings
 from tpch_assets.deployment import LONGEST, DeploymentError, deployment, slug
 from tpch_assets.layers import LAYERS
-from tpch_assets.settings import PREFIX, PROJECT, Settings, SettingsError, load_settings
+from tpch_assets.settings import DASHBOARD_PREFIX, PREFIX, PROJECT, Settings, SettingsError, load_settings
 from tpch_assets_tests.tpch_tables import TABLES
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -495,7 +494,7 @@ def test_prices_are_defined_and_settings_and_files_are_there() -> None:
     defined = set(re.findall(r"^\| `(P_\w+)`(?:, `(P_\w+)`)?", GUIDE, re.MULTILINE))
     assert {sign for pair in defined for sign in pair if sign} == set(re.findall(r"\bP_\w+", GUIDE))
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    own = {DASHBOARD + name.upper() for name in DashboardSettings.model_fields}
+    own = {DASHBOARD_PREFIX + name.upper() for name in DashboardSettings.model_fields}
     named = {name for name in re.findall(r"TPCH_[A-Z_]+", GUIDE) if not name.endswith("_")}
     assert named <= known | own
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", GUIDE) if "://" not in link]

@@ -12,9 +12,8 @@ import pyarrow as pa
 
 from tpch_assets.calendar import parse
 from tpch_assets.compute import budget, costs
-from tpch_assets.compute.work import LAYERS
 from tpch_assets.lake.update import TableRows, TableUpdate
-from tpch_assets.layers import DAY, Parquet
+from tpch_assets.layers import DAY, MADE_BY, Parquet
 from tpch_assets.orchestration.assets.common import RETRY, place
 from tpch_assets.settings import Settings, current_settings
 
@@ -121,7 +120,7 @@ def run_seconds(instance: dg.DagsterInstance, day: date) -> tuple[dict[str, floa
 
 
 def _layers() -> set[str]:
-    return {layer for layers in LAYERS.values() for layer in layers}
+    return {layer for layers in MADE_BY.values() for layer in layers}
 
 
 def cost_checks() -> list[dg.AssetChecksDefinition]:

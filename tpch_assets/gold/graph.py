@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from tpch_assets.gold.tasks import Input, Statement, run_merge, run_partial
+from tpch_assets.lake.snapshot import Snapshots
 from tpch_assets.schema import Group
-from tpch_assets.silver.shards import Shard, Snapshots, content_of
+from tpch_assets.silver.shards import Shard, content_of
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -94,7 +95,7 @@ class PartialGraph:
         from dask.delayed import Delayed
 
         key = f"{function.__name__}-{self.name}-{uuid.uuid4().hex}"
-        return Delayed(key, {**self.tasks, key: (function, *arguments)})
+        return Delayed(key, {**self.tasks, key: (function, *arguments)})  # type: ignore[no-untyped-call]
 
 
 def _groups(shards: Iterable[Shard]) -> Iterator[list[Shard]]:

@@ -14,9 +14,9 @@ from tpch_assets.compute.database import cursor, sql_list
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.syntax import columns_read
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshot
+from tpch_assets.lake.snapshot import Snapshot, Snapshots
 from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.shards import Snapshots, content_of
+from tpch_assets.silver.shards import content_of
 
 NO_SHARDS = "dimensions"  # What an answer is made of that reads no shards.
 

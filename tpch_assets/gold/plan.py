@@ -18,11 +18,11 @@ from tpch_assets.gold.syntax import columns_read
 from tpch_assets.gold.tasks import Input, Statement, run_combine
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
-from tpch_assets.lake.snapshot import existing
+from tpch_assets.lake.snapshot import Snapshots, existing
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
 from tpch_assets.layers import DAY, GOLD
 from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.shards import Shard, Snapshots, complete_shards
+from tpch_assets.silver.shards import Shard, complete_shards
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed

@@ -14,9 +14,9 @@ from tpch_assets.calendar import end_of_day
 from tpch_assets.gold.queries import Query, parameters
 from tpch_assets.lake.frames import dask_frame, delayed_parts
 from tpch_assets.lake.pieces import task
+from tpch_assets.lake.snapshot import Snapshots
 from tpch_assets.lake.update import arrow
 from tpch_assets.schema import Business
-from tpch_assets.silver.shards import Snapshots
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed

@@ -7,10 +7,9 @@ from tpch_assets.calendar import day_key, last_window
 from tpch_assets.gold.identity import NO_SHARDS, dimension_digest, shards_digest
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import DataFile, snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshots, snapshot
 from tpch_assets.layers import DAY
 from tpch_assets.schema import Business, Group
-from tpch_assets.silver.shards import Snapshots
 from tpch_assets.silver.stale import layer_snapshots, stale_windows_of
 
 

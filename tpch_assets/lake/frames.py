@@ -40,7 +40,9 @@ def dask_frame(source: Snapshot, files: list[DataFile]) -> "dd.DataFrame":
     parts = [part for file in files for part in _parts(source, file)] or [Part(None)]
     meta = _pandas(_empty(source))
     with dask.config.set({"dataframe.convert-string": False}):  # The types are those of the table already.
-        return dd.from_map(_read_part, parts, schema=_empty(source).schema, source=source.bare, meta=meta)
+        schema = _empty(source).schema
+        made: dd.DataFrame = dd.from_map(_read_part, parts, schema=schema, source=source.bare, meta=meta)  # type: ignore[no-untyped-call]
+    return made
 
 
 @runtime_checkable

@@ -77,6 +77,7 @@ def write_raw(lake: Lake, uri: str, content: Content) -> tuple[int, int]:
 
 def task(function: Callable[..., object], *arguments: object) -> "Delayed":
     """A call to be made on the cluster."""
-    import dask
+    from dask.delayed import delayed
 
-    return dask.delayed(function, pure=False)(*arguments)
+    made: Delayed = delayed(function, pure=False)(*arguments)
+    return made

@@ -93,6 +93,10 @@ class Snapshot:
         return found
 
 
+Snapshots = dict[str, Snapshot]
+"""Snapshots of several tables, by table name."""
+
+
 def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
     """The table at `uri` now, or at `version`."""
     table = opened(lake, uri, version)

@@ -117,7 +117,7 @@ def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefiniti
         context.add_output_metadata({"url": dg.MetadataValue.url(url), "done": done})
 
     @dg.job(name=NAME, description="Ask whether the dashboard answers, and start it where it does not.")
-    def dashboard_job():
+    def dashboard_job() -> None:
         keep_dashboard()
 
     running = settings.automation and not off
@@ -128,7 +128,7 @@ def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefiniti
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
         description="Every 5 minutes: start the dashboard where it does not answer.",
     )
-    def dashboard_schedule(context: dg.ScheduleEvaluationContext):
+    def dashboard_schedule(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | dg.RunRequest:
         if off:
             return dg.SkipReason(OFF)
         if not (why := trouble(url)):

@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from tpch_assets.calendar import window_of
-from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds
+from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
 from tpch_assets.lake.update import Content, TableUpdate
 from tpch_assets.schema import Group, Table
 from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges
 from tpch_assets.silver.rows import Homes, Part, ShardRows
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.sharing import Snapshots, in_windows, sharing
+from tpch_assets.silver.sharing import in_windows, sharing
 
 Shard = tuple[DataFile, ...]
 """The files of a shard, in the order of the group's tables."""

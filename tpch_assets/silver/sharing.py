@@ -4,13 +4,10 @@ from collections.abc import Collection
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
-from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds
+from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
 from tpch_assets.schema import Group
 from tpch_assets.silver.ranges import Range, overlapping, scan
 from tpch_assets.silver.rows import Part, keys_of
-
-Snapshots = dict[str, Snapshot]
-"""Snapshots of a group's tables, by name."""
 
 
 def sharing(group: Group, bronze: Snapshots, silver: Snapshots, windows: set[str]) -> set[str]:

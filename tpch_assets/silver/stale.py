@@ -4,12 +4,12 @@ from datetime import datetime
 
 from tpch_assets.calendar import parse, window_of
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import mark, snapshot
+from tpch_assets.lake.snapshot import Snapshots, mark, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.silver.dimensions import BRONZE_VERSION
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import Snapshots, digest
+from tpch_assets.silver.shards import digest
 
 
 def layer_snapshots(lake: Lake, layer: str, group: Group) -> Snapshots:

@@ -88,8 +88,8 @@ def _part(table: str, part: int, scale_factor: float) -> str:
         shutil.rmtree(previous, ignore_errors=True)
     needed = "orders,lineitem" if table == "lineitem" else table
     parts = ("--parts", str(BATCHES_PER_DAY), "--part", str(part))
-    _thread.folder = _generate(scale_factor, needed, *parts)
-    return _thread.folder
+    made = _thread.folder = _generate(scale_factor, needed, *parts)
+    return made
 
 
 @cache

@@ -26,7 +26,8 @@ def customer_distribution(
     # All rows of a customer are in one partition now, so each partition counts for itself.
     counted = joined.map_partitions(_customers_by_orders)
     total = counted.groupby("c_count")["custdist"].sum(split_out=1).reset_index()
-    return total.map_partitions(_largest_first)
+    answer: dd.DataFrame = total.map_partitions(_largest_first)
+    return answer
 
 
 def _customers_by_orders(joined: "pd.DataFrame") -> "pd.DataFrame":

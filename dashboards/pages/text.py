@@ -1,25 +1,10 @@
-"""Figures and cells as people read them, HTML that is safe whatever the lake holds, and its styles. No Panel."""
+"""Figures, times and changes as people read them. Markup does not belong here, but in `markup`."""
 
-import html
 import math
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from tpch_assets.calendar import parse
-
-
-@cache
-def css(name: str) -> str:
-    """The styles of a kind of part: `parts`, `table` or `button`. They go into each, since parts share no style."""
-    return (Path(__file__).parent / f"{name}.css").read_text(encoding="utf-8")
-
-
-def escape(value: object) -> str:
-    return html.escape(str(value), quote=True)
 
 
 def short(value: float | Decimal | None) -> str:
@@ -34,7 +19,7 @@ def short(value: float | Decimal | None) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes: 3.4 MB."""
+    """A number of bytes: 3.4 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(count) < 1000:
             return f"{count:,.0f} {unit}" if unit == "B" or count >= 100 else f"{count:,.1f} {unit}"
@@ -54,7 +39,7 @@ def span(length: timedelta) -> str:
 
 
 def moment(value: datetime | date | str) -> str:
-    """A point in time in UTC, to the minute; partition keys too."""
+    """A point in time in UTC, to the minute. Accepts partition keys too."""
     if isinstance(value, str):
         if len(value) == 10:
             return value
@@ -63,7 +48,7 @@ def moment(value: datetime | date | str) -> str:
 
 
 def change(now: float | None, before: float | None, *, unit: str = "") -> str:
-    """The change against the day before, in words and with its sign."""
+    """The change since the day before, in words and with its sign."""
     if now is None or before is None:
         return "no day before to compare with"
     difference = now - before
@@ -75,46 +60,10 @@ def change(now: float | None, before: float | None, *, unit: str = "") -> str:
 
 
 def older(age: timedelta, before: timedelta | None) -> str:
-    """How an age compares with the day before's."""
+    """How an age compares with that of the day before."""
     if before is None:
         return "no day before to compare with"
     difference = age - before
     if abs(difference) < timedelta(minutes=1):
         return "as old as the day before"
     return f"{span(abs(difference))} {'older' if difference > timedelta(0) else 'younger'} than the day before"
-
-
-def label(column: str) -> str:
-    """A column's name as a heading: `sum_disc_price` is Sum disc price; TPC-H's one-letter prefixes go."""
-    name = column.split("_", 1)[1] if column[1:2] == "_" or column[:3] == "ps_" else column
-    words = name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
-
-
-def card(title: str, figure: str, note: str = "") -> str:
-    return (
-        f'<div class="card"><h3>{escape(title)}</h3><p class="figure">{escape(figure)}</p>'
-        f'<p class="note">{escape(note)}</p></div>'
-    )
-
-
-def cards(items: Sequence[tuple[Any, ...]]) -> str:
-    """A row of figures, each (title, figure, note)."""
-    return '<div class="cards">' + "".join(card(*item) for item in items) + "</div>"
-
-
-def definitions(items: Sequence[tuple[str, object]]) -> str:
-    """Names and values as a list."""
-    return (
-        "<dl>" + "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in items) + "</dl>"
-    )
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A plain table of cells that are HTML already; it scrolls sideways where it is too wide."""
-    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )

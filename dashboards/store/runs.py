@@ -1,4 +1,7 @@
-"""How long the runs took that made a table, from Dagster's own storage, where this process can see it. No Panel."""
+"""How long the runs of each table took, from Dagster's own storage, if this process can read it.
+
+Launching or changing runs does not belong here. Charts of runs are in `pages.durations`.
+"""
 
 import logging
 import os
@@ -11,52 +14,55 @@ from pathlib import Path
 from tpch_assets.settings import PROJECT
 
 LOG = logging.getLogger(__name__)
-SECONDS = 30
+SECONDS = 30  # Between two reads of the same table's runs.
 LIMIT = 200
+
+Key = tuple[Path, str, str]
+"""Home of the Dagster instance, layer, and name of the table."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run: when it ended, and for how long it ran (seconds)."""
+    """One finished run: when it ended, and how many seconds it took."""
 
     ended: datetime
     seconds: float
 
 
 class Runs:
-    """The newest runs of each table asked for. Asking never waits: a thread reads what is old, for the next time."""
+    """The newest runs of each table. `of` never waits: a thread reads again what is old, for the next call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._due: dict[tuple[Path, str, str], float] = {}
-        self._found: dict[tuple[Path, str, str], list[Run]] = {}
+        self._due: dict[Key, float] = {}
+        self._found: dict[Key, list[Run]] = {}
 
     def of(self, layer: str, name: str) -> list[Run]:
-        """Runs that made one table and are known so far, oldest first; none where Dagster's storage is not here."""
-        key = (home(), layer, name)
+        """The known runs of one table, oldest first. Empty if Dagster's storage is elsewhere."""
+        key = (dagster_home(), layer, name)
         with self._lock:
             if time.monotonic() >= self._due.get(key, 0):
                 self._due[key] = time.monotonic() + SECONDS
                 threading.Thread(target=self._refresh, args=(key,), name="runs", daemon=True).start()
             return self._found.get(key, [])
 
-    def _refresh(self, key: tuple[Path, str, str]) -> None:
+    def _refresh(self, key: Key) -> None:
         try:
-            self._found[key] = read(*key)
-        except Exception as error:  # noqa: BLE001 - Dagster's storage is an extra: without it only durations miss
+            self._found[key] = read_runs(*key)
+        except Exception as error:  # noqa: BLE001 - without Dagster's storage pages only lack durations
             LOG.warning("Dagster's runs cannot be read: %s", error)
 
 
-def home() -> Path:
+def dagster_home() -> Path:
     """Where Dagster keeps its instance."""
     return Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster")
 
 
-def read(home: Path, layer: str, name: str) -> list[Run]:
-    """The runs behind an asset's newest materializations in the instance at `home`, oldest first."""
+def read_runs(home: Path, layer: str, name: str) -> list[Run]:
+    """Read the runs behind an asset's newest materializations, oldest first."""
     if not (home / "dagster.yaml").is_file():
         return []
-    import dagster as dg  # Slow to import, and needed only where there is an instance.
+    import dagster as dg  # Slow to import, and needed only if there is an instance.
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         made = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=LIMIT).records

@@ -132,7 +132,7 @@ def add_axes(made: Plot, below: Axis, left: Axis, *, grid: bool = True) -> None:
         made.add_layout(Grid(dimension=1, axis=left))
 
 
-def add_legend(made: Plot, glyph: GlyphRenderer[Glyph], column: str) -> Legend:
+def add_legend(made: Plot, glyph: "GlyphRenderer[Glyph]", column: str) -> Legend:
     """Add a legend of a glyph's values in `column` above the plot, where it covers nothing."""
     legend = Legend(
         items=[LegendItem(label=Field(column), renderers=[glyph])],

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import PROJECT
+from tpch_assets_tests.dashboards.lakes import fill_gold
 from tpch_assets_tests.dashboards.test_browser import browser as browser
-from tpch_assets_tests.dashboards.test_pages import fill_gold
 
 SECRET = "0123456789abcdef0123456789abcdef"
 

@@ -141,3 +141,24 @@ def test_url_takes_only_what_is_allowed() -> None:
     url.set(a=None, c="p/q")
     assert url.location.search == "?b=y&c=p%2Fq"
     assert Url().get("a", ["x"], "d") == "d"
+
+
+@pytest.mark.parametrize(("page", "choice"), [(Orders, "segment"), (Queries, "query"), (Pipeline, "table")])
+def test_a_choice_refreshes_the_page_once(
+    store: Store, page: type[Page], choice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_page(page, store)
+    refreshed: list[int] = []
+    monkeypatch.setattr(opened, "refresh", lambda: refreshed.append(1))
+    widget = getattr(opened, choice)
+    options = list(widget.options.values() if isinstance(widget.options, dict) else widget.options)
+    widget.value = next(option for option in options if option != widget.value)
+    assert refreshed == [1] and f"{choice}={widget.value}" in opened.url.location.search
+
+
+def test_a_layer_chosen_refreshes_the_page_once_with_its_tables(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_page(Pipeline, store)
+    refreshed: list[int] = []
+    monkeypatch.setattr(opened, "refresh", lambda: refreshed.append(1))
+    opened.layer.value = "gold"
+    assert refreshed == [1] and opened.table.options == list(business.queries())

@@ -1,12 +1,15 @@
 """The queries page."""
 
+import pyarrow as pa
 import pytest
 
+from dashboards import app
 from dashboards.pages.markup import escape
 from dashboards.pages.queries import Queries
 from dashboards.store import business
 from dashboards.store.store import Store
-from tpch_assets_tests.dashboards.lakes import DAYS
+from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.dashboards.lakes import DAYS, gold, money
 from tpch_assets_tests.dashboards.pages.opened import open_page
 
 # Bokeh and Panel call pandas 3.1 the old way.
@@ -40,3 +43,13 @@ def test_every_query_can_be_chosen_in_turn(store: Store) -> None:
     for query in business.queries():
         page.query.value = query
     assert set(page.query.options.values()) == set(business.queries())
+
+
+def test_an_answer_without_rows_is_followed_too(lake: Lake) -> None:
+    none = {"ps_partkey": pa.array([], pa.int64()), "value": money()}
+    gold(lake, "q11_important_stock", DAYS[0], none)
+    store = app.open_store(lake)
+    store.poll()
+    page = open_page(Queries, store, "?query=q11_important_stock")
+    assert page.chart is None and page.history.lines() == {"Total": [0.0]}
+    assert "—" in page.figures.html

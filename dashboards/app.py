@@ -13,7 +13,6 @@ import panel as pn
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from jinja2 import Environment, FileSystemLoader
-from panel.io.resources import LOCAL_DIST
 from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
 
@@ -23,6 +22,7 @@ from dashboards.pages.orders import Orders
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
+from dashboards.panel_private import serve_styles_locally
 from dashboards.settings import DashboardSettings, dashboard_settings
 from dashboards.store.store import Store
 from tpch_assets.lake import s3
@@ -103,8 +103,8 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Vie
         if document is not None:  # None in tests without a server.
             document.template = FRAME
             menu = {other.path: other.name for other in PAGES}
-            # Without `dist_url`, a session that the websocket made loads its style sheets from Panel's CDN.
-            document.template_variables.update(brand=TITLE, pages=menu, path=page.path, dist_url=LOCAL_DIST)
+            document.template_variables.update(brand=TITLE, pages=menu, path=page.path)
+            serve_styles_locally(document)
             # Bokeh loses changes while the browser builds the page, so follow the lake only after that.
             pn.state.onload(partial(_follow, store, document, made.refresh))
         return view

@@ -1,18 +1,20 @@
-"""Panel's private or experimental API: all uses of it, what each one saves, and nothing else.
+"""Panel's private and undocumented API: every use of it, with what it saves. Nothing else belongs here.
 
-A test in tpch_assets_tests/dashboards/test_private.py fails for each if an upgrade of Panel changes it.
+tpch_assets_tests/dashboards/test_private.py fails for each use that an upgrade of Panel breaks.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import panel as pn
+from bokeh.document import Document
 from bokeh.model import Model
-from panel.io import hold
+from panel.io.resources import LOCAL_DIST
 
 
 class Block(pn.pane.HTML):
-    """HTML that changes alone. Panel sends the style sheets along, for which Bokeh lays out the whole page anew."""
+    """HTML whose content changes alone. MEASURED_BLOCK
+
+    Panel sends the style sheets along with each change, for which Bokeh lays out the whole page anew. Private:
+    `_update` and `_get_properties`.
+    """
 
     def _update(self, ref: str, model: Model) -> None:
         properties = self._get_properties(model.document)
@@ -20,6 +22,7 @@ class Block(pn.pane.HTML):
 
     @property
     def html(self) -> str:
+        """The content."""
         return str(self.object)
 
     @html.setter
@@ -28,16 +31,17 @@ class Block(pn.pane.HTML):
 
 
 class Select(pn.widgets.Select):
-    """A menu that answers at once. Panel waits 50 ms for further changes, which a menu does not have."""
+    """A menu that answers at once. It saves 50 ms of each choice.
+
+    Panel waits that long for further changes, which a menu does not have. Private: `_debounce`.
+    """
 
     _debounce = 0
 
 
-@contextmanager
-def at_once() -> Iterator[None]:
-    document = pn.state.curdoc
-    if document is None:
-        yield
-        return
-    with hold(document, freeze=True):
-        yield
+def serve_styles_locally(document: Document) -> None:
+    """Make a session load Panel's style sheets from this server. It saves each browser requests to another host.
+
+    A session that the websocket made would load them from Panel's CDN. Undocumented: the variable `dist_url`.
+    """
+    document.template_variables["dist_url"] = LOCAL_DIST

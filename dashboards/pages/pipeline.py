@@ -14,11 +14,10 @@ from dashboards.pages import costs, panels
 from dashboards.pages import pipeline_markup as markup
 from dashboards.pages.markup import escape, sentence
 from dashboards.pages.page import Page
-from dashboards.pages.parts import block, grid, place, replace_chart, select
+from dashboards.pages.parts import block, draw_at_once, grid, place, replace_chart, select
 from dashboards.pages.tables import cells, tabulator
 from dashboards.pages.text import moment
 from dashboards.pages.url import Location
-from dashboards.panel_private import at_once
 from dashboards.settings import DashboardSettings
 from dashboards.store import business, health
 from dashboards.store.health import LAYERS, Health
@@ -89,7 +88,7 @@ class Pipeline(Page):
         drawn = layer, name, item.version, item.latest, item.size, item.rejects
         if drawn == self._drawn:
             return
-        with at_once():
+        with draw_at_once():
             self._show_charts(layer, name)
             self._show_rejects(layer, name, item)
         self.commits.html = self._commits(layer, name)

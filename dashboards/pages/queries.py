@@ -17,11 +17,10 @@ from dashboards.charts.results import Results
 from dashboards.charts.views import View
 from dashboards.pages.markup import cards, definitions, escape, sentence
 from dashboards.pages.page import DayPage
-from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
+from dashboards.pages.parts import block, choices_row, column, draw_at_once, grid, pane, place, replace_chart, select
 from dashboards.pages.tables import cells, download, show_other, tabulator
 from dashboards.pages.text import change, short
 from dashboards.pages.url import Location
-from dashboards.panel_private import at_once
 from dashboards.settings import DashboardSettings
 from dashboards.store import business
 from dashboards.store.answers import answer, day_before, days, frame, history
@@ -106,7 +105,7 @@ class Queries(DayPage):
         if new:
             self._show_query(query)
         self.parameters.html = _parameters(query, day)
-        with at_once():
+        with draw_at_once():
             self._show_rows(rows, new)
             self._show_charts(source, day, rows, new)
         self.csv.filename = f"{query.name}_{day}.csv"

@@ -8,11 +8,12 @@ import panel as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import Chart, Data, over_time
 from dashboards.charts.looks import Look
 from dashboards.pages.markup import cards, sentence
 from dashboards.pages.page import DayPage
-from dashboards.pages.parts import block, choices_row, draw_at_once, grid, place, replace_chart, select
+from dashboards.pages.parts import block, choices_row, grid, place, replace_chart, select
 from dashboards.pages.tables import cells, download, tabulator
 from dashboards.pages.text import change, moment, older, short, span
 from dashboards.pages.url import Location
@@ -79,7 +80,7 @@ class Orders(DayPage):
         now = (source.uri, source.version, totals and totals.version, self.segment.value, day)
         if now == self._drawn:
             return
-        with draw_at_once():
+        with draw_at_once(pn.state.curdoc):
             self._show_orders(self._of_segment(source, day))
             self._show_totals(totals if totals and day in totals.by_partition() else None, day)
         self.csv.filename = f"unshipped_orders_{self.segment.value}_{day}.csv"

@@ -3,12 +3,10 @@
 What a part says does not belong here. Tables are in `tables`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import panel as pn
 from bokeh.models import Plot
-from panel.io import hold
 
 from dashboards.charts.chart import Chart
 from dashboards.pages.markup import css
@@ -65,19 +63,6 @@ def replace_chart(where: pn.Column, chart: Chart | None) -> None:
     """Put a chart in its place, or hide the place. Makes a new pane each time: a hidden one cannot be laid out."""
     where[:] = [] if chart is None else [pane(chart.plot)]
     where.visible = chart is not None
-
-
-@contextmanager
-def draw_at_once() -> Iterator[None]:
-    """Send changes of this session's page together, and let Bokeh search the page for new models only once."""
-    error: Exception | None = None
-    with hold(freeze=True):
-        try:
-            yield
-        except Exception as raised:  # noqa: BLE001 - raised again below: within `hold`, it would freeze the page for good
-            error = raised
-    if error is not None:
-        raise error
 
 
 def _wrapping_row(*parts: pn.viewable.Viewable, gap: str, align: str = "flex-start") -> pn.Row:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pandas as pd
 import panel as pn
 
+from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import Chart, Data, over_time
 from dashboards.charts.looks import Look
 from dashboards.pages import costs, panels
 from dashboards.pages import pipeline_markup as markup
 from dashboards.pages.markup import escape, sentence
 from dashboards.pages.page import Page
-from dashboards.pages.parts import block, draw_at_once, grid, place, replace_chart, select
+from dashboards.pages.parts import block, grid, place, replace_chart, select
 from dashboards.pages.tables import cells, tabulator
 from dashboards.pages.text import moment
 from dashboards.pages.url import Location
@@ -88,7 +89,7 @@ class Pipeline(Page):
         drawn = layer, name, item.version, item.latest, item.size, item.rejects
         if drawn == self._drawn:
             return
-        with draw_at_once():
+        with draw_at_once(pn.state.curdoc):
             self._show_charts(layer, name)
             self._show_rejects(layer, name, item)
         self.commits.html = self._commits(layer, name)

@@ -10,6 +10,7 @@ import pandas as pd
 import panel as pn
 import pyarrow as pa
 
+from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import Chart
 from dashboards.charts.history import History
 from dashboards.charts.looks import Look
@@ -17,7 +18,7 @@ from dashboards.charts.results import Results
 from dashboards.charts.views import View
 from dashboards.pages.markup import cards, definitions, escape, sentence
 from dashboards.pages.page import DayPage
-from dashboards.pages.parts import block, choices_row, column, draw_at_once, grid, pane, place, replace_chart, select
+from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
 from dashboards.pages.tables import cells, download, show_other, tabulator
 from dashboards.pages.text import change, short
 from dashboards.pages.url import Location
@@ -105,7 +106,7 @@ class Queries(DayPage):
         if new:
             self._show_query(query)
         self.parameters.html = _parameters(query, day)
-        with draw_at_once():
+        with draw_at_once(pn.state.curdoc):
             self._show_rows(rows, new)
             self._show_charts(source, day, rows, new)
         self.csv.filename = f"{query.name}_{day}.csv"

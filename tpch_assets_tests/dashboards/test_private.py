@@ -1,4 +1,4 @@
-"""Private and experimental API that the dashboard uses: these tests fail when an upgrade changes it."""
+"""Private and undocumented API that the dashboard uses: these tests fail when an upgrade changes it."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +9,8 @@ from bokeh.document import Document
 from bokeh.models import FactorRange, Plot
 from panel.io.resources import CDN_DIST, LOCAL_DIST
 
-from dashboards.pages.parts import block, draw_at_once
+from dashboards.bokeh_private import draw_at_once
+from dashboards.pages.parts import block
 from dashboards.panel_private import Block, Select, serve_styles_locally
 
 
@@ -61,12 +62,11 @@ def test_models_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
         document.add_root(plot)
     recompute = document.models.recompute
     monkeypatch.setattr(document.models, "recompute", lambda: searched.append(1) or recompute())
-    monkeypatch.setattr(type(pn.state), "curdoc", document)
-    with draw_at_once():
+    with draw_at_once(document):
         for plot in plots:
             plot.x_range = FactorRange()
     assert searched == [1]
-    with pytest.raises(ZeroDivisionError), draw_at_once():
+    with pytest.raises(ZeroDivisionError), draw_at_once(document):
         raise ZeroDivisionError
     searched.clear()
     plots[0].x_range = FactorRange()

@@ -53,7 +53,7 @@ def test_a_wrong_setting_is_one_sentence(given: dict[str, Any], words: str) -> N
         load_dashboard_settings(**given)
 
 
-def test_the_command_ends_with_the_sentence(environment: Path) -> None:
+def test_the_command_reports_a_wrong_setting_in_one_sentence(environment: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "dashboards"],
         env={**os.environ, "TPCH_DASHBOARD_ORIGINS": "https://x", "PYTHONPATH": str(PROJECT)},

@@ -5,7 +5,7 @@ import pandas as pd
 from dashboards.charts.history import History
 
 
-def test_what_never_changed_is_drawn_as_a_level_line() -> None:
+def test_a_figure_that_never_changed_is_a_level_line() -> None:
     chart = History()
     days_ = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"])
     chart.draw("Share", pd.DataFrame({"day": days_, "Mean": [0.1 + 0.2, 0.3, 0.3], "None": [0.0, 0.0, float("nan")]}))

@@ -25,7 +25,7 @@ from tpch_assets_tests.dashboards.pages.opened import Location, open_page
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
 
 
-def test_no_lake_is_said_and_what_to_run(lake: Lake) -> None:
+def test_without_a_lake_a_page_says_what_to_run(lake: Lake) -> None:
     store = Store(lake)
     assert "Reading" in banner(store.state, lake.uri)
     store.poll()
@@ -34,7 +34,7 @@ def test_no_lake_is_said_and_what_to_run(lake: Lake) -> None:
     assert "make demo" in page.head.html and not page.body.visible
 
 
-def test_no_gold_is_said(lake: Lake) -> None:
+def test_without_gold_a_page_says_so(lake: Lake) -> None:
     fill_pipeline(lake, datetime.now(UTC))
     store = Store(lake)
     store.poll()
@@ -45,7 +45,7 @@ def test_no_gold_is_said(lake: Lake) -> None:
     assert open_page(Pipeline, store).body.visible
 
 
-def test_a_lake_that_cannot_be_reached_is_said_and_recovers(filled: Lake) -> None:
+def test_a_page_reports_an_unreachable_lake_and_recovers(filled: Lake) -> None:
     store = Store(filled)
     store.poll()
     page = open_page(Orders, store)
@@ -62,7 +62,7 @@ def test_a_lake_that_cannot_be_reached_is_said_and_recovers(filled: Lake) -> Non
     assert store.state == LakeState("ok") and "banner" not in page.head.html
 
 
-def test_rows_that_cannot_be_read_are_said_and_come_later(filled: Lake) -> None:
+def test_a_page_reports_rows_it_cannot_read_and_shows_them_later(filled: Lake) -> None:
     store = Store(filled)
     store.poll()
     page = open_page(Orders, store)
@@ -78,7 +78,7 @@ def test_rows_that_cannot_be_read_are_said_and_come_later(filled: Lake) -> None:
     assert "banner" not in page.head.html and "<strong>2024-01-02</strong>" in page.head.html
 
 
-def test_what_came_while_the_lake_was_away_is_ready_with_the_first_poll(
+def test_the_first_poll_after_an_outage_reads_what_came_meanwhile(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.state = LakeState("unreachable", "it is away")
@@ -90,7 +90,7 @@ def test_what_came_while_the_lake_was_away_is_ready_with_the_first_poll(
 
 
 @pytest.mark.parametrize("page", [Orders, Queries, Pipeline])
-def test_a_page_opened_while_the_lake_is_away_asks_nothing_of_it(
+def test_a_page_opened_during_an_outage_does_not_read_the_lake(
     store: Store, page: type[Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.state = LakeState("unreachable", "it is away")
@@ -104,7 +104,7 @@ def test_a_page_opened_while_the_lake_is_away_asks_nothing_of_it(
     assert opened.body.visible and "banner" not in opened.head.html
 
 
-def test_a_lake_that_appears_is_seen(lake: Lake) -> None:
+def test_a_page_shows_a_lake_that_appears(lake: Lake) -> None:
     store = Store(lake)
     store.poll()
     page = open_page(Orders, store)

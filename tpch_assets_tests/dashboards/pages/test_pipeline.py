@@ -22,7 +22,7 @@ from tpch_assets_tests.dashboards.pages.opened import open_page
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
 
 
-def test_pipeline_tells_lag_compaction_and_rejects(store: Store) -> None:
+def test_the_pipeline_shows_lag_compaction_and_rejects(store: Store) -> None:
     page = open_page(Pipeline, store, "?layer=bronze&table=orders")
     assert "2 lines rejected in the last day" in page.overview.html
     assert re.search("4 → [12]", page.figures.html)
@@ -71,14 +71,14 @@ def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake)
 def test_a_panel_is_shown_each_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Costs:
         def __init__(self) -> None:
-            self.view, self.told = pn.Column(), []
+            self.view, self.shown = pn.Column(), []
 
         def show(self, layer: str, name: str) -> None:
-            self.told.append((layer, name))
+            self.shown.append((layer, name))
 
     monkeypatch.setattr(panels, "PANELS", [Costs])
     page = open_page(Pipeline, store, "?layer=bronze&table=orders")
     page.layer.value = "silver"
     (costs,) = page.panels
-    assert costs.told[0] == ("bronze", "orders") and costs.told[-1] == ("silver", "orders")
+    assert costs.shown[0] == ("bronze", "orders") and costs.shown[-1] == ("silver", "orders")
     assert costs.view in page.body.select(pn.Column)

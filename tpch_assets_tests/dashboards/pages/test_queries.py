@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame
 
 
 @pytest.mark.parametrize("query", ["q05_local_supplier_volume", "q09_product_type_profit", "q13_customer_distribution"])
-def test_a_query_is_told_drawn_and_followed(store: Store, query: str) -> None:
+def test_a_query_is_described_drawn_and_followed(store: Store, query: str) -> None:
     page = open_page(Queries, store, f"?query={query}")
     assert business.queries()[query].question in page.heading.html.replace("&#x27;", "'")
     assert page.chart is not None and all(len(line) == len(DAYS) for line in page.history.lines().values())

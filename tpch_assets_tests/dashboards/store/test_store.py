@@ -1,4 +1,4 @@
-"""The store: it reads what changed, once, and tells its listeners."""
+"""The store reads what changed, once, and calls its listeners."""
 
 import os
 
@@ -31,7 +31,7 @@ def test_rows_are_read_only_when_a_version_changed(store: Store, monkeypatch: py
     assert store.tables["gold", "q05_local_supplier_volume"] is opened["gold", "q05_local_supplier_volume"]
 
 
-def test_a_lake_made_anew_at_the_same_version_is_seen(lake: Lake) -> None:
+def test_the_store_notices_a_lake_made_anew_at_the_same_version(lake: Lake) -> None:
     gold(lake, "q06_forecasting_revenue_change", "2024-01-01", {"revenue": money(1)})
     store = Store(lake)
     store.poll()
@@ -41,19 +41,19 @@ def test_a_lake_made_anew_at_the_same_version_is_seen(lake: Lake) -> None:
     assert days(store.tables["gold", "q06_forecasting_revenue_change"]) == ["2024-01-02"]
 
 
-def test_sessions_are_told_and_leave(store: Store) -> None:
-    told: list[int] = []
-    leave = store.subscribe(lambda: told.append(1))
+def test_sessions_subscribe_and_unsubscribe(store: Store) -> None:
+    called: list[int] = []
+    unsubscribe = store.subscribe(lambda: called.append(1))
     store.poll()
-    leave()
+    unsubscribe()
     store.poll()
-    assert told == [1]
+    assert called == [1]
 
 
 def test_a_session_that_fails_does_not_stop_the_others(store: Store) -> None:
-    told: list[int] = []
+    called: list[int] = []
     store.subscribe(lambda: 1 / 0)
-    store.subscribe(lambda: told.append(1))
+    store.subscribe(lambda: called.append(1))
     store.poll()
     store.poll()
-    assert told == [1, 1]
+    assert called == [1, 1]

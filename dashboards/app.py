@@ -1,4 +1,7 @@
-"""Assembles the pages over one store, and serves them. What a page shows does not belong here."""
+"""Assembles the pages over one store, and serves them.
+
+What a page shows does not belong here.
+"""
 
 import gc
 import logging

@@ -1,4 +1,7 @@
-"""The chart of figures over the days. The chart of one day's answer does not belong here, but in `results`."""
+"""The chart of figures over the days.
+
+The chart of one day's answer does not belong here, but in `results`.
+"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,7 @@
-"""Names of columns as people read them. Which prefixes a business uses does not belong here: callers hand them in."""
+"""Names of columns as people read them.
+
+Which prefixes a business uses does not belong here: callers hand them in.
+"""
 
 from collections.abc import Collection
 

@@ -1,4 +1,7 @@
-"""The costs panel of the pipeline page, as HTML. Reading costs does not belong here, but in `store.costs`."""
+"""The costs panel of the pipeline page, as HTML.
+
+Reading costs does not belong here, but in `store.costs`.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,7 @@
-"""What a page says if it cannot show data: what is wrong, and what to run. Other words of pages do not belong here."""
+"""What a page says if it cannot show data: what is wrong, and what to run.
+
+Other words of pages do not belong here.
+"""
 
 from dashboards.pages.markup import escape
 from dashboards.store.state import LakeState

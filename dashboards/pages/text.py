@@ -1,4 +1,7 @@
-"""Figures, times and changes as people read them. Markup does not belong here, but in `markup`."""
+"""Figures, times and changes as people read them.
+
+Markup does not belong here, but in `markup`.
+"""
 
 import math
 from datetime import date, datetime, timedelta

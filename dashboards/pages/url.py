@@ -1,4 +1,7 @@
-"""The page's address as choices. Which choices a page offers does not belong here."""
+"""The page's address as choices.
+
+Which choices a page offers does not belong here.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol

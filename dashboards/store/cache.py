@@ -1,4 +1,7 @@
-"""Keeps results in memory for all sessions, up to a number of bytes. What a result means does not belong here."""
+"""Keeps results in memory for all sessions, up to a number of bytes.
+
+What a result means does not belong here.
+"""
 
 import threading
 from collections.abc import Callable, Hashable

@@ -1,4 +1,7 @@
-"""Dollars and run time per day and layer, from operations/costs. How a page shows them does not belong here."""
+"""Dollars and run time per day and layer, from operations/costs.
+
+How a page shows them does not belong here.
+"""
 
 from collections import defaultdict
 from datetime import date

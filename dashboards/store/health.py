@@ -1,4 +1,7 @@
-"""The state of each table, by the same rules as the asset checks. Words and colours do not belong here."""
+"""The state of each table, by the same rules as the asset checks.
+
+Words and colours do not belong here.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

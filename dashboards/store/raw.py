@@ -1,4 +1,7 @@
-"""Follows the raw files of each table. Raw folders have no version, so this lists them; it never opens a file."""
+"""Follows the raw files of each table.
+
+Raw folders have no version, so this lists them; it never opens a file.
+"""
 
 from collections.abc import Sequence
 

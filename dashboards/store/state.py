@@ -1,4 +1,7 @@
-"""The types in which the store describes the lake. How it finds them out does not belong here."""
+"""The types in which the store describes the lake.
+
+How it finds them out does not belong here.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

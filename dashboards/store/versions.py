@@ -1,4 +1,7 @@
-"""Follows the versions of the lake's Delta tables. Reading rows does not belong here, but in `store.store`."""
+"""Follows the versions of the lake's Delta tables.
+
+Reading rows does not belong here, but in `store.store`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""How fast the dashboard is: first view, a change of query or segment, and 20 people at once.
+"""Measures how fast the dashboard is: first view, a change of query or segment, and 20 people at once.
 
-    python benchmarks/dashboard.py [--lake FOLDER] [--days 30] [--people 20] [--seconds 20]
+    python -m benchmarks.dashboard [--lake FOLDER] [--days 30] [--people 20] [--seconds 20]
 
-A lake's newest gold is copied to a temporary lake with `--days` days of it, served by another process, and asked for as
-browsers do: a page, a websocket, a choice, and the answer's arrival. With chromium there, the first view and changes
-are also timed in the browser, until they can be read.
+Copies a lake's newest gold to a temporary lake with `--days` days of it, serves it from another process, and asks it
+as browsers do: for a page, a websocket, and the answer to a choice. If chromium is installed, it also times
+the first view and changes in the browser, until people can read them.
 """
 
 import argparse
@@ -29,16 +29,16 @@ import pyarrow.parquet as pq
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from tpch_assets.gold.queries import load_queries
+from dashboards.store import business
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.settings import current_settings
-from tpch_assets.tpch import BUSINESS
 
 CHROMIUM = Path("/usr/bin/chromium")
-THINK = (1.0, 4.0)  # Seconds a person looks at an answer before the next choice.
+ANSWER = 60  # Seconds after which a choice counts as not answered: the page failed.
+THINK = (1.0, 4.0)  # Seconds a person reads an answer before the next choice.
 PAUSE = 1000  # Milliseconds between choices of the one person whose browser is timed.
 CHANGE = """async ([select, row, label]) => {
     const table = row.getRootNode(), before = row.innerText
@@ -85,7 +85,7 @@ def say(text: str) -> None:
 
 
 class Server:
-    """The served dashboard: where it is, and the CPU seconds that all its processes have used."""
+    """The served dashboard: its address, and the CPU seconds all its processes have used."""
 
     def __init__(self, url: str, pid: int) -> None:
         self.url, self._process = url, psutil.Process(pid)
@@ -95,8 +95,8 @@ class Server:
         return sum(times.user + times.system for times in (process.cpu_times() for process in found))
 
 
-def tell(what: str, seconds: list[float], cpu: float | None = None) -> None:
-    """Print how long something took, and the server's CPU time for each, where it was measured."""
+def report(what: str, seconds: list[float], cpu: float | None = None) -> None:
+    """Print how long something took, and the server's CPU time for each, if measured."""
     if not seconds:
         say(f"{what:<44} none")
         return
@@ -107,9 +107,9 @@ def tell(what: str, seconds: list[float], cpu: float | None = None) -> None:
 
 
 def copy_gold(source: Lake, target: Lake, count: int) -> int:
-    """Every query's newest answer, as that of `count` days; returns rows written."""
+    """Copy every query's newest answer, once for each of `count` days. Returns the number of rows written."""
     total = 0
-    for query in load_queries(BUSINESS):
+    for query in business.queries():
         found = snapshot(source, source.table("gold", query))
         if not found.files:
             continue
@@ -131,7 +131,7 @@ def _writer(rows: pa.Table) -> Callable[[str], object]:
 
 
 def serve(lake: Lake, port: int, processes: int) -> None:
-    """The dashboard, as `python -m dashboards` serves it."""
+    """Serve the dashboard as `python -m dashboards` does."""
     from dashboards import app
     from dashboards.settings import load_dashboard_settings
 
@@ -141,7 +141,7 @@ def serve(lake: Lake, port: int, processes: int) -> None:
 def wait_for(url: str) -> None:
     for _ in range(300):
         try:
-            for page in ("", "queries", "pipeline") * 4:  # Warm: each process was asked for each page.
+            for page in ("", "queries", "pipeline") * 4:  # Ask each process for each page, to warm it.
                 urlopen(f"http://{url}/{page}", timeout=30).read()
             return
         except OSError:
@@ -150,7 +150,7 @@ def wait_for(url: str) -> None:
 
 
 def in_browser(server: Server) -> None:
-    """Times until what was asked for can be read, in a real browser."""
+    """Time a real browser until people can read what they asked for."""
     from playwright.sync_api import sync_playwright
 
     url = f"http://{server.url}"
@@ -173,13 +173,13 @@ def in_browser(server: Server) -> None:
             queries += _changes(page, "Query", titles)
             page.context.close()
         browser.close()
-    tell("first view, new browser profile", views)
-    tell("change of segment, in the browser", segments)
-    tell("change of query, in the browser", queries)
+    report("first view, new browser profile", views)
+    report("change of segment, in the browser", segments)
+    report("change of query, in the browser", queries)
 
 
 def _changes(page: Any, choice: str, options: list[str]) -> list[float]:
-    """From a choice to the frame with the new answer's first row, timed in the page: asking from outside costs it."""
+    """Seconds from a choice to the frame with the answer's first row. The page times itself: asking it costs time."""
     took = []
     for option in options:
         page.wait_for_timeout(PAUSE)
@@ -190,7 +190,7 @@ def _changes(page: Any, choice: str, options: list[str]) -> list[float]:
 
 
 class Person:
-    """One person at one page: opens it, then chooses again and again, and notes how long answers took."""
+    """One person on one page, who opens it, chooses again and again, and notes how long answers took."""
 
     def __init__(self, url: str, path: str, choice: str) -> None:
         self.url, self.path, self.choice = url, path, choice
@@ -229,11 +229,12 @@ class Person:
             self.changed.append(time.perf_counter() - begun)
 
     async def _choose(self, value: str) -> None:
-        """Choose, and wait for what the server sends behind table and charts: the name of the answer's download."""
+        """Choose, and wait for what the server sends last, after table and charts: the name of the download."""
         event = {"kind": "ModelChanged", "model": {"id": self.model["id"]}, "attr": "value", "new": value}
         await self._send("PATCH-DOC", {"events": [event]})
-        while all(event.get("attr") != "filename" for event in (await self._reply("PATCH-DOC"))["events"]):
-            pass
+        async with asyncio.timeout(ANSWER):
+            while all(event.get("attr") != "filename" for event in (await self._reply("PATCH-DOC"))["events"]):
+                pass
 
     async def _send(self, kind: str, content: dict[str, Any]) -> None:
         self._number += 1
@@ -277,7 +278,7 @@ def _models(part: Any) -> Any:
 
 
 async def people(server: Server, count: int, seconds: float) -> None:
-    """`count` people come one after the other, and all go on choosing at once."""
+    """`count` people arrive one after the other, then all choose at once."""
     everyone = [
         Person(server.url, *(("", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
     ]
@@ -285,16 +286,16 @@ async def people(server: Server, count: int, seconds: float) -> None:
     for person in everyone:
         await person.open()
     used = server.cpu() - before
-    tell("a page's document, people coming in turn", [person.opened for person in everyone], used)
+    report("a page's document, people coming in turn", [person.opened for person in everyone], used)
     until, before = time.perf_counter() + seconds, server.cpu()
     await asyncio.gather(*(person.go_on(until) for person in everyone))
     used = server.cpu() - before
-    tell(f"a choice, {count} people at once", [took for person in everyone for took in person.changed], used)
+    report(f"a choice, {count} people at once", [took for person in everyone for took in person.changed], used)
     at_once = [Person(server.url, person.path, person.choice) for person in everyone]
     before = server.cpu()
     await asyncio.gather(*(person.open() for person in at_once))
     used = server.cpu() - before
-    tell(f"a page's document, {count} people in one instant", [person.opened for person in at_once], used)
+    report(f"a page's document, {count} people in one instant", [person.opened for person in at_once], used)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,4 @@
-"""The dashboard: three Panel pages over gold and the tables' Delta logs. It reads; it never writes to the lake."""
+"""The dashboard: Panel pages over the lake. It reads the lake and never writes to it.
+
+`app` serves `pages`; pages draw `charts` of what `store` reads. Imports point in that direction only.
+"""

@@ -1,4 +1,7 @@
-"""`python -m dashboards` serves the dashboard."""
+"""`python -m dashboards` serves the dashboard.
+
+Everything but the call belongs in `dashboards.app`.
+"""
 
 from dashboards.app import main
 

@@ -1,6 +1,6 @@
-// What the server need not do: the theme, Back and Forward, and coming back after the server went away.
+// What browsers do by themselves: the theme, Back and Forward, and reloading after the server restarted.
 
-// Chosen in the address (`?theme=dark`), else here before, else as the system is set.
+// The theme in the address (`?theme=dark`), else the one chosen earlier, else the system's.
 const system = window.matchMedia('(prefers-color-scheme: dark)')
 function theme() {
   const asked = new URLSearchParams(window.location.search).get('theme')
@@ -8,14 +8,14 @@ function theme() {
   try {
     const kept = window.localStorage.getItem('theme')
     if (kept === 'dark' || kept === 'light') return kept
-  } catch { /* A browser that keeps nothing. */ }
+  } catch { /* This browser stores nothing. */ }
   return system.matches ? 'dark' : 'light'
 }
 
 function show(name) {
   document.documentElement.dataset.theme = name
   document.getElementById('theme')?.setAttribute('aria-pressed', String(name === 'dark'))
-  // Plots take their colours from the page when they are painted.
+  // Plots read their colours from the page when they paint.
   for (const view of plots()) view.request_repaint()
 }
 
@@ -42,7 +42,7 @@ function toggle() {
 show(theme())
 system.addEventListener('change', () => show(theme()))
 
-// Panel writes choices into the address but does not follow Back and Forward: show again what the address says.
+// Panel writes choices to the address but does not follow Back and Forward, so load what the address says.
 window.addEventListener('popstate', () => window.location.reload())
 
 document.addEventListener('DOMContentLoaded', () => {
@@ -51,7 +51,7 @@ document.addEventListener('DOMContentLoaded', () => {
   window.setTimeout(follow, 1000)
 })
 
-// The websocket ended: the server was stopped, or this machine slept. Its session is gone, the address says it all.
+// The websocket ended: the server stopped, or this machine slept. The session is gone; the address has all choices.
 function follow() {
   const doc = window.Bokeh?.documents?.[0]
   if (doc == null) return window.setTimeout(follow, 1000)
@@ -60,7 +60,7 @@ function follow() {
     const again = async () => {
       try {
         if ((await fetch(window.location.href, {method: 'HEAD', cache: 'no-store'})).status < 500) window.location.reload()
-      } catch { /* Not there yet. */ }
+      } catch { /* The server is still down. */ }
     }
     window.setInterval(again, 2000)
   })

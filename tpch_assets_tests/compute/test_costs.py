@@ -11,8 +11,8 @@ import dask
 import pyarrow as pa
 import pytest
 
-from dashboards import costs as panel
-from dashboards.data import Store
+from dashboards.pages import costs as panel
+from dashboards.store.store import Store
 from tpch_assets.compute import budget, coiled_api, costs
 from tpch_assets.compute.coiled_cluster import cluster_name
 from tpch_assets.lake.lake import Lake

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: each page, what people do on it, and what they see when the lake changes."""
+"""The dashboard in a real browser: what people do on each page, and what they see when the lake changes."""
 
 import re
 import threading
@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboards import app
-from dashboards.answers import warm
-from dashboards.data import Store
 from dashboards.settings import DashboardSettings
 from tpch_assets.lake.lake import Lake
-from tpch_assets_tests.dashboards.test_pages import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
-from tpch_assets_tests.dashboards.test_pages import pytestmark as pytestmark
+from tpch_assets_tests.dashboards.lakes import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
+
+# Bokeh and Panel call pandas 3.1 the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -47,7 +47,7 @@ class Served:
     """A dashboard over one lake, in a thread of this process."""
 
     def __init__(self, lake: Lake) -> None:
-        self.lake, self.store = lake, Store(lake, POLL, warm)
+        self.lake, self.store = lake, app.open_store(lake, POLL)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -71,7 +71,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A lake with three days of gold, that tests read and do not change."""
+    """A lake with three days of gold. Tests read it and do not change it."""
     lake = Lake(str(tmp_path_factory.mktemp("full") / "lake"))
     fill_gold(lake)
     fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
@@ -82,7 +82,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Served]:
-    """A place where there is no lake yet."""
+    """A folder without a lake."""
     served = Served(Lake(str(tmp_path / "lake")))
     yield served
     served.stop()
@@ -90,7 +90,7 @@ def fresh(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Open]:
-    """Opens pages; at the end none may have had an error, or asked any other host for anything."""
+    """Opens pages. At the end, no page may have had an error or have asked another host for anything."""
     said: list[str] = []
     contexts = []
 
@@ -121,7 +121,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def shown(page: Page) -> Any:
-    """The line that says which data this is."""
+    """The line that names the data shown."""
     return expect(page.locator(".as-of"))
 
 
@@ -159,7 +159,7 @@ def test_a_table_sorts_filters_pages_and_downloads(full: Served, visit: Open) ->
     assert len(lines) == 21 and "4900.0000" in lines[1]
 
 
-def test_queries_are_asked_answered_and_drawn(full: Served, visit: Open) -> None:
+def test_the_queries_page_shows_answers_and_charts(full: Served, visit: Open) -> None:
     page = visit(f"{full.url}/queries?query=q05_local_supplier_volume")
     expect(page.get_by_role("heading", name="Local supplier volume")).to_be_visible()
     expect(page.locator(".tabulator-row").first).to_contain_text("CHINA")
@@ -172,7 +172,7 @@ def test_queries_are_asked_answered_and_drawn(full: Served, visit: Open) -> None
     expect(page.locator("p.empty")).to_contain_text("No answer yet")
 
 
-def test_the_pipeline_tells_of_rejects_and_links_to_dagster(full: Served, visit: Open) -> None:
+def test_the_pipeline_shows_rejects_and_links_to_dagster(full: Served, visit: Open) -> None:
     page = visit(f"{full.url}/pipeline?layer=bronze&table=orders")
     line = page.get_by_role("row").filter(has=page.get_by_role("link", name="orders", exact=True))
     expect(line.locator(".state.amber")).to_contain_text("2 lines rejected")
@@ -242,7 +242,7 @@ def test_a_gold_commit_appears_and_disturbs_nothing(fresh: Served, visit: Open) 
     gold(fresh.lake, "unshipped_orders", "2024-01-04", orders_of("2024-01-04", revenue=9000))
     shown(page).to_contain_text("2024-01-04")
     assert time.monotonic() - begun < 10
-    expect(page.locator("p.empty")).to_contain_text("The totals of 2024-01-04 are not there")
+    expect(page.locator("p.empty")).to_contain_text("There are no totals of 2024-01-04 yet")
     gold(fresh.lake, "unshipped_totals", "2024-01-04", totals_of("2024-01-04", 9))
     expect(page.locator(".cards")).to_contain_text("189.00 M")
     expect(page.locator("canvas").first).to_be_visible()

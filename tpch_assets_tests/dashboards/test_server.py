@@ -1,4 +1,4 @@
-"""The dashboard as `python -m dashboards` serves it: signing in, whose websockets it takes, and coming back."""
+"""The dashboard as `python -m dashboards` serves it: signing in, which websockets it accepts, and restarts."""
 
 import json
 import os
@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import PROJECT
+from tpch_assets_tests.dashboards.lakes import fill_gold
 from tpch_assets_tests.dashboards.test_browser import browser as browser
-from tpch_assets_tests.dashboards.test_pages import fill_gold
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -67,7 +67,7 @@ class Command:
 
 @pytest.fixture
 def locked(environment: Path) -> Iterator[Command]:
-    """A dashboard that asks for a name and a password."""
+    """A dashboard that requires a name and a password."""
     users = environment / "users.json"
     users.write_text(json.dumps({"ada": "correct horse"}))
     command = Command(environment, BASIC_AUTH=str(users), COOKIE_SECRET=SECRET).start()
@@ -105,7 +105,7 @@ def test_only_the_right_password_lets_in(locked: Command, browser: Browser) -> N
 
 
 def status(command: Command, origin: str, cookies: str, token: str) -> int:
-    """What a websocket is answered whose page came from `origin`: 101 lets it in."""
+    """The status a websocket gets whose page came from `origin`: 101 lets it in."""
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": f"bokeh, {token}"}
     connection = HTTPConnection("127.0.0.1", command.port, timeout=30)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from distributed import LocalCluster
 
-from dashboards.data import Store
+from dashboards.store.store import Store
 from tpch_assets.compute import cluster
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
@@ -171,7 +171,7 @@ def test_the_dashboard_reads_it(day: Day) -> None:
     ours = store.table("gold", "unshipped_orders")
     assert ours is not None
     assert store.rows(ours, ours.files).equals(read(local))
-    assert [commit["version"] for commit in store.commits(ours)] == [1, 0]
+    assert [commit.version for commit in store.commits(ours)] == [1, 0]
     with day.place.server.requests() as seen:
         store.poll()
     assert {request.method for request in seen} == {"HEAD"}, "while nothing changes only the next version is asked for"

@@ -18,7 +18,7 @@ import boto3
 import pytest
 from deltalake import DeltaTable
 
-from dashboards.data import Store
+from dashboards.store.store import Store
 from tpch_assets.bronze import arrivals
 from tpch_assets.bronze.arrivals import SWEPT_FILES
 from tpch_assets.lake import s3
@@ -29,7 +29,7 @@ from tpch_assets.orchestration import maintenance
 from tpch_assets.raw.files import batches, deliveries, files_of
 from tpch_assets_tests import days
 from tpch_assets_tests.commands.test_cli import Shell, shell
-from tpch_assets_tests.dashboards.test_pages import gold, orders_of
+from tpch_assets_tests.dashboards.lakes import gold, orders_of
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.lake.test_delta import keys, rows, store, uri_of, write
 from tpch_assets_tests.s3_server import (

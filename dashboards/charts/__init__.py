@@ -1,0 +1,4 @@
+"""Bokeh charts of pandas frames.
+
+Nothing here reads the lake or knows a page.
+"""

@@ -1,0 +1,65 @@
+"""A chart that takes new data without being made anew, so that a zoom stays, and columns over time.
+
+The charts of answers do not belong here, but in `results` and `history`.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from bokeh.models import ColumnDataSource, DataRange1d, Plot, Scatter, VBar
+
+from dashboards.charts import plots
+
+Data = Mapping[str, Sequence[object] | np.ndarray]
+"""The columns a chart draws."""
+
+PALETTE = ("#2a7fc1", "#e08a00", "#159a76", "#c2659b", "#d1582b", "#7b6fd0")
+"""Colours that colour-blind people can tell apart too."""
+
+
+class Chart:
+    """A plot, its data, and what the data is of. Only data of the same thing fits into the plot."""
+
+    def __init__(self, plot: Plot, source: ColumnDataSource, of: Hashable = None) -> None:
+        self.plot, self.source, self.of = plot, source, of
+
+    def update(self, data: Data, of: Hashable = None) -> bool:
+        """Draw other data in the same plot. Returns False if it needs another plot."""
+        if of != self.of or set(data) != set(self.source.data):
+            return False
+        self.source.data = dict(data)
+        return True
+
+
+def over_time(
+    title: str,
+    width_ms: float | None,
+    data: Data,
+    *,
+    height: int = 260,
+    colour: int = 0,
+    bytes_axis: bool = False,
+    of: Hashable = None,
+) -> Chart:
+    """Columns over time.
+
+    Args:
+        width_ms: The width of a column. None draws points.
+        data: `time`, the middle of each column, and `value`.
+        of: Names what is drawn.
+    """
+    source = ColumnDataSource(dict(data))
+    plot, hover = plots.plot(plots.title(title), DataRange1d(), plots.from_zero(), height=height, zoom=True)
+    plots.add_axes(plot, plots.time_axis(), plots.number_axis(plots.BYTES if bytes_axis else plots.COMPACT))
+    fill = PALETTE[colour]
+    if width_ms is None:
+        plot.add_glyph(source, Scatter(x="time", y="value", size=8, fill_color=fill, line_color=None))
+    else:
+        bars = VBar(x="time", top="value", width=width_ms * 0.9, fill_color=fill, line_color=None)
+        plot.add_glyph(source, bars)
+    number = "0,0" if bytes_axis else "0,0.[00]"
+    hover.update(
+        tooltips=[("", "@time{%F %H:%M}"), ("", f"@value{{{number}}}{' bytes' if bytes_axis else ''}")],
+        formatters={"@time": "datetime"},
+    )
+    return Chart(plot, source, of)

@@ -1,0 +1,84 @@
+"""The chart of one day's answer: picks the form that suits it, and fills it.
+
+How a form looks does not belong here, but in `forms`; figures over the days are in `history`.
+"""
+
+from typing import Literal
+
+import pandas as pd
+from bokeh.models import ColumnDataSource
+
+from dashboards.charts import plots
+from dashboards.charts.chart import PALETTE, Chart
+from dashboards.charts.forms import Bars, Columns, Form, Groups, Heatmap, Numbers, Points
+from dashboards.charts.views import View
+
+Name = Literal["bars", "columns", "numbers", "groups", "heatmap"]
+
+FORMS: dict[Name, type[Form]] = {
+    "bars": Bars,
+    "columns": Columns,
+    "numbers": Numbers,
+    "groups": Groups,
+    "heatmap": Heatmap,
+}
+
+
+class Results:
+    """The charts of one session: one plot for each form and unit, filled again for each query."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[Name, str], tuple[Form, Chart]] = {}
+
+    def draw(self, view: View, rows: pd.DataFrame, *, new: bool) -> Chart:
+        """The chart of an answer.
+
+        Args:
+            new: Another query was drawn before, so do not keep the zoom.
+        """
+        name, points = points_of(view, rows)
+        key = (name, view.unit)
+        if key not in self._drawn or (new and name == "numbers"):
+            self._drawn[key] = _make(view, name, points)
+        form, chart = self._drawn[key]
+        form.fill(points)
+        form.title.text = view.title
+        chart.source.data = points.data
+        return chart
+
+
+def points_of(view: View, rows: pd.DataFrame) -> tuple[Name, Points]:
+    """The form that suits an answer, and what it draws."""
+    found = view.points(rows)
+    x, by = list(found["x"]), list(found["by"])
+    names, series = _unique(x), _unique(by)
+    data = {"x": x, "y": found["y"].to_numpy(), "by": by, "name": x, "colour": [PALETTE[0]] * len(x)}
+    if view.kind == "bars":
+        short = [_shorten(name) for name in x]
+        return "bars", Points(data | {"x": short}, short, series)
+    if view.kind == "heatmap":
+        return "heatmap", Points(data, names, series)
+    if len(series) > 1:
+        colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(series)}
+        pairs = list(zip(x, by, strict=True))
+        return "groups", Points(data | {"x": pairs, "colour": [colours[name] for name in by]}, names, series)
+    if view.kind == "columns" and len(found) > 8 and found["x"].str.fullmatch(r"-?\d+(\.0)?").all():
+        return "numbers", Points(data | {"x": [float(name) for name in x]}, names, series)
+    return "columns", Points(data, names, series)
+
+
+def _make(view: View, name: Name, points: Points) -> tuple[Form, Chart]:
+    source = ColumnDataSource(points.data)
+    share = view.unit == "share"
+    form = FORMS[name](source, plots.SHARE if share else plots.COMPACT)
+    tips = [("", "@name"), ("", f"@y{{{'0.[00]%' if share else '0,0.[00]'}}}")]
+    form.hover.tooltips = [*tips, ("", "@by")] if name in ("heatmap", "groups") else tips
+    return form, Chart(form.plot, source, name)
+
+
+def _unique(values: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= 22 else f"{name[:21]}…"

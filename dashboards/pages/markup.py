@@ -1,0 +1,53 @@
+"""HTML that is safe whatever the lake holds, and its styles. How figures are worded does not belong here.
+
+Functions escape what they are given, unless their docstring says that they take HTML.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def css(name: str) -> str:
+    """The styles of a kind of part: `parts`, `table` or `button`. Each part needs them, since parts share no style."""
+    return (Path(__file__).parent / "styles" / f"{name}.css").read_text(encoding="utf-8")
+
+
+def escape(value: object) -> str:
+    """Text that HTML shows as it is."""
+    return html.escape(str(value), quote=True)
+
+
+def cards(items: Sequence[tuple[str, str, str]]) -> str:
+    """A row of figures, each as (title, figure, note)."""
+    return '<div class="cards">' + "".join(_card(*item) for item in items) + "</div>"
+
+
+def definitions(items: Mapping[str, object]) -> str:
+    """Names and values as a list."""
+    pairs = (f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in items.items())
+    return f"<dl>{''.join(pairs)}</dl>"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """A plain table that scrolls sideways if it is too wide. Its cells are HTML."""
+    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def sentence(words: str) -> str:
+    """A sentence that stands where there are no rows."""
+    return f'<p class="empty">{escape(words)}</p>'
+
+
+def _card(title: str, figure: str, note: str) -> str:
+    return (
+        f'<div class="card"><h3>{escape(title)}</h3><p class="figure">{escape(figure)}</p>'
+        f'<p class="note">{escape(note)}</p></div>'
+    )

@@ -1,0 +1,161 @@
+"""The orders page of TPC-H: the unshipped orders of a market segment, and those worth the most.
+
+This is the only page that names a query or column. Pages for any business are `queries` and `pipeline`.
+"""
+
+import pandas as pd
+import panel as pn
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dashboards.bokeh_private import draw_at_once
+from dashboards.charts.chart import Chart, Data, over_time
+from dashboards.charts.looks import Look
+from dashboards.pages.markup import cards, sentence
+from dashboards.pages.page import DayPage
+from dashboards.pages.parts import block, choices_row, grid, place, replace_chart, select
+from dashboards.pages.tables import cells, download, tabulator
+from dashboards.pages.text import change, moment, older, short, span
+from dashboards.pages.url import Location
+from dashboards.settings import DashboardSettings
+from dashboards.store.answers import answer, day_before, days, frame
+from dashboards.store.store import Store
+from tpch_assets.lake.snapshot import Snapshot
+
+QUERY = "unshipped_orders"
+TOTALS = "unshipped_totals"
+TITLES = {
+    "orderkey": "Order",
+    "ordertime": "Ordered (UTC)",
+    "lines": "Lines",
+    "next_shiptime": "Next ships (UTC)",
+}
+HOUR = 3_600_000  # Milliseconds.
+
+
+class Orders(DayPage):
+    """People choose the segment and the day."""
+
+    path, name = "/", "Orders"
+
+    def __init__(
+        self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None
+    ) -> None:
+        super().__init__(store, settings, location, look)
+        self.segment = select("Market segment", [""], "")
+        self.csv = download(self.rows, "unshipped_orders.csv")
+        self.figures, self.ships, self.place = block(), place(), place()
+        self.table: pn.widgets.Tabulator | None = None
+        self.chart: Chart | None = None
+        self._drawn: tuple[object, ...] | None = None
+        self.body[:] = [
+            choices_row(self.segment, self.day, self.csv),
+            self.figures,
+            grid((self.place, 10), (self.ships, 4)),
+        ]
+        self.follow_choices(self.segment, self.day)
+
+    def ready(self) -> bool:
+        found = self.store.table("gold", QUERY)
+        return bool(found and found.files)
+
+    def choices(self) -> dict[str, str | None]:
+        return {"segment": self.segment.value, **super().choices()}
+
+    def read_choices(self) -> None:
+        self.segment.value = self.url.get("segment", self.segment.options, self.segment.value)
+        super().read_choices()
+
+    def rows(self) -> pa.Table:
+        """The orders shown, exactly as gold holds them."""
+        source = self._source()
+        found = answer(self.store, source, self.day_of(source))
+        return found.filter(pc.equal(found["segment"], self.segment.value))
+
+    def show(self) -> None:
+        source, totals = self._source(), self.store.table("gold", TOTALS)
+        self._offer_segments(source)
+        self.offer_days(source)
+        day = self.day_of(source)
+        now = (source.uri, source.version, totals and totals.version, self.segment.value, day)
+        if now == self._drawn:
+            return
+        with draw_at_once(pn.state.curdoc):
+            self._show_orders(self._of_segment(source, day))
+            self._show_totals(totals if totals and day in totals.by_partition() else None, day)
+        self.csv.filename = f"unshipped_orders_{self.segment.value}_{day}.csv"
+        self.name_sources(day, source, *([totals] if totals else []))
+        self._drawn = now
+
+    def _source(self) -> Snapshot:
+        source = self.store.table("gold", QUERY)
+        assert source is not None
+        return source
+
+    def _of_segment(self, source: Snapshot, day: str) -> pd.DataFrame:
+        """The segment's rows of a day's answer."""
+        rows = frame(self.store, source, day)
+        return rows[rows["segment"] == self.segment.value].reset_index(drop=True)
+
+    def _offer_segments(self, source: Snapshot) -> None:
+        """Offer the segments that gold holds. At first, choose the segment in the address."""
+        segments = sorted(frame(self.store, source, days(source)[0])["segment"].unique()) or [""]
+        if segments != self.segment.options:
+            first = self.segment.value if self.segment.value in segments else segments[0]
+            with self.choosing():
+                self.segment.param.update(options=segments, value=self.url.get("segment", segments, first))
+
+    def _show_orders(self, rows: pd.DataFrame) -> None:
+        shown = rows.drop(columns=["segment"])
+        if self.table is None:
+            self.table = tabulator(shown, self.look, titles=TITLES, stretch=True)
+            self.place[:] = [self.table]
+        else:
+            self.table.value = cells(shown)
+
+    def _show_totals(self, totals: Snapshot | None, day: str) -> None:
+        if totals is None:
+            self.figures.html = sentence(
+                f"There are no totals of {day} yet. They come with gold/{TOTALS}, which `tpch-assets replay` or "
+                "Dagster makes for days without them. The orders below are complete."
+            )
+            self.ships.visible = False  # Keep the zoom: a day's totals may come a moment after its orders.
+            return
+        rows, before = self._of_segment(totals, day), day_before(totals, day)
+        self.figures.html = _figures(rows, self._of_segment(totals, before) if before else None, day, before)
+        data = _by_hour(rows)
+        if self.chart is None or not self.chart.update(data):
+            self.chart = over_time("Revenue waiting by hour of shipment", HOUR, data, height=420)
+            replace_chart(self.ships, self.chart)
+        self.ships.visible = True
+
+
+def _figures(rows: pd.DataFrame, before: pd.DataFrame | None, day: str, day_before: str | None) -> str:
+    """The segment's totals, each with its change since the day before."""
+    count, revenue = float(rows["orders"].sum()), float(rows["revenue"].sum())
+    counted, earned = (
+        (float(before["orders"].sum()), float(before["revenue"].sum())) if before is not None else (None, None)
+    )
+    oldest, age = _oldest(rows, day)
+    _, age_before = _oldest(before, day_before) if before is not None and day_before else (None, None)
+    note = f"ordered {moment(oldest)} UTC; {older(age, age_before)}" if age is not None and oldest is not None else ""
+    return cards(
+        [
+            ("Unshipped orders", f"{count:,.0f}", change(count, counted)),
+            ("Revenue waiting", short(revenue), change(revenue, earned)),
+            ("Oldest order", span(age) if age is not None else "—", note),
+        ]
+    )
+
+
+def _oldest(rows: pd.DataFrame, day: str) -> tuple[pd.Timestamp | None, pd.Timedelta | None]:
+    """When the oldest order was placed, and its age at the end of the day."""
+    oldest = rows["oldest_ordertime"].min()
+    if pd.isna(oldest):
+        return None, None
+    return oldest, pd.Timestamp(day) + pd.Timedelta(days=1) - oldest
+
+
+def _by_hour(rows: pd.DataFrame) -> Data:
+    middle = rows["ship_hour"] + pd.Timedelta(minutes=30)
+    return {"time": middle.to_numpy(), "value": rows["revenue"].to_numpy()}

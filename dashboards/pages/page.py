@@ -1,0 +1,144 @@
+"""The frame of a page: its head, its body, its choices in the address, and how it follows the lake.
+
+What one page shows does not belong here; neither do the parts pages are made of, which are in `parts`.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+import panel as pn
+
+from dashboards.charts.looks import Look
+from dashboards.pages.markup import escape
+from dashboards.pages.parts import block, select
+from dashboards.pages.states import banner
+from dashboards.pages.url import Location, Url
+from dashboards.settings import DashboardSettings
+from dashboards.store.answers import days
+from dashboards.store.state import LakeState
+from dashboards.store.store import Store
+from tpch_assets.lake.lake import LakeError
+from tpch_assets.lake.snapshot import Snapshot
+
+LATEST = "latest"
+
+
+class Page:
+    """One page of one session. Subclasses fill `body`, draw in `show`, and name their choices.
+
+    Args:
+        look: How the business's answers look.
+    """
+
+    path: ClassVar[str]
+    name: ClassVar[str]
+
+    def __init__(
+        self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None
+    ) -> None:
+        self.store, self.settings, self.url, self.look = store, settings, Url(location), look or Look()
+        self.head, self.as_of = block(), ""
+        self.body = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._choosing = False
+
+    def show(self) -> None:
+        """Draw what is chosen from the store's newest versions. Draw nothing that did not change."""
+        raise NotImplementedError
+
+    def choices(self) -> Mapping[str, str | None]:
+        """What is chosen, by its name in the address. None leaves a choice out."""
+        raise NotImplementedError
+
+    def read_choices(self) -> None:
+        """Choose what the address says."""
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.store.tables)
+
+    def view(self) -> pn.Column:
+        """The whole page."""
+        self.refresh()
+        return pn.Column(self.head, self.body, sizing_mode="stretch_width", margin=0)
+
+    def refresh(self) -> None:
+        """Follow the store. Called once at the start and after each poll."""
+        ready, state = self.ready(), self.store.state
+        if ready:
+            try:
+                self.show()
+            except LakeError as error:  # The next poll retries.
+                state = LakeState("unreachable", str(error))
+        self.body.visible = ready and (state.kind != "unreachable" or bool(self.as_of))
+        self.head.html = banner(state, self.store.lake.uri) + (self.as_of if ready else "")
+
+    def name_sources(self, day: str | None, *sources: Snapshot) -> None:
+        """Name the data the page shows, in its head."""
+        versions = (
+            f"version <strong>{source.version}</strong> of {escape('/'.join(source.uri.rsplit('/', 2)[1:]))}"
+            for source in sources
+        )
+        self.name_data(day, ", ".join(versions))
+
+    def name_data(self, day: str | None, source: str) -> None:
+        """Name the data the page shows, in its head. `source` is HTML."""
+        of = f"Data as of <strong>{escape(day)}</strong>, " if day else ""
+        self.as_of = f'<p class="muted as-of">{of}{source}. Times are UTC.</p>'
+
+    def follow_choices(self, *selects: pn.widgets.Select) -> None:
+        """Show and write to the address what people choose, and choose what the address says after it changed."""
+        for widget in selects:
+            widget.param.watch(lambda _: self.chosen(), "value")
+        self.url.watch(self._address_changed)
+
+    def chosen(self) -> None:
+        """Show what somebody chose, and write it to the address."""
+        if not self._choosing and self.ready():
+            self.url.set(**self.choices())
+            self.refresh()
+
+    @contextmanager
+    def choosing(self) -> Iterator[None]:
+        """Change choices without taking that for somebody's choice."""
+        outer, self._choosing = self._choosing, True
+        try:
+            yield
+        finally:
+            self._choosing = outer
+
+    def _address_changed(self) -> None:
+        with self.choosing():
+            self.read_choices()
+        self.refresh()
+
+
+class DayPage(Page):
+    """A page on which people choose the day of an answer."""
+
+    def __init__(
+        self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None
+    ) -> None:
+        super().__init__(store, settings, location, look)
+        self.day = select("Day", {"Latest": LATEST}, LATEST)
+
+    def choices(self) -> Mapping[str, str | None]:
+        return {"day": None if self.day.value == LATEST else self.day.value}
+
+    def read_choices(self) -> None:
+        self.day.value = self.url.get("day", list(self.day.options.values()), LATEST)
+
+    def day_of(self, source: Snapshot) -> str:
+        """The chosen day, or the latest one."""
+        kept = days(source)
+        return self.day.value if self.day.value in kept else kept[0]
+
+    def offer_days(self, source: Snapshot) -> None:
+        """Offer the days that gold holds. At first, choose the day in the address."""
+        kept = days(source)
+        offered = {f"Latest ({kept[0]})": LATEST} | {day: day for day in kept}
+        if offered != self.day.options:
+            value = self.day.value if self.day.value in kept else LATEST
+            with self.choosing():
+                self.day.param.update(options=offered, value=self.url.get("day", kept, value))

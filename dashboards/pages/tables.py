@@ -1,0 +1,116 @@
+"""Tables that people sort, filter, page and download, all in this process: a page carries one screenful of rows.
+
+Plain HTML tables do not belong here, but in `markup`.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import TypedDict
+
+import pandas as pd
+import panel as pn
+import pyarrow as pa
+import pyarrow.csv
+
+from dashboards.charts.looks import Look
+from dashboards.pages.markup import css
+
+
+class _Columns(TypedDict):
+    """What Tabulator needs to know of a frame and its columns."""
+
+    value: pd.DataFrame
+    titles: dict[str, str]
+    formatters: dict[str, dict[str, str | int]]
+    text_align: dict[str, str]
+    header_filters: dict[str, dict[str, str]]
+
+
+def cells(rows: pd.DataFrame) -> pd.DataFrame:
+    """A frame as it is shown: times as text that also sorts by time."""
+    times = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name])]
+    if not times:
+        return rows
+    shown = rows.copy()
+    for name in times:
+        days = (rows[name].dt.normalize() == rows[name]).all()
+        shown[name] = rows[name].dt.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M").astype(object)
+    return shown
+
+
+def tabulator(
+    rows: pd.DataFrame,
+    look: Look,
+    *,
+    titles: Mapping[str, str] | None = None,
+    page_size: int = 15,
+    stretch: bool = False,
+) -> pn.widgets.Tabulator:
+    """A table of a frame. Every column sorts and filters; text is never read as HTML.
+
+    Args:
+        titles: Headings by column; `look` labels the other columns.
+        stretch: Let the last column fill the width.
+    """
+    return pn.widgets.Tabulator(
+        **_columns(cells(rows), look, titles or {}),
+        pagination="remote",
+        page_size=page_size,
+        show_index=False,
+        disabled=True,
+        selectable=False,
+        layout="fit_data_stretch" if stretch else "fit_data_fill",
+        sizing_mode="stretch_width",
+        stylesheets=[css("table")],
+        margin=(0, 0, 8, 0),
+    )
+
+
+def show_other(table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look) -> None:
+    """Show other columns in a table: from the first page, neither sorted nor filtered."""
+    table.param.update(**_columns(cells(rows), look, {}), page=1, sorters=[], filters=[])
+
+
+def download(read: Callable[[], pa.Table], filename: str) -> pn.widgets.FileDownload:
+    """A button that downloads rows as CSV, decimals exact. It reads nothing before somebody presses it."""
+
+    def content() -> io.BytesIO:
+        out = io.BytesIO()
+        pyarrow.csv.write_csv(read(), out)
+        out.seek(0)
+        return out
+
+    return pn.widgets.FileDownload(
+        callback=content,
+        filename=filename,
+        label="Download CSV",
+        align="end",
+        margin=(0, 0, 4, 0),
+        width=150,
+        stylesheets=[css("button")],
+    )
+
+
+def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Columns:
+    return {
+        "value": shown,
+        "titles": {name: titles.get(name, look.label(name)) for name in shown.columns},
+        "formatters": {name: _formatter(name, shown[name], look) for name in shown.columns},
+        "text_align": {name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
+        "header_filters": {name: _filter(shown[name]) for name in shown.columns},
+    }
+
+
+def _formatter(name: str, column: pd.Series, look: Look) -> dict[str, str | int]:
+    if pd.api.types.is_float_dtype(column):
+        small = len(column) and column.abs().max() < 1
+        return {"type": "money", "precision": 4 if small else 2, "thousand": ",", "decimal": "."}
+    if pd.api.types.is_integer_dtype(column) and not name.endswith(look.identifiers):
+        return {"type": "money", "precision": 0, "thousand": ","}
+    return {"type": "plaintext"}
+
+
+def _filter(column: pd.Series) -> dict[str, str]:
+    if pd.api.types.is_numeric_dtype(column):
+        return {"type": "number", "func": ">=", "placeholder": "from"}
+    return {"type": "input", "func": "like", "placeholder": "contains"}

@@ -1,0 +1,50 @@
+"""The business this dashboard shows: its tables and its queries.
+
+The only module that imports them. All others ask these functions, so they work for any tables and queries.
+What a query's chart looks like does not belong here, but in `dashboards.charts`.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+from tpch_assets.gold.queries import Query, load_queries
+from tpch_assets.gold.queries import parameters as query_parameters
+from tpch_assets.settings import current_business, current_settings
+
+__all__ = ["Query", "arrives_with_every_batch", "facts", "parameters", "queries", "statements", "table_names"]
+
+
+def queries() -> Mapping[str, Query]:
+    """All queries by name, sorted."""
+    return load_queries(current_business())
+
+
+def table_names() -> tuple[str, ...]:
+    """All tables, in the order in which pages list them."""
+    return current_business().names
+
+
+def facts() -> tuple[str, ...]:
+    """The tables that silver cuts into windows and shards. The others are dimensions."""
+    return tuple(table.name for table in current_business().facts)
+
+
+def arrives_with_every_batch(table: str) -> bool:
+    """Whether the source delivers a table with every batch, rather than once."""
+    return current_business().table(table).arrives == "every batch"
+
+
+def parameters(query: Query, day: date) -> dict[str, object]:
+    """The parameters a query used on a day, in the order in which it declares them."""
+    values = query_parameters(query, current_settings().scale_factor, day)
+    return {name: values[name] for name in (*query.param_expressions, "as_of")}
+
+
+def statements(query: Query) -> dict[str, str]:
+    """The SQL of a query, by what each statement does."""
+    if query.partial is None:
+        return {"SQL of the answer": query.combine}
+    return {
+        "SQL over each shard (partial)": query.partial,
+        "SQL of the answer over all partials (combine)": query.combine,
+    }

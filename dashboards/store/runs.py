@@ -1,0 +1,77 @@
+"""How long the runs of each table took, from Dagster's own storage, if this process can read it.
+
+Launching or changing runs does not belong here. Charts of runs are in `pages.durations`.
+"""
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tpch_assets.settings import PROJECT
+
+LOG = logging.getLogger(__name__)
+SECONDS = 30  # Between two reads of the same table's runs.
+LIMIT = 200
+
+Key = tuple[Path, str, str]
+"""Home of the Dagster instance, layer, and name of the table."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: when it ended, and how many seconds it took."""
+
+    ended: datetime
+    seconds: float
+
+
+class Runs:
+    """The newest runs of each table. `of` never waits: a thread reads again what is old, for the next call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: dict[Key, float] = {}
+        self._found: dict[Key, list[Run]] = {}
+
+    def of(self, layer: str, name: str) -> list[Run]:
+        """The known runs of one table, oldest first. Empty if Dagster's storage is elsewhere."""
+        key = (dagster_home(), layer, name)
+        with self._lock:
+            if time.monotonic() >= self._due.get(key, 0):
+                self._due[key] = time.monotonic() + SECONDS
+                threading.Thread(target=self._refresh, args=(key,), name="runs", daemon=True).start()
+            return self._found.get(key, [])
+
+    def _refresh(self, key: Key) -> None:
+        try:
+            self._found[key] = read_runs(*key)
+        except Exception as error:  # noqa: BLE001 - without Dagster's storage pages only lack durations
+            LOG.warning("Dagster's runs cannot be read: %s", error)
+
+
+def dagster_home() -> Path:
+    """Where Dagster keeps its instance."""
+    return Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster")
+
+
+def read_runs(home: Path, layer: str, name: str) -> list[Run]:
+    """Read the runs behind an asset's newest materializations, oldest first."""
+    if not (home / "dagster.yaml").is_file():
+        return []
+    import dagster as dg  # Slow to import, and needed only if there is an instance.
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        made = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=LIMIT).records
+        if not made:
+            return []
+        chosen = dg.RunsFilter(run_ids=sorted({record.run_id for record in made}))
+        records = instance.get_run_records(filters=chosen)
+        ended = [(record.start_time, record.end_time) for record in records]
+    return sorted(
+        (Run(datetime.fromtimestamp(end, UTC), end - start) for start, end in ended if start and end),
+        key=lambda run: run.ended,
+    )

@@ -1,0 +1,121 @@
+"""Lakes as the dashboard's tests need them: gold of some queries, and a pipeline around `orders`."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tpch_assets.calendar import batch_key, window_key
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
+from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import BATCH
+
+MONEY = pa.decimal128(38, 4)
+TIMES = pa.timestamp("us", "UTC")
+DAYS = ("2024-01-01", "2024-01-02", "2024-01-03")
+SEGMENTS = ("AUTOMOBILE", "BUILDING")
+EVIL = "<img src=x onerror=\"document.title='broken'\">"
+
+
+def put(lake: Lake, layer: str, name: str, partition: str, rows: pa.Table, file: str = "{content}.parquet") -> int:
+    """Commit rows as one partition of a table; returns the version."""
+    uri = lake.table(layer, name)
+    written = write_file(lake, uri, partition, file, lambda path: pq.write_table(rows, path))
+    return commit(lake, uri, [written], [partition]).version
+
+
+def gold(lake: Lake, query: str, day: str, columns: dict[str, pa.Array]) -> int:
+    """Commit a day's answer."""
+    rows = pa.table(columns)
+    return put(lake, "gold", query, day, rows.append_column("as_of", pa.array([date.fromisoformat(day)] * len(rows))))
+
+
+def money(*values: float) -> pa.Array:
+    return pa.array([Decimal(f"{value:.4f}") for value in values], MONEY)
+
+
+def orders_of(day: str, count: int = 20, revenue: float = 1000.0) -> dict[str, pa.Array]:
+    """The live query's answer: `count` orders for each of two segments, falling in revenue."""
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    numbers = [(segment, rank) for segment in SEGMENTS for rank in range(1, count + 1)]
+    return {
+        "segment": pa.array([segment for segment, _ in numbers]),
+        "rank": pa.array([rank for _, rank in numbers], pa.int64()),
+        "orderkey": pa.array([10_000 + i for i in range(len(numbers))], pa.int64()),
+        "customer": pa.array([f"Customer#{rank:09}" for _, rank in numbers]),
+        "ordertime": pa.array([begin + timedelta(hours=rank) for _, rank in numbers], TIMES),
+        "revenue": money(*(revenue + 100 * (count - rank) for _, rank in numbers)),
+        "lines": pa.array([1 + rank % 7 for _, rank in numbers], pa.int64()),
+        "next_shiptime": pa.array([begin + timedelta(hours=24 + rank % 6) for _, rank in numbers], TIMES),
+    }
+
+
+def totals_of(day: str, factor: float = 1.0) -> dict[str, pa.Array]:
+    """The totals: of each segment 60 orders, by the six hours in which they ship next."""
+    begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    hours = [(segment, hour) for segment in SEGMENTS for hour in range(6)]
+    return {
+        "segment": pa.array([segment for segment, _ in hours]),
+        "ship_hour": pa.array([begin + timedelta(hours=24 + hour) for _, hour in hours], TIMES),
+        "lines": pa.array([25] * len(hours), pa.int64()),
+        "revenue": money(*(factor * 1e6 * (1 + hour) for _, hour in hours)),
+        "orders": pa.array([10] * len(hours), pa.int64()),
+        "oldest_ordertime": pa.array([begin - timedelta(hours=3 * hour) for _, hour in hours], TIMES),
+    }
+
+
+def fill_gold(lake: Lake, chosen: tuple[str, ...] = DAYS) -> None:
+    """Answers of some queries of every kind; the other queries have none."""
+    for number, day in enumerate(chosen, 1):
+        gold(lake, "unshipped_orders", day, orders_of(day, revenue=1000.0 * number))
+        gold(lake, "unshipped_totals", day, totals_of(day, number))
+        gold(
+            lake,
+            "q05_local_supplier_volume",
+            day,
+            {"n_name": pa.array(["CHINA", "INDIA"]), "revenue": money(200 * number, 100 * number)},
+        )
+        gold(lake, "q06_forecasting_revenue_change", day, {"revenue": money(1.5e6 * number)})
+        years = [(nation, year) for nation in ("FRANCE", "PERU") for year in (1995, 1996)]
+        gold(
+            lake,
+            "q09_product_type_profit",
+            day,
+            {
+                "nation": pa.array([nation for nation, _ in years]),
+                "o_year": pa.array([year for _, year in years], pa.int64()),
+                "sum_profit": money(*(number * (i + 1) * 1e5 for i in range(len(years)))),
+            },
+        )
+        counts = list(range(12))
+        gold(
+            lake,
+            "q13_customer_distribution",
+            day,
+            {"c_count": pa.array(counts, pa.int64()), "custdist": pa.array([c + number for c in counts], pa.int64())},
+        )
+
+
+def fill_pipeline(lake: Lake, latest: datetime) -> None:
+    """Raw, bronze, silver and rejects of `orders`: four batches up to `latest`, and the windows they lie in."""
+    for i in range(4):
+        batch = batch_key(latest - (3 - i) * BATCH)
+        folder = Path(lake.path("raw", "orders", batch))
+        folder.mkdir(parents=True)
+        (folder / "orders.json").write_text('{"o_orderkey": 1}\n' * 10)
+        rows = pa.table({"o_orderkey": pa.array(range(10)), "_batch": pa.array([batch] * 10)})
+        put(lake, "bronze", "orders", batch, rows)
+    rejects = {
+        "_batch": pa.array([batch, batch]),
+        "_file": pa.array(["orders.json", "orders.json"]),
+        "_line": pa.array([3, 4], pa.int64()),
+        "_text": pa.array([EVIL, "{"]),
+        "_reason": pa.array(["not JSON", "not JSON"]),
+    }
+    put(lake, "bronze", "orders_rejects", batch, pa.table(rejects))
+    keys = pa.table({"o_orderkey": pa.array(range(40)), "_batch": pa.array([batch] * 40)})
+    for window in {window_key(latest - i * BATCH) for i in range(4)}:
+        put(lake, "silver", "orders", window, keys)

@@ -1,0 +1,65 @@
+"""The orders page."""
+
+import re
+
+import pytest
+
+from dashboards import app
+from dashboards.pages.orders import Orders
+from dashboards.store.store import Store
+from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.dashboards.lakes import DAYS, MONEY, gold, orders_of, totals_of
+from tpch_assets_tests.dashboards.pages.opened import open_page
+
+# Bokeh and Panel call pandas 3.1 the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
+
+
+def test_orders_answers_for_its_segment_and_day(store: Store) -> None:
+    page = open_page(Orders, store, "?segment=BUILDING&day=2024-01-02")
+    assert (page.segment.value, page.day.value) == ("BUILDING", "2024-01-02")
+    assert "2024-01-02" in page.head.html
+    assert len(page.table.value) == 20
+    assert re.search("version <strong>3</strong> of gold/unshipped_totals", page.head.html)
+    assert "60" in page.figures.html and "as the day before" in page.figures.html
+    assert "42.00 M" in page.figures.html and "(+100.0%) against the day before" in page.figures.html
+    assert "1 d 15 h" in page.figures.html and "as old as the day before" in page.figures.html
+    rows = page.rows()
+    assert set(rows["segment"].to_pylist()) == {"BUILDING"}
+    assert rows.schema.field("revenue").type == MONEY
+    assert list(page.chart.source.data["value"]) == [2e6 * hour for hour in range(1, 7)]
+
+
+def test_orders_without_totals_say_so(lake: Lake) -> None:
+    for day in DAYS:
+        gold(lake, "unshipped_orders", day, orders_of(day))
+    gold(lake, "unshipped_totals", DAYS[2], totals_of(DAYS[2]))
+    store = app.open_store(lake)
+    store.poll()
+    page = open_page(Orders, store)
+    assert "no day before to compare with" in page.figures.html and page.chart is not None
+    page.day.value = DAYS[1]
+    assert f"There are no totals of {DAYS[1]} yet" in page.figures.html
+    assert len(page.table.value) == 20 and not page.ships.visible
+    page.day.value = DAYS[2]
+    assert page.ships.visible
+
+
+def test_a_new_commit_keeps_table_chart_and_choice(store: Store) -> None:
+    page = open_page(Orders, store, "?segment=BUILDING")
+    table, plot = page.table, page.chart.plot
+    page.table.param.update(page=2, sorters=[{"field": "lines", "dir": "asc"}])
+    gold(store.lake, "unshipped_orders", "2024-01-04", orders_of("2024-01-04", count=30))
+    store.poll()
+    page.refresh()
+    assert page.table is table and page.chart.plot is plot and page.segment.value == "BUILDING"
+    assert (page.table.page, page.table.sorters) == (2, [{"field": "lines", "dir": "asc"}])
+    assert len(page.table.value) == 30 and "2024-01-04" in page.head.html
+
+
+def test_a_chosen_day_stays_when_a_newer_one_comes(store: Store) -> None:
+    page = open_page(Orders, store, "?day=2024-01-02")
+    gold(store.lake, "unshipped_orders", "2024-01-04", orders_of("2024-01-04"))
+    store.poll()
+    page.refresh()
+    assert page.day.value == "2024-01-02" and "2024-01-04" in page.day.options.values()

@@ -1,0 +1,73 @@
+"""Private and undocumented API that the dashboard uses: these tests fail when an upgrade changes it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import panel as pn
+import pytest
+from bokeh.document import Document
+from bokeh.models import FactorRange, Plot
+from panel.io.resources import CDN_DIST, LOCAL_DIST
+
+from dashboards.bokeh_private import draw_at_once
+from dashboards.pages.parts import block
+from dashboards.panel_private import Block, Select, serve_styles_locally
+
+
+def test_html_changes_alone() -> None:
+    document, part = Document(), block("before")
+    model: Any = part.get_root(document)
+    document.add_root(model)
+    styles = list(model.stylesheets)
+    changed: list[str] = []
+    document.on_change(lambda event: changed.append(getattr(event, "attr", "")))
+    part.html = "after"
+    assert "after" in model.text and part.html == "after"
+    assert "text" in changed and "stylesheets" not in changed
+    assert list(model.stylesheets) == styles
+    plain: Any = pn.pane.HTML("before", stylesheets=["p {}"])
+    assert "stylesheets" in plain._get_properties(document), "Panel sends them no more: Block is not needed"
+
+
+def delays(menu: type[pn.widgets.Select]) -> list[int]:
+    """The milliseconds a menu waits before it answers."""
+    document, found = Document(), []
+    model: Any = menu(options=["a", "b"], value="a").get_root(document)
+    document._session_context = lambda: SimpleNamespace()
+    document.add_timeout_callback = lambda callback, milliseconds: found.append(milliseconds)  # type: ignore
+    model.value = "b"
+    return found
+
+
+def test_a_menu_answers_at_once() -> None:
+    assert delays(Select) == [0]
+    assert delays(pn.widgets.Select) == [50], "Panel waits no more: Select is not needed"
+
+
+def test_styles_come_from_this_server() -> None:
+    def urls(document: Document) -> list[str]:
+        model: Any = Block("words").get_root(document)
+        return [sheet.url for sheet in model.stylesheets if hasattr(sheet, "url")]
+
+    local, remote = Document(), Document()
+    serve_styles_locally(local)
+    assert urls(local) and all(url.startswith(LOCAL_DIST) for url in urls(local))
+    assert any(url.startswith(CDN_DIST) for url in urls(remote)), "Panel loads them locally: dist_url is not needed"
+
+
+def test_models_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    document, searched = Document(), []
+    plots = [Plot() for _ in range(3)]
+    for plot in plots:
+        document.add_root(plot)
+    recompute = document.models.recompute
+    monkeypatch.setattr(document.models, "recompute", lambda: searched.append(1) or recompute())
+    with draw_at_once(document):
+        for plot in plots:
+            plot.x_range = FactorRange()
+    assert searched == [1]
+    with pytest.raises(ZeroDivisionError), draw_at_once(document):
+        raise ZeroDivisionError
+    searched.clear()
+    plots[0].x_range = FactorRange()
+    assert searched == [1], "an error left the document frozen"

@@ -6,17 +6,25 @@ What a query's chart looks like does not belong here, but in `dashboards.charts`
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 
 from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
+from tpch_assets.schema import Business
 from tpch_assets.settings import current_business, current_settings
 
 __all__ = ["Query", "arrives_with_every_batch", "facts", "parameters", "queries", "statements", "table_names"]
 
 
+@cache
+def queries_of(business: Business) -> Mapping[str, Query]:
+    """All queries of a business by name, sorted."""
+    return load_queries(business)
+
+
 def queries() -> Mapping[str, Query]:
     """All queries by name, sorted."""
-    return load_queries(current_business())
+    return queries_of(current_business())
 
 
 def table_names() -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def test_only_modules_about_tpch_name_its_tables_columns_and_queries() -> None:
 def test_the_store_loads_neither_panel_nor_bokeh_nor_the_queries() -> None:
     code = (
         "import sys; import dashboards.store.store, dashboards.store.answers, dashboards.store.health; "
-        "from dashboards.store import business; assert business.queries.cache_info().currsize == 0; "
+        "from dashboards.store import business; assert business.queries_of.cache_info().currsize == 0; "
         "sys.exit(bool({'panel', 'bokeh'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, timeout=60).returncode == 0

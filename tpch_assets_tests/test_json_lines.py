@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets import json_lines
-from tpch_assets.json_lines import Parsed, careful, scan, write_parquet
+from tpch_assets.column_types import parse as parse_type
+from tpch_assets.json_lines import Parsed, feed, scan, sql, values, whole, write_parquet
 from tpch_assets.tables import TABLES, TIME, Column, Table
 
 Fields = dict[str, str]  # names to values, both as JSON
@@ -61,14 +62,15 @@ def parse(con, tmp_path):
 @pytest.fixture
 def only_fast(monkeypatch):
     def fail(*_, **__):
-        raise AssertionError("took the careful path")
+        raise AssertionError("left the fast path")
 
-    monkeypatch.setattr(json_lines, "sort_lines", fail)
+    monkeypatch.setattr(json_lines, "read_lines", fail)
 
 
 @pytest.fixture
 def only_careful(monkeypatch):
-    monkeypatch.setattr(json_lines, "_fast", lambda *_: None)
+    monkeypatch.setattr(json_lines, "read_whole", lambda *_: None)
+    monkeypatch.setattr(json_lines, "evident", lambda *_: None)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -439,7 +441,7 @@ def test_lines_of_20_megabytes(parse):
 
 
 def test_line_too_long_for_memory_is_a_reject_with_its_beginning(table, parse, monkeypatch):
-    monkeypatch.setattr(careful, "MAX_LINE", 2000)
+    monkeypatch.setattr(feed, "MAX_LINE", 2000)
     content = b"\n".join([b"x" * 1999, b"y" * 2500, b"z" * 9999, *lines_of(table, 1), b"0" * 2001])
     parsed, _, rejects = parse(content, table)
     assert parsed == Parsed(5, 1, 4)
@@ -472,7 +474,7 @@ def test_fast_and_careful_path_write_the_same(table, con, tmp_path, monkeypatch)
             con, str(tmp_path / "source"), table, batch="b", file="f", rows_path=path, rejects_path=str(tmp_path / "no")
         )
         assert parsed == Parsed(count, count, 0)
-        monkeypatch.setattr(json_lines, "_fast", lambda *_: None)
+        monkeypatch.setattr(json_lines, "read_whole", lambda *_: None)
     assert pq.read_schema(files[0]) == pq.read_schema(files[1])
     assert pq.ParquetFile(files[0]).schema == pq.ParquetFile(files[1]).schema
     fast, careful = map(pq.read_table, files)
@@ -521,25 +523,24 @@ def test_decimal_that_no_double_holds_takes_the_careful_path(parse):
 )
 def test_what_passes_for_a_day_or_time_on_the_fast_path_is_one(type_, text, con):
     """All texts that differ from a plain one at up to two places."""
-    column = Column("it", type_, "")
     texts = {
         text[:i] + a + text[i + 1 : j] + b + text[j + 1 :]
         for i, j in combinations(range(len(text)), 2)
         for a, b in product("0123459 \t\n+-/.:TZB", repeat=2)
     }
-    _, value, tests = json_lines._strict(column, numeral=False)
+    _, value, test = whole._strict("it", parse_type(type_), like_number=False)
     value = value.replace("CAST", "TRY_CAST")
     listed = "(SELECT unnest(?::VARCHAR[]) AS it)"
-    passed = " AND ".join([*tests, f"{value} IS NOT NULL"])
+    passed = f"{test} AND {value} IS NOT NULL"
     taken = con.execute(f"SELECT it FROM {listed} WHERE {passed}", [sorted(texts)]).fetchall()
     assert taken
     for (it,) in taken:
-        careful._check(column)(it)  # raises if it is a reject
+        values.check_of(parse_type(type_))(it)  # raises if it is a reject
 
 
 def test_type_without_parser_is_an_error(parse):
     table = Table("region", "", (Column("a", "INTERVAL", ""),), ("a",))
-    with pytest.raises(ValueError, match="a: cannot parse JSON into INTERVAL, only into TINYINT,"):
+    with pytest.raises(ValueError, match=r"region\.a: cannot parse JSON into its type: 'INTERVAL' is not a known"):
         parse(b"{}", table)
 
 
@@ -709,9 +710,7 @@ def test_nothing_is_left_after_an_exception(broken, bad, con, tmp_path, table, m
         rows = tmp_path / "folder"
         (rows / "in it").mkdir(parents=True)
     if broken == "write":
-        monkeypatch.setattr(
-            json_lines, "_literal", lambda text: f"'{text}/'" if text.endswith(".parquet") else f"'{text}'"
-        )
+        monkeypatch.setattr(sql, "literal", lambda text: f"'{text}/'" if text.endswith(".parquet") else f"'{text}'")
     with pytest.raises((OSError, duckdb.Error)):
         write_parquet(con, str(source), table, batch="b", file="f", rows_path=str(rows), rejects_path=str(rejects))
     assert list(out.iterdir()) == []

@@ -1,0 +1,81 @@
+"""The path for files with any doubt: each line is looked at, the good ones are read from Arrow batches. SQL, mostly."""
+
+import json
+from pathlib import Path
+
+import duckdb
+
+from tpch_assets.column_types import ColumnType, List, Struct
+from tpch_assets.json_lines.careful import judge_of
+from tpch_assets.json_lines.evident import Evident
+from tpch_assets.json_lines.feed import Feed
+from tpch_assets.json_lines.sql import Parsed, Work, literal, quoted, read_json
+from tpch_assets.json_lines.values import encode
+
+_LINES = "json_lines"  # what the batches are called in SQL
+
+
+def read_lines(work: Work, usual: Evident | None, rows_path: str, rejects_path: str, damage: str | None) -> Parsed:
+    """Looks at each line, then writes the good and the bad ones."""
+    bad = str(Path(rows_path).with_name("bad.json"))
+    feed = Feed(work.source, judge_of(work.table), usual.pattern if usual else None, bad=bad, damage=damage)
+    rows, rejects = _copy_rows(work, feed, usual, rows_path), 0
+    if feed.rejects:
+        read = read_json(bad, {"_line": "BIGINT", "_text": "VARCHAR", "_reason": "VARCHAR"}, feed.longest)
+        rejects = work.copy(f"SELECT {work.labels}, * FROM {read}", rejects_path)
+    if (rows, rejects) != (feed.rows, feed.rejects):
+        raise RuntimeError(f"{work.source}: wrote {rows} rows, {rejects} rejects, not {feed.rows} and {feed.rejects}")
+    return Parsed(rows + rejects, rows, rejects)
+
+
+def _copy_rows(work: Work, feed: Feed, usual: Evident | None, target: str) -> int:
+    work.con.register(_LINES, feed.reader())
+    try:
+        return work.copy(_select(work, usual), target)
+    except duckdb.Error:
+        if feed.error:
+            raise feed.error from None
+        raise
+    finally:
+        work.con.unregister(_LINES)
+
+
+def _select(work: Work, usual: Evident | None) -> str:
+    """SQL for the rows of lines of which each is good.
+
+    Only if a DECIMAL is among the fields, DuckDB takes all numbers as they are spelled. So there is one, never filled.
+    """
+    unknown = usual.unknown if usual else ()
+    shape = {name: _transform(type_) for name, type_ in work.types.items()} | dict.fromkeys(unknown, "JSON")
+    spelled = "_"
+    while spelled.lower() in (name.lower() for name in shape):
+        spelled += "_"
+    shape |= {"_rescued": "VARCHAR", spelled: "DECIMAL(1,0)"}
+    values = ", ".join(f"{_value(name, type_)} AS {quoted(name)}" for name, type_ in work.types.items())
+    lines = f"SELECT json_transform(line, {literal(json.dumps(shape))}) AS it, judged FROM {_LINES}"
+    return f"SELECT {values}, {work.labels}, {_rescued(usual)} AS _rescued FROM ({lines})"
+
+
+def _value(name: str, type_: ColumnType) -> str:
+    field = f"it.{quoted(name)}"
+    return field if type_.stored == type_.sql else f"CAST({field} AS {type_.stored})"
+
+
+def _transform(type_: ColumnType) -> object:
+    """A type as `json_transform` wants it."""
+    if isinstance(type_, Struct):
+        return {name: _transform(field) for name, field in type_.fields}
+    return [_transform(type_.item)] if isinstance(type_, List) else type_.sql
+
+
+def _rescued(usual: Evident | None) -> str:
+    """SQL for the unknown fields. Where DuckDB says NULL, a field that each usual line has is null, another missing."""
+    if not usual or not usual.unknown:
+        return "it._rescued"
+    parts = []
+    for name in usual.unknown:
+        key, value = literal(f",{encode(name)}:"), f"CAST(it.{quoted(name)} AS VARCHAR)"
+        demanded = name in usual.demanded
+        parts.append(f"{key} || coalesce({value}, 'null')" if demanded else f"coalesce({key} || {value}, '')")
+    text = " || ".join(f"({part})" for part in parts)
+    return f"CASE WHEN judged THEN it._rescued WHEN {text} <> '' THEN '{{' || substr({text}, 2) || '}}' END"

@@ -70,7 +70,7 @@ def only_fast(monkeypatch):
 @pytest.fixture
 def only_careful(monkeypatch):
     monkeypatch.setattr(json_lines, "read_whole", lambda *_: None)
-    monkeypatch.setattr(json_lines, "evident", lambda *_: None)
+    monkeypatch.setattr(json_lines, "pattern_of", lambda *_: None)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -995,7 +995,7 @@ def test_all_paths_agree_on_hostile_lines_of_every_type(parse, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(json_lines, "read_whole", lambda *_: None)
             assert repr(parse(content, table)) == repr(result)
-            patch.setattr(json_lines, "evident", lambda *_: None)
+            patch.setattr(json_lines, "pattern_of", lambda *_: None)
             assert repr(parse(content, table)) == repr(result)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from tpch_assets.json_lines.careful import parse, types_of
-from tpch_assets.json_lines.evident import evident, learn
+from tpch_assets.json_lines.evident import learn, pattern_of
 from tpch_assets.json_lines.gzipped import unpacked
 from tpch_assets.json_lines.lines import read_lines
 from tpch_assets.json_lines.sql import OPTIONS, Parsed, Work
@@ -82,7 +82,7 @@ def _parse(work: Work, rows: str, rejects: str, damage: str | None) -> Parsed:
     lines = [line for line in sample if line is not None]
     if damage is None and len(lines) == len(sample) and (parsed := read_whole(work, lines, rows)):
         return parsed
-    usual = evident(work.table, work.types, learn(lines))
+    usual = pattern_of(work.table, work.types, learn(lines))
     return read_lines(work, usual, rows, rejects, damage)
 
 

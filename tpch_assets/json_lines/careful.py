@@ -1,11 +1,12 @@
 """The judge of one line: a good line is written anew, a bad one has a reason. No files and no DuckDB here.
 
 The written line holds the table's columns in a form that leaves nothing to guess, so that reading it gives exactly its
-values, and `_rescued`, a string, if the line has fields that the table does not know.
+values.
 """
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tpch_assets import column_types
 from tpch_assets.column_types import ColumnType, List, Struct, UnknownType
@@ -16,6 +17,7 @@ from tpch_assets.json_lines.values import (
     Reject,
     Wrong,
     check_of,
+    encodable,
     encode,
     holds_unknown,
     show,
@@ -23,7 +25,16 @@ from tpch_assets.json_lines.values import (
 )
 from tpch_assets.tables import Column, Table
 
-Judge = Callable[[bytes], bytes]  # from a line to the line to be read; it raises Reject
+
+@dataclass(frozen=True)
+class Judged:
+    """A good line as it is to be read, and the fields that the table does not know, as JSON."""
+
+    line: bytes
+    rescued: str | None
+
+
+Judge = Callable[[bytes], Judged]  # it raises Reject
 
 
 def types_of(table: Table) -> dict[str, ColumnType]:
@@ -43,7 +54,7 @@ def judge_of(table: Table) -> Judge:
     plan = [(column, f"{encode(name)}:", check_of(types[name])) for name, column in columns.items()]
     nested = {name: type_ for name, type_ in types.items() if isinstance(type_, Struct | List)}
 
-    def judge(line: bytes) -> bytes:
+    def judge(line: bytes) -> Judged:
         fields = parse(line)
         values = [key + _stored(column, fields, check) for column, key, check in plan]
         rescued = {
@@ -51,12 +62,10 @@ def judge_of(table: Table) -> Judge:
             for name, value in fields.items()
             if name not in columns or (name in nested and holds_unknown(nested[name], value))
         }
-        if rescued:
-            values.append(f'"_rescued":{encode(spell(rescued))}')
-        try:
-            return f"{{{','.join(values)}}}".encode()
-        except UnicodeEncodeError:
-            raise Reject("an unknown field holds a lone surrogate, which no text can hold") from None
+        text = spell(rescued) if rescued else None
+        if text and not text.isascii() and text != encodable(text):
+            raise Reject("an unknown field holds a lone surrogate, which no text can hold")
+        return Judged(f"{{{','.join(values)}}}\n".encode(), text)
 
     return _recursion_is_a_reject(judge)
 
@@ -78,7 +87,7 @@ def parse(line: bytes) -> dict[str, object]:
 
 
 def _recursion_is_a_reject(judge: Judge) -> Judge:
-    def judge_any(line: bytes) -> bytes:
+    def judge_any(line: bytes) -> Judged:
         try:
             return judge(line)
         except RecursionError:

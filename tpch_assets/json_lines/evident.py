@@ -1,7 +1,7 @@
 """Patterns for lines that are good at sight: DuckDB reads them exactly as `careful` would. No files and no DuckDB here.
 
 A pattern is learned from some lines of the file: the order of their keys, fields that may be missing, fields that the
-table does not know. It matches whole lines only, byte by byte, so whatever was not seen or is odd does not match.
+table does not know. It is to match the whole line, byte by byte, so whatever was not seen or is odd does not match.
 The patterns are for RE2, which is linear in time and matches no invalid UTF-8.
 """
 
@@ -58,7 +58,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evident:
-    """The pattern; the unknown fields that it lets pass, in their order; and those of them that it demands."""
+    """The pattern, without line break; the unknown fields that it lets pass, in order; and those that it demands."""
 
     pattern: str
     unknown: tuple[str, ...]
@@ -95,12 +95,12 @@ def _learn(seen: Seen, value: object, room: list[int], depth: int) -> None:
             _learn(seen.items, item, room, depth + 1)
 
 
-def evident(table: Table, types: dict[str, ColumnType], seen: Seen) -> Evident | None:
+def pattern_of(table: Table, types: dict[str, ColumnType], seen: Seen) -> Evident | None:
     """The pattern for a table's lines that are as usual; None if no line can be good at sight."""
     columns = {column.name: column for column in table.columns}
     if any(not column.nullable and name not in seen.fields for name, column in columns.items()):
         return None
-    taken = {name.lower() for name in (*columns, "_rescued", "")}  # DuckDB does not tell fields apart by case
+    taken = {name.lower() for name in (*columns, "")}  # DuckDB does not tell fields apart by case
     parts, unknown = [], []
     for name in seen.order:
         at, demanded = seen.fields[name], seen.always(name)
@@ -112,7 +112,7 @@ def evident(table: Table, types: dict[str, ColumnType], seen: Seen) -> Evident |
             unknown.append(name)
             value = _any(at)
             parts.append((_field(name, f"(?:{value}|null)" if demanded else value), not demanded))
-    pattern = rf"\A[ \t\r]*{_object(parts)}[ \t\r]*\n?\z"
+    pattern = rf"[ \t\r]*{_object(parts)}[ \t\r]*"
     if len(pattern) > _LONGEST:
         return None
     return Evident(pattern, tuple(unknown), frozenset(filter(seen.always, unknown)))

@@ -16,15 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tpch_assets.json_lines.careful import Judge
+from tpch_assets.json_lines.careful import Judge, Judged
 from tpch_assets.json_lines.values import Reject, encodable, encode
 
 MAX_LINE = 1 << 26  # bytes. A line must fit into memory: of a longer one, a reject, only the beginning is kept
-SCHEMA = pa.schema([("line", pa.string()), ("judged", pa.bool_())])
+SCHEMA = pa.schema([("line", pa.string()), ("judged", pa.bool_()), ("rescued", pa.string())])
 
 Positions = npt.NDArray[np.int64]
 
 _BLOCK = 1 << 22  # bytes: large enough for Arrow and DuckDB, small enough for the threads to share the work evenly
+_CHUNK = 64  # lines that are matched at once: each match takes as long as a hundred bytes
 _AHEAD = 3  # blocks made ready before DuckDB asks for them
 _SPACE = b" \t\r\n\v\f"
 _BOM = b"\xef\xbb\xbf"
@@ -96,33 +97,32 @@ class Feed:
 
     def _checked(self, block: _Block) -> _Checked:
         """Passes the good lines of a block on, between them the doubtful ones as judged."""
-        start = len(_BOM) if block.number == 1 and block.data.startswith(_BOM) else 0
         ends = _ends(block.data)
-        starts = np.concatenate(([start], ends[:-1]))
-        parts, lengths, judged, rejects = [], ends - starts, np.zeros(len(ends), bool), []
-        keep, passed = np.ones(len(ends), bool), start
-        for index in self._doubtful(block.data, starts, ends).tolist():
-            parts.append(memoryview(block.data)[passed : starts[index]])
-            passed = ends[index]
-            line, reason = self._verdict(block.data[starts[index] : passed])
-            keep[index], judged[index], lengths[index] = line is not None, True, len(line or b"")
-            if line is not None:
-                parts.append(memoryview(line))
-            elif reason is not None:
-                text = block.data[starts[index] : passed][:MAX_LINE].strip(_SPACE)
+        starts = np.concatenate(([_start(block)], ends[:-1]))
+        doubtful = self._doubtful(block.data, starts, ends)
+        lines, rejects = _Lines(block.data, starts, ends), []
+        for index in doubtful.tolist():
+            judged, reason = self._verdict(block.data[starts[index] : ends[index]])
+            lines.replace(index, judged)
+            if reason is not None:
+                text = block.data[starts[index] : ends[index]][:MAX_LINE].strip(_SPACE)
                 rejects.append(_reject(block.number + index, text, reason))
-        parts.append(memoryview(block.data)[passed:])
-        return _Checked(_batch(parts, lengths[keep], judged[keep]), rejects)
+        return _Checked(lines.batch(), rejects)
 
     def _doubtful(self, data: bytes, starts: Positions, ends: Positions) -> Positions:
-        """Which lines are not good at sight."""
+        """Which lines are not good at sight. First many lines at once are matched, then each of those in doubt."""
         if self._pattern is None:
             return np.arange(len(ends))
-        lines = pa.StringArray.from_buffers(len(ends), _offsets(starts[:1], ends), pa.py_buffer(data))
-        good = pc.match_substring_regex(lines, pattern=self._pattern).to_numpy(zero_copy_only=False)
-        return np.flatnonzero(~good | (ends - starts > MAX_LINE))
+        firsts = np.arange(0, len(ends), _CHUNK)
+        chunks = _strings(data, np.append(starts[firsts], ends[-1]))
+        doubtful = np.repeat(~_match(chunks, rf"\A(?:{self._pattern}\n)+\z"), _CHUNK)[: len(ends)]
+        at = np.flatnonzero(doubtful | (ends - starts > MAX_LINE))
+        if at.size:
+            lines = _strings(data, np.append(starts[:1], ends)).take(pa.array(at))
+            at = at[~_match(lines, rf"\A{self._pattern}\n?\z") | (ends - starts > MAX_LINE)[at]]
+        return at
 
-    def _verdict(self, line: bytes) -> tuple[bytes | None, str | None]:
+    def _verdict(self, line: bytes) -> tuple[Judged | None, str | None]:
         """The line as it is to be read, or why it is a reject; neither for a blank line."""
         if len(line) > MAX_LINE:
             return None, f"longer than {MAX_LINE} bytes; only its beginning is kept"
@@ -157,16 +157,53 @@ def _ends(data: bytes) -> Positions:
     return ends if data.endswith(b"\n") else np.append(ends, len(data))
 
 
-def _offsets(first: Positions, ends: Positions) -> pa.Buffer:
-    return pa.py_buffer(np.concatenate((first, ends)).astype(np.int32))
+def _start(block: _Block) -> int:
+    return len(_BOM) if block.number == 1 and block.data.startswith(_BOM) else 0
 
 
-def _batch(parts: list[memoryview], lengths: Positions, judged: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-    """Lines of these lengths, which together are the parts."""
-    ends = np.cumsum(lengths, dtype=np.int64)
-    data = b"".join(parts)
-    lines = pa.StringArray.from_buffers(len(ends), _offsets(np.zeros(1, np.int64), ends), pa.py_buffer(data))
-    return pa.RecordBatch.from_arrays([lines, pa.array(judged, pa.bool_())], schema=SCHEMA)
+def _strings(data: bytes, bounds: Positions) -> pa.StringArray:
+    """The strings between neighbouring bounds, without copying them."""
+    return pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds.astype(np.int32)), pa.py_buffer(data))
+
+
+def _match(strings: pa.StringArray, pattern: str) -> npt.NDArray[np.bool_]:
+    matches: npt.NDArray[np.bool_] = pc.match_substring_regex(strings, pattern=pattern).to_numpy(zero_copy_only=False)
+    return matches
+
+
+class _Lines:
+    """The lines of a block, some of them replaced or left out; from first to last, so that it is done in one pass."""
+
+    def __init__(self, data: bytes, starts: Positions, ends: Positions) -> None:
+        self._data, self._starts, self._ends = data, starts, ends
+        self._lengths, self._keep, self._judged = ends - starts, np.ones(len(ends), bool), np.zeros(len(ends), bool)
+        self._rescued: dict[int, str] = {}
+        self._parts: list[bytes | memoryview] = []
+        self._passed = int(starts[0])
+
+    def replace(self, index: int, judged: Judged | None) -> None:
+        """Puts a line as judged in the place of one; leaves it out if there is none."""
+        self._parts.append(memoryview(self._data)[self._passed : self._starts[index]])
+        self._passed = int(self._ends[index])
+        self._keep[index], self._judged[index], self._lengths[index] = judged is not None, True, 0
+        if judged is not None:
+            self._parts.append(judged.line)
+            self._lengths[index] = len(judged.line)
+            if judged.rescued is not None:
+                self._rescued[index] = judged.rescued
+
+    def batch(self) -> pa.RecordBatch:
+        judged = pa.array(self._judged[self._keep])
+        if not judged.true_count and self._keep.all():
+            return self._batch(_strings(self._data, np.append(self._starts[:1], self._ends)), judged, [])
+        data = b"".join([*self._parts, memoryview(self._data)[self._passed :]])
+        lines = _strings(data, np.cumsum(np.append(0, self._lengths[self._keep])))
+        return self._batch(lines, judged, np.flatnonzero(self._keep).tolist() if self._rescued else [])
+
+    def _batch(self, lines: pa.StringArray, judged: pa.BooleanArray, kept: list[int]) -> pa.RecordBatch:
+        texts = [self._rescued.get(index) for index in kept]
+        rescued = pa.array(texts, pa.string()) if texts else pa.nulls(len(lines), pa.string())
+        return pa.RecordBatch.from_arrays([lines, judged, rescued], schema=SCHEMA)
 
 
 def _reject(number: int, text: bytes, reason: str) -> bytes:

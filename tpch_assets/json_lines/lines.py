@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from tpch_assets.column_types import ColumnType, List, Struct
+from tpch_assets.column_types import ColumnType, Decimal, List, Struct
 from tpch_assets.json_lines.careful import judge_of
 from tpch_assets.json_lines.evident import Evident
 from tpch_assets.json_lines.feed import Feed
@@ -43,17 +43,22 @@ def _copy_rows(work: Work, feed: Feed, usual: Evident | None, target: str) -> in
 def _select(work: Work, usual: Evident | None) -> str:
     """SQL for the rows of lines of which each is good.
 
-    Only if a DECIMAL is among the fields, DuckDB takes all numbers as they are spelled. So there is one, never filled.
+    Only if a DECIMAL is among the fields, DuckDB takes all numbers as they are spelled. So one is added if need be.
     """
     unknown = usual.unknown if usual else ()
     shape = {name: _transform(type_) for name, type_ in work.types.items()} | dict.fromkeys(unknown, "JSON")
-    spelled = "_"
-    while spelled.lower() in (name.lower() for name in shape):
-        spelled += "_"
-    shape |= {"_rescued": "VARCHAR", spelled: "DECIMAL(1,0)"}
+    if not any(isinstance(type_, Decimal) for type_ in work.types.values()):
+        shape[_unused([*shape])] = "DECIMAL(1,0)"
     values = ", ".join(f"{_value(name, type_)} AS {quoted(name)}" for name, type_ in work.types.items())
-    lines = f"SELECT json_transform(line, {literal(json.dumps(shape))}) AS it, judged FROM {_LINES}"
+    lines = f"SELECT json_transform(line, {literal(json.dumps(shape))}) AS it, judged, rescued FROM {_LINES}"
     return f"SELECT {values}, {work.labels}, {_rescued(usual)} AS _rescued FROM ({lines})"
+
+
+def _unused(names: list[str]) -> str:
+    name = "_"
+    while name.lower() in (other.lower() for other in names):
+        name += "_"
+    return name
 
 
 def _value(name: str, type_: ColumnType) -> str:
@@ -71,11 +76,11 @@ def _transform(type_: ColumnType) -> object:
 def _rescued(usual: Evident | None) -> str:
     """SQL for the unknown fields. Where DuckDB says NULL, a field that each usual line has is null, another missing."""
     if not usual or not usual.unknown:
-        return "it._rescued"
+        return "rescued"
     parts = []
     for name in usual.unknown:
         key, value = literal(f",{encode(name)}:"), f"CAST(it.{quoted(name)} AS VARCHAR)"
         demanded = name in usual.demanded
         parts.append(f"{key} || coalesce({value}, 'null')" if demanded else f"coalesce({key} || {value}, '')")
     text = " || ".join(f"({part})" for part in parts)
-    return f"CASE WHEN judged THEN it._rescued WHEN {text} <> '' THEN '{{' || substr({text}, 2) || '}}' END"
+    return f"CASE WHEN judged THEN rescued WHEN {text} <> '' THEN '{{' || substr({text}, 2) || '}}' END"

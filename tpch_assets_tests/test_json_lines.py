@@ -19,7 +19,7 @@ import pytest
 
 from tpch_assets import json_lines
 from tpch_assets.column_types import parse as parse_type
-from tpch_assets.json_lines import Parsed, feed, scan, sql, values, whole, write_parquet
+from tpch_assets.json_lines import Parsed, evident, feed, scan, sql, values, whole, write_parquet
 from tpch_assets.tables import TABLES, TIME, Column, Table
 
 Fields = dict[str, str]  # names to values, both as JSON
@@ -920,8 +920,8 @@ PLAUSIBLE: dict[str, Callable[[random.Random], str]] = {
 HOSTILE = [
     value
     for values_ in (
-        r"""null true 0 -0 -0.0 2.7 2.0 1e2 1E400 -1e400 1e-400 1e39 3.4028235677973366e38 NaN Infinity 01 +1 1. .5 - """,
-        r"""9999999999999999999 9223372036854775807 9223372036854775808 1.005 0.00001 123456789012345678.901 """,
+        r"""null true 0 -0 2.7 2.0 1e2 1E400 -1e400 1e-400 1e39 3.4028235677973366e38 NaN Infinity 01 +1 1. .5 - """,
+        r"""-0.0 9999999999999999999 9223372036854775807 9223372036854775808 1.005 0.00001 123456789012345678.901 """,
         r"""1.00000017881393432617187499 16777217 1e22 1e23 128 1.500 "" "2" "true" "NaN" "\ud800" "\udc00\ud800" """,
         r""""\ud83d\ude00" "\u0000" "\u001f" "\u007f" "\/" "\x" "1996-02-29" "1999-02-29" "1996-2-3" "0001-01-01" """,
         r""""2026-01-01T24:00:00Z" "2026-01-01T00:00:00" "2026-01-01T00:00:00Z" "0001-01-01T00:00:00+01:00" """,
@@ -950,6 +950,7 @@ def inner(type_: str, rng: random.Random) -> str:
 def hostile_lines(types: dict[str, tuple[str, bool]], rng: random.Random, count: int) -> bytes:
     """Lines of which some hold something hostile somewhere, some unknown fields, some no nullable ones."""
     hostility, unknown = rng.choice([0, 0.02, 0.3]), rng.choice([0, 0.05, 1])
+    new = rng.choice(["JSON", "DOUBLE", "VARCHAR", "DECIMAL(15,2)"])
     comma, colon, end = rng.choice([(",", ":", "\n"), (", ", ": ", "\n"), (" ,\t", " : ", " \r\n")])
     lines = []
     for _ in range(count):
@@ -960,7 +961,7 @@ def hostile_lines(types: dict[str, tuple[str, bool]], rng: random.Random, count:
             if nullable and rng.random() < 0.2:
                 del fields[name]
         if rng.random() < unknown:
-            fields |= {"new": plausible("JSON", rng), "n2": inner("BIGINT", rng)}
+            fields |= {"new": plausible(new, rng), "n2": inner("BIGINT", rng)}
         if rng.random() < hostility:
             fields[rng.choice([*fields, "new", "ID"])] = rng.choice(HOSTILE)
         if rng.random() < hostility / 5:
@@ -1019,3 +1020,20 @@ def test_usual_lines_with_nulls_unknown_fields_and_nested_values_need_no_judge(p
     assert parsed == Parsed(12, 12, 0)
     assert [row["_rescued"] for row in rows[:4]] == ['{"new":1.50}', '{"new":"x"}', None, None]
     assert [row["d"] for row in rows[:4]] == ['{"x":[1.50]}', "1e400", "true", None]
+
+
+def test_plain_numbers_are_what_duckdb_spells_alike(con):
+    rng = random.Random(8)
+    numbers = [
+        f"{sign}{rng.randrange(10 ** rng.randrange(17))}{point}{tail}"
+        for sign in ("", "-")
+        for point in ("", ".", ".0", ".00", ".000")
+        for tail in ("", "0", "1", "50", "123", "12345", "9999999", "e1")
+        for _ in range(50)
+    ]
+    plain = [number for number in numbers if re.fullmatch(evident._PLAIN_NUMBER, number)]
+    assert len(plain) > 500
+    found = con.execute(
+        "SELECT json_transform('{\"x\":' || unnest(?) || '}', '{\"x\": \"JSON\"}').x", [plain]
+    ).fetchall()
+    assert [text for (text,) in found] == plain

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tpch_assets.column_types import INTEGER_BITS, ColumnType, Decimal, List, Scalar, Struct
-from tpch_assets.json_lines.values import CLOCK, ZONE, encode
+from tpch_assets.json_lines.values import CLOCK, ZONE, Number, encode
 from tpch_assets.tables import Table
 
 _MOST_KEYS = 500  # in all: data can be spelled as keys, and no pattern should hold data
@@ -29,6 +29,8 @@ _WHOLE = r"(?:0|[1-9][0-9]{0,16})"
 # No -0 without a point, and no exponent that could leave the type's range.
 _REAL = rf"(?:{_WHOLE}|-[1-9][0-9]{{0,16}}|-?{_WHOLE}\.[0-9]{{1,25}})"
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+# Numbers that every JSON writer spells in the same way.
+_PLAIN_NUMBER = r"(?:0|-?[1-9][0-9]{0,14}|-?[1-9][0-9]{0,7}\.(?:0|[0-9]{0,5}[1-9])|-?0\.[0-9]{0,3}[1-9])"
 _HEX = "[0-9a-fA-F]"
 _SCALARS = {
     "BOOLEAN": "(?:true|false)",
@@ -48,6 +50,7 @@ class Seen:
 
     count: int = 0
     objects: int = 0
+    odd_number: bool = False
     order: list[str] = field(default_factory=list)
     fields: dict[str, "Seen"] = field(default_factory=dict)
     items: "Seen | None" = None
@@ -58,11 +61,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Evident:
-    """The pattern, without line break; the unknown fields that it lets pass, in order; and those that it demands."""
+    """The pattern, without line break, and the unknown fields that it lets pass, in order.
+
+    `demanded` are those of them that every such line has; `plain` is whether all their numbers are spelled as usual.
+    """
 
     pattern: str
     unknown: tuple[str, ...]
     demanded: frozenset[str]
+    plain: bool
 
 
 def learn(lines: Iterable[dict[str, object]]) -> Seen:
@@ -93,6 +100,8 @@ def _learn(seen: Seen, value: object, room: list[int], depth: int) -> None:
         seen.items = seen.items or Seen()
         for item in value:
             _learn(seen.items, item, room, depth + 1)
+    elif isinstance(value, Number):
+        seen.odd_number = seen.odd_number or not re.fullmatch(_PLAIN_NUMBER, value)
 
 
 def pattern_of(table: Table, types: dict[str, ColumnType], seen: Seen) -> Evident | None:
@@ -102,6 +111,7 @@ def pattern_of(table: Table, types: dict[str, ColumnType], seen: Seen) -> Eviden
         return None
     taken = {name.lower() for name in (*columns, "")}  # DuckDB does not tell fields apart by case
     parts, unknown = [], []
+    plain = not any(_odd_numbers(at) for name, at in seen.fields.items() if name not in columns)
     for name in seen.order:
         at, demanded = seen.fields[name], seen.always(name)
         if name in columns:
@@ -110,12 +120,17 @@ def pattern_of(table: Table, types: dict[str, ColumnType], seen: Seen) -> Eviden
         elif name.lower() not in taken:
             taken.add(name.lower())
             unknown.append(name)
-            value = _any(at)
+            value = _any(at, _PLAIN_NUMBER if plain else _NUMBER)
             parts.append((_field(name, f"(?:{value}|null)" if demanded else value), not demanded))
     pattern = rf"[ \t\r]*{_object(parts)}[ \t\r]*"
     if len(pattern) > _LONGEST:
         return None
-    return Evident(pattern, tuple(unknown), frozenset(filter(seen.always, unknown)))
+    return Evident(pattern, tuple(unknown), frozenset(filter(seen.always, unknown)), plain)
+
+
+def _odd_numbers(seen: Seen) -> bool:
+    inner = (*seen.fields.values(), *([seen.items] if seen.items else []))
+    return seen.odd_number or any(map(_odd_numbers, inner))
 
 
 def _value(type_: ColumnType, seen: Seen | None) -> str:
@@ -145,14 +160,14 @@ def _decimal(type_: Decimal) -> str:
     return rf"-?{whole}(?:\.[0-9]{{1,{after}}})?" if after else rf"-?{whole}"
 
 
-def _any(seen: Seen | None) -> str:
+def _any(seen: Seen | None, number: str = _NUMBER) -> str:
     """The pattern for values like those seen, where any JSON is good; null not among them."""
-    kinds = [rf"{_TEXT}|{_NUMBER}|true|false"]
+    kinds = [rf"{_TEXT}|{number}|true|false"]
     if seen and seen.objects:
-        parts = [(_field(name, f"(?:{_any(seen.fields[name])}|null)"), not seen.always(name)) for name in seen.order]
-        kinds.append(_object(parts))
+        fields = [(name, f"(?:{_any(seen.fields[name], number)}|null)") for name in seen.order]
+        kinds.append(_object([(_field(name, value), not seen.always(name)) for name, value in fields]))
     if seen and seen.items:
-        kinds.append(_list(f"(?:{_any(seen.items)}|null)"))
+        kinds.append(_list(f"(?:{_any(seen.items, number)}|null)"))
     return f"(?:{'|'.join(kinds)})"
 
 

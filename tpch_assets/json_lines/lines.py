@@ -5,11 +5,11 @@ from pathlib import Path
 
 import duckdb
 
-from tpch_assets.column_types import ColumnType, Decimal, List, Struct
+from tpch_assets.column_types import ColumnType, Decimal, List, Scalar, Struct
 from tpch_assets.json_lines.careful import judge_of
 from tpch_assets.json_lines.evident import Evident
 from tpch_assets.json_lines.feed import Feed
-from tpch_assets.json_lines.sql import Parsed, Work, literal, quoted, read_json
+from tpch_assets.json_lines.sql import DOUBLE_DIGITS, Parsed, Work, literal, quoted, read_json
 from tpch_assets.json_lines.values import encode
 
 _LINES = "json_lines"  # what the batches are called in SQL
@@ -41,17 +41,36 @@ def _copy_rows(work: Work, feed: Feed, usual: Evident | None, target: str) -> in
 
 
 def _select(work: Work, usual: Evident | None) -> str:
-    """SQL for the rows of lines of which each is good.
-
-    Only if a DECIMAL is among the fields, DuckDB takes all numbers as they are spelled. So one is added if need be.
-    """
+    """SQL for the rows of lines of which each is good."""
     unknown = usual.unknown if usual else ()
-    shape = {name: _transform(type_) for name, type_ in work.types.items()} | dict.fromkeys(unknown, "JSON")
-    if not any(isinstance(type_, Decimal) for type_ in work.types.values()):
+    spelled = bool(usual and not usual.plain) or any(_needs_spelling(type_) for type_ in work.types.values())
+    shape = {name: _shape(type_, spelled) for name, type_ in work.types.items()} | dict.fromkeys(unknown, "JSON")
+    if spelled:  # only if a DECIMAL is among the fields, DuckDB takes all numbers as they are spelled
         shape[_unused([*shape])] = "DECIMAL(1,0)"
-    values = ", ".join(f"{_value(name, type_)} AS {quoted(name)}" for name, type_ in work.types.items())
+    values = ", ".join(f"{_value(name, type_, shape[name])} AS {quoted(name)}" for name, type_ in work.types.items())
     lines = f"SELECT json_transform(line, {literal(json.dumps(shape))}) AS it, judged, rescued FROM {_LINES}"
     return f"SELECT {values}, {work.labels}, {_rescued(usual)} AS _rescued FROM ({lines})"
+
+
+def _needs_spelling(type_: ColumnType) -> bool:
+    """Whether a value could differ if its numbers were read by way of DOUBLE."""
+    if isinstance(type_, Decimal):
+        return type_.precision > DOUBLE_DIGITS
+    return isinstance(type_, Struct | List) or type_.name in ("JSON", "FLOAT")
+
+
+def _shape(type_: ColumnType, spelled: bool) -> object:
+    """What `json_transform` is to read a column as: a type from which DuckDB casts faster, if there is one."""
+    if isinstance(type_, Decimal) and not spelled:
+        return "DOUBLE"
+    if isinstance(type_, Scalar) and type_.name.startswith("TIMESTAMP"):
+        return "VARCHAR"
+    return _transform(type_)
+
+
+def _value(name: str, type_: ColumnType, shape: object) -> str:
+    field = f"it.{quoted(name)}"
+    return field if type_.stored == shape else f"CAST({field} AS {type_.stored})"
 
 
 def _unused(names: list[str]) -> str:
@@ -59,11 +78,6 @@ def _unused(names: list[str]) -> str:
     while name.lower() in (other.lower() for other in names):
         name += "_"
     return name
-
-
-def _value(name: str, type_: ColumnType) -> str:
-    field = f"it.{quoted(name)}"
-    return field if type_.stored == type_.sql else f"CAST({field} AS {type_.stored})"
 
 
 def _transform(type_: ColumnType) -> object:
@@ -74,13 +88,15 @@ def _transform(type_: ColumnType) -> object:
 
 
 def _rescued(usual: Evident | None) -> str:
-    """SQL for the unknown fields. Where DuckDB says NULL, a field that each usual line has is null, another missing."""
+    """SQL for the unknown fields."""
     if not usual or not usual.unknown:
         return "rescued"
-    parts = []
-    for name in usual.unknown:
-        key, value = literal(f",{encode(name)}:"), f"CAST(it.{quoted(name)} AS VARCHAR)"
-        demanded = name in usual.demanded
-        parts.append(f"{key} || coalesce({value}, 'null')" if demanded else f"coalesce({key} || {value}, '')")
-    text = " || ".join(f"({part})" for part in parts)
-    return f"CASE WHEN judged THEN rescued WHEN {text} <> '' THEN '{{' || substr({text}, 2) || '}}' END"
+    text = " || ".join(_rescued_field(name, name in usual.demanded) for name in usual.unknown)
+    none = "" if usual.demanded else f"WHEN {text} = '' THEN NULL "
+    return f"CASE WHEN judged THEN rescued {none}ELSE '{{' || substr({text}, 2) || '}}' END"
+
+
+def _rescued_field(name: str, demanded: bool) -> str:
+    """A comma, the field and its value. Where DuckDB says NULL, a demanded field is null, another is missing."""
+    key, value = literal(f",{encode(name)}:"), f"CAST(it.{quoted(name)} AS VARCHAR)"
+    return f"{key} || coalesce({value}, 'null')" if demanded else f"coalesce({key} || {value}, '')"

@@ -9,14 +9,13 @@ import duckdb
 from tpch_assets.column_types import INTEGER_BITS, ColumnType, Decimal, Scalar
 from tpch_assets.json_lines import scan
 from tpch_assets.json_lines.evident import ANY_TIME
-from tpch_assets.json_lines.sql import Parsed, Work, literal, number, quoted, read_json, read_parquet
+from tpch_assets.json_lines.sql import DOUBLE_DIGITS, Parsed, Work, literal, number, quoted, read_json, read_parquet
 
 Kind = Literal["number", "DATE", "TIMESTAMP WITH TIME ZONE", "VARCHAR"]
 
 # All that DuckDB takes for a day or a time and is spelled like this, is one as `careful` has it.
 _DAY = "[12]???-??-?[0-9]"
 _TIME = f"{_DAY}T[0-2][!4]:??:?[0-9].?????[0-9]Z"  # not 24:00, which DuckDB takes for a time
-_DIGITS = 15  # what a DOUBLE holds exactly
 
 
 def read_whole(work: Work, sample: Sequence[dict[str, object]], target: str) -> Parsed | None:
@@ -65,7 +64,7 @@ def _like_number(name: str, sample: Sequence[dict[str, object]]) -> bool:
 def _kind(type_: ColumnType) -> Kind | None:
     """How values of a type are read; None if they cannot be read in this way."""
     match type_:
-        case Decimal(precision=precision) if precision <= _DIGITS:
+        case Decimal(precision=precision) if precision <= DOUBLE_DIGITS:
             return "number"
         case Scalar(name=name) if name in INTEGER_BITS:
             return "number"

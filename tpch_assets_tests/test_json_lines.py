@@ -1004,7 +1004,7 @@ def test_usual_lines_with_nulls_unknown_fields_and_nested_values_need_no_judge(p
     def judge(line: bytes) -> bytes:
         raise AssertionError(f"not good at sight: {line!r}")
 
-    monkeypatch.setattr("tpch_assets.json_lines.lines.judge_of", lambda _: judge)
+    monkeypatch.setattr(json_lines, "judge_of", lambda _: judge)
     table = of_types(
         ("id", "INT"), ("a", "DATE", True), ("b", DEVICE, True), ("c", READINGS, True), ("d", "JSON", True)
     )
@@ -1037,3 +1037,46 @@ def test_plain_numbers_are_what_duckdb_spells_alike(con):
         "SELECT json_transform('{\"x\":' || unnest(?) || '}', '{\"x\": \"JSON\"}').x", [plain]
     ).fetchall()
     assert [text for (text,) in found] == plain
+
+
+def test_value_that_duckdb_cannot_read_is_an_error_not_null(parse, monkeypatch):
+    monkeypatch.setitem(evident._SCALARS, "DATE", '"[a-z]*"')
+    with pytest.raises(RuntimeError, match="values of day were not read"):
+        parse(b'{"day":"2026-01-02"}\n{"day":"x"}\n', of_types(("day", "DATE")))
+
+
+@pytest.mark.parametrize("line", ['{"id":1,"at":"2026-01-01"}', '{"id":1,"at":null,"new":1.5}'])
+def test_file_is_the_same_whatever_the_number_of_threads(line, con, parse):
+    lines = b"".join(b"%s\n" % line.replace("1,", f"{number},").encode() for number in range(200_000))
+    table = of_types(("id", "INT"), ("at", "DATE", True))
+    files = set()
+    for threads in (1, 2, 4):
+        con.execute(f"SET threads = {threads}")
+        parse(lines, table)
+        files.add(parse.rows.read_bytes())
+    con.execute("RESET threads")
+    assert len(files) == 1
+
+
+def test_parquet_options_are_those_given(con, tmp_path):
+    (tmp_path / "s").write_text('{"id":1}\nbad')
+    files = [str(tmp_path / name) for name in ("rows", "rejects")]
+    options = "COMPRESSION snappy, ROW_GROUP_SIZE 2048"
+    table = of_types(("id", "INT"))
+    write_parquet(
+        con, str(tmp_path / "s"), table, batch="", file="", rows_path=files[0], rejects_path=files[1], options=options
+    )
+    for file in files:
+        assert pq.ParquetFile(file).metadata.row_group(0).column(0).compression == "SNAPPY"
+
+
+def test_lines_unlike_the_sample_are_read_all_the_same(parse, monkeypatch):
+    monkeypatch.setattr(json_lines, "_SAMPLE", 100)
+    lines = [b'{"id":%d,"at":"2026-01-01"}' % number for number in range(300)]
+    lines[100:110] = [b'{"at":null,"new":[1.0],"id":%d}' % number for number in range(100, 110)]
+    lines[200] = b'{"id":1.5,"at":"2026-01-01"}'
+    parsed, rows, rejects = parse(b"\n".join(lines), of_types(("id", "INT"), ("at", "DATE", True)))
+    assert parsed == Parsed(300, 299, 1)
+    assert [row["id"] for row in rows] == [number for number in range(300) if number != 200]
+    assert [row["_rescued"] for row in rows] == [None] * 100 + ['{"new":[1.0]}'] * 10 + [None] * 189
+    assert rejects[0]["_line"] == 201

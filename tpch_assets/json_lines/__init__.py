@@ -6,13 +6,13 @@ match the pattern of `evident` pass as they are, and `careful` judges the others
 """
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
-from tpch_assets.json_lines.careful import parse, types_of
+from tpch_assets.json_lines.careful import judge_of, parse, types_of
 from tpch_assets.json_lines.evident import learn, pattern_of
+from tpch_assets.json_lines.feed import Checker
 from tpch_assets.json_lines.gzipped import unpacked
 from tpch_assets.json_lines.lines import read_lines
 from tpch_assets.json_lines.sql import OPTIONS, Parsed, Work
@@ -22,7 +22,7 @@ from tpch_assets.tables import Table
 
 __all__ = ["OPTIONS", "Parsed", "write_parquet"]
 
-_SAMPLE = 1 << 16  # bytes at the start of the file that show what is usual in it
+_SAMPLE = 1 << 14  # bytes at each of some places of the file that show what is usual in it
 
 
 def write_parquet(
@@ -78,20 +78,31 @@ def write_parquet(
 
 def _parse(work: Work, rows: str, rejects: str, damage: str | None) -> Parsed:
     """Takes the fast path if it can, otherwise that which looks at each line."""
-    sample = list(_sample(work.source))
-    lines = [line for line in sample if line is not None]
-    if damage is None and len(lines) == len(sample) and (parsed := read_whole(work, lines, rows)):
-        return parsed
+    raw = _sample(work.source)
+    lines = [line for line in map(_parsed, raw) if line is not None]
     usual = pattern_of(work.table, work.types, learn(lines))
-    return read_lines(work, usual, rows, rejects, damage)
+    checker = Checker(judge_of(work.table), usual.pattern if usual else None)
+    in_doubt = damage is not None or len(lines) < len(raw) or checker.holds_reject(raw)
+    if not in_doubt and (parsed := read_whole(work, lines, rows)):
+        return parsed
+    return read_lines(work, checker, usual, rows, rejects, damage)
 
 
-def _sample(path: str) -> Iterator[dict[str, object] | None]:
-    """The fields of some lines at the start of a file; None for a bad line."""
+def _sample(path: str) -> list[bytes]:
+    """Some lines of the file, from its start, middle and end."""
+    size = Path(path).stat().st_size
+    starts = [0, size // 2, size - _SAMPLE] if size > 4 * _SAMPLE else [0]
+    found = []
     with Path(path).open("rb") as file:
-        lines = file.read(_SAMPLE).split(b"\n")[:-1]
-    for line in lines:
-        try:
-            yield parse(line)
-        except (Reject, RecursionError):
-            yield None
+        for start in starts:
+            file.seek(start)
+            lines = file.read(_SAMPLE).split(b"\n")
+            found += lines[bool(start) : -1]  # the first and last may be cut off
+    return found
+
+
+def _parsed(line: bytes) -> dict[str, object] | None:
+    try:
+        return parse(line)
+    except (Reject, RecursionError):
+        return None

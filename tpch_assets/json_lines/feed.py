@@ -32,7 +32,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Some neighbouring lines, of which only the last may lack its line break; and the number of the first, from 1."""
 
     data: bytes
@@ -40,62 +40,23 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Checked:
+class Checked:
     """What became of a block: the lines to be read, and the rejects as JSON lines."""
 
     batch: pa.RecordBatch
     rejects: list[bytes]
 
 
-class Feed:
-    """Makes batches of good lines and, meanwhile, writes the rejects as `_line` (from 1), `_text` and `_reason`.
+class Checker:
+    """Tells good lines from bad: `pattern` matches what is good at sight, if there is one; `judge` has the rest."""
 
-    After the last batch `rows`, `rejects` and `longest`, the bytes of the longest reject as written, are complete. If
-    the source cannot be read or the rejects cannot be written, the batches end with `error`.
-    """
+    def __init__(self, judge: Judge, pattern: str | None) -> None:
+        self._judge, self._pattern = judge, pattern
 
-    def __init__(self, source: str, judge: Judge, pattern: str | None, *, bad: str, damage: str | None = None) -> None:
-        self.rows = self.rejects = self.longest = 0
-        self.error: Exception | None = None
-        self._source, self._judge, self._pattern, self._bad, self._damage = source, judge, pattern, bad, damage
+    def holds_reject(self, lines: list[bytes]) -> bool:
+        return bool(lines) and bool(self.check(Block(b"\n".join(lines), 2)).rejects)
 
-    def reader(self) -> pa.RecordBatchReader:
-        """The batches, each made when it is due."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._guarded())
-
-    def _guarded(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._batches()
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        number = 1
-        with Path(self._source).open("rb") as file, Path(self._bad).open("wb") as bad, ThreadPoolExecutor(1) as pool:
-            due: deque[Future[_Checked]] = deque()
-            for data in _blocks(file):
-                block = _Block(data, number)
-                number += data.count(b"\n") + (not data.endswith(b"\n"))
-                due.append(pool.submit(self._checked, block))
-                if len(due) > _AHEAD:
-                    yield self._counted(due.popleft().result(), bad)
-            while due:
-                yield self._counted(due.popleft().result(), bad)
-            if self._damage:
-                self._note([_reject(number, b"", self._damage)], bad)
-
-    def _counted(self, checked: _Checked, bad: BinaryIO) -> pa.RecordBatch:
-        self.rows += checked.batch.num_rows
-        self._note(checked.rejects, bad)
-        return checked.batch
-
-    def _note(self, rejects: list[bytes], bad: BinaryIO) -> None:
-        self.rejects += len(rejects)
-        for reject in rejects:
-            self.longest = max(self.longest, bad.write(reject))
-
-    def _checked(self, block: _Block) -> _Checked:
+    def check(self, block: Block) -> Checked:
         """Passes the good lines of a block on, between them the doubtful ones as judged."""
         ends = _ends(block.data)
         starts = np.concatenate(([_start(block)], ends[:-1]))
@@ -107,7 +68,7 @@ class Feed:
             if reason is not None:
                 text = block.data[starts[index] : ends[index]][:MAX_LINE].strip(_SPACE)
                 rejects.append(_reject(block.number + index, text, reason))
-        return _Checked(lines.batch(), rejects)
+        return Checked(lines.batch(), rejects)
 
     def _doubtful(self, data: bytes, starts: Positions, ends: Positions) -> Positions:
         """Which lines are not good at sight. First many lines at once are matched, then each of those in doubt."""
@@ -135,6 +96,55 @@ class Feed:
             return None, str(reject)
 
 
+class Feed:
+    """Makes batches of good lines and, meanwhile, writes the rejects as `_line` (from 1), `_text` and `_reason`.
+
+    After the last batch `rows`, `rejects` and `longest`, the bytes of the longest reject as written, are complete. If
+    the source cannot be read or the rejects cannot be written, the batches end with `error`.
+    """
+
+    def __init__(self, source: str, checker: Checker, *, bad: str, damage: str | None = None) -> None:
+        self.rows = self.rejects = self.longest = 0
+        self.error: Exception | None = None
+        self._source, self._checker, self._bad, self._damage = source, checker, bad, damage
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The batches, each made when it is due."""
+        return pa.RecordBatchReader.from_batches(SCHEMA, self._guarded())
+
+    def _guarded(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        number = 1
+        with Path(self._source).open("rb") as file, Path(self._bad).open("wb") as bad, ThreadPoolExecutor(1) as pool:
+            due: deque[Future[Checked]] = deque()
+            for data in _blocks(file):
+                block = Block(data, number)
+                number += data.count(b"\n") + (not data.endswith(b"\n"))
+                due.append(pool.submit(self._checker.check, block))
+                if len(due) > _AHEAD:
+                    yield self._counted(due.popleft().result(), bad)
+            while due:
+                yield self._counted(due.popleft().result(), bad)
+            if self._damage:
+                self._note([_reject(number, b"", self._damage)], bad)
+
+    def _counted(self, checked: Checked, bad: BinaryIO) -> pa.RecordBatch:
+        self.rows += checked.batch.num_rows
+        self._note(checked.rejects, bad)
+        return checked.batch
+
+    def _note(self, rejects: list[bytes], bad: BinaryIO) -> None:
+        self.rejects += len(rejects)
+        for reject in rejects:
+            self.longest = max(self.longest, bad.write(reject))
+
+
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     """The file in blocks of whole lines; of a line that is longer than MAX_LINE no more than one byte above that."""
     while data := file.read(_BLOCK):
@@ -157,7 +167,7 @@ def _ends(data: bytes) -> Positions:
     return ends if data.endswith(b"\n") else np.append(ends, len(data))
 
 
-def _start(block: _Block) -> int:
+def _start(block: Block) -> int:
     return len(_BOM) if block.number == 1 and block.data.startswith(_BOM) else 0
 
 

@@ -1,28 +1,31 @@
 """The path for files with any doubt: each line is looked at, the good ones are read from Arrow batches. SQL, mostly."""
 
+import glob
 import json
 from pathlib import Path
 
 import duckdb
 
 from tpch_assets.column_types import ColumnType, Decimal, List, Scalar, Struct
-from tpch_assets.json_lines.careful import judge_of
 from tpch_assets.json_lines.evident import Evident
-from tpch_assets.json_lines.feed import Feed
+from tpch_assets.json_lines.feed import Checker, Feed
 from tpch_assets.json_lines.sql import DOUBLE_DIGITS, Parsed, Work, literal, quoted, read_json
 from tpch_assets.json_lines.values import encode
 
 _LINES = "json_lines"  # what the batches are called in SQL
 
 
-def read_lines(work: Work, usual: Evident | None, rows_path: str, rejects_path: str, damage: str | None) -> Parsed:
+def read_lines(
+    work: Work, checker: Checker, usual: Evident | None, rows_path: str, rejects_path: str, damage: str | None
+) -> Parsed:
     """Looks at each line, then writes the good and the bad ones."""
     bad = str(Path(rows_path).with_name("bad.json"))
-    feed = Feed(work.source, judge_of(work.table), usual.pattern if usual else None, bad=bad, damage=damage)
+    feed = Feed(work.source, checker, bad=bad, damage=damage)
     rows, rejects = _copy_rows(work, feed, usual, rows_path), 0
     if feed.rejects:
         read = read_json(bad, {"_line": "BIGINT", "_text": "VARCHAR", "_reason": "VARCHAR"}, feed.longest)
         rejects = work.copy(f"SELECT {work.labels}, * FROM {read}", rejects_path)
+    _check_nulls(work, rows_path)
     if (rows, rejects) != (feed.rows, feed.rejects):
         raise RuntimeError(f"{work.source}: wrote {rows} rows, {rejects} rejects, not {feed.rows} and {feed.rejects}")
     return Parsed(rows + rejects, rows, rejects)
@@ -38,6 +41,14 @@ def _copy_rows(work: Work, feed: Feed, usual: Evident | None, target: str) -> in
         raise
     finally:
         work.con.unregister(_LINES)
+
+
+def _check_nulls(work: Work, path: str) -> None:
+    """Asks the written file: `json_transform` makes a value NULL that it cannot read, without a word."""
+    required = {column.name for column in work.table.columns if not column.nullable}
+    nulls = f"SELECT path_in_schema FROM parquet_metadata({literal(glob.escape(path))}) WHERE stats_null_count > 0"
+    if lost := required & {name for (name,) in work.con.execute(nulls).fetchall()}:
+        raise RuntimeError(f"{work.source}: values of {', '.join(sorted(lost))} were not read")
 
 
 def _select(work: Work, usual: Evident | None) -> str:

@@ -1080,3 +1080,33 @@ def test_lines_unlike_the_sample_are_read_all_the_same(parse, monkeypatch):
     assert [row["id"] for row in rows] == [number for number in range(300) if number != 200]
     assert [row["_rescued"] for row in rows] == [None] * 100 + ['{"new":[1.0]}'] * 10 + [None] * 189
     assert rejects[0]["_line"] == 201
+
+
+NAMES = [
+    "x.y",
+    "$",
+    "$.id",
+    "'",
+    '"',
+    "*",
+    "é",
+    "漢",
+    "😀",
+    "COLUMNS",
+    "a\\b",
+    "a/b",
+    "{",
+    "{}",
+    "a\nb",
+    "a\0b",
+    "\x7f",
+    " ",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_field_may_have_any_name(name, parse):
+    line = json.dumps({"id": 1, name: [1, {name: None}], name * 2: "x"}).encode()
+    _, rows, _ = parse(b"\n".join([line] * 3 + [b'{"id":2}']), of_types(("id", "INT")))
+    rescued = [row["_rescued"] and json.loads(row["_rescued"]) for row in rows]
+    assert rescued == [{name: [1, {name: None}], name * 2: "x"}] * 3 + [None]

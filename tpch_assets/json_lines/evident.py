@@ -16,7 +16,7 @@ from tpch_assets.tables import Table
 
 _MOST_KEYS = 500  # in all: data can be spelled as keys, and no pattern should hold data
 _DEEPEST = 8  # levels
-_LONGEST = 200_000  # characters of a pattern, beyond which RE2 would run out of memory
+_LONGEST = 80_000  # characters of a pattern, some 500 columns: RE2 has no memory for more, and judging is faster
 _ = r"[ \t]*"
 _DAY = r"[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 ANY_TIME = rf"[12][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}{CLOCK}{ZONE}"  # if the day exists
@@ -117,7 +117,7 @@ def pattern_of(table: Table, types: dict[str, ColumnType], seen: Seen) -> Eviden
         if name in columns:
             value, nullable = _value(types[name], at), columns[name].nullable
             parts.append((_field(name, f"(?:{value}|null)" if nullable else value), nullable and not demanded))
-        elif name.lower() not in taken:
+        elif name.lower() not in taken and name.isprintable():
             taken.add(name.lower())
             unknown.append(name)
             value = _any(at, _PLAIN_NUMBER if plain else _NUMBER)

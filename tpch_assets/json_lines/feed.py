@@ -5,7 +5,7 @@ is good, in the order of the lines, and a few odd lines do not slow down the oth
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tpch_assets.json_lines.careful import Judge, Judged
 from tpch_assets.json_lines.values import Reject, encodable, encode
@@ -110,16 +109,21 @@ class Feed:
 
     def reader(self) -> pa.RecordBatchReader:
         """The batches, each made when it is due."""
-        return pa.RecordBatchReader.from_batches(SCHEMA, self._guarded())
+        self._batches = self._guarded()
+        return pa.RecordBatchReader.from_batches(SCHEMA, self._batches)
 
-    def _guarded(self) -> Iterator[pa.RecordBatch]:
+    def close(self) -> None:
+        """Stops reading and closes the files, if the batches were not taken to the end."""
+        self._batches.close()
+
+    def _guarded(self) -> Generator[pa.RecordBatch, None, None]:
         try:
-            yield from self._batches()
+            yield from self._made()
         except Exception as error:
             self.error = error
             raise
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _made(self) -> Iterator[pa.RecordBatch]:
         number = 1
         with Path(self._source).open("rb") as file, Path(self._bad).open("wb") as bad, ThreadPoolExecutor(1) as pool:
             due: deque[Future[Checked]] = deque()
@@ -177,6 +181,8 @@ def _strings(data: bytes, bounds: Positions) -> pa.StringArray:
 
 
 def _match(strings: pa.StringArray, pattern: str) -> npt.NDArray[np.bool_]:
+    import pyarrow.compute as pc  # not above: it takes a while, and who only declares tables needs none
+
     matches: npt.NDArray[np.bool_] = pc.match_substring_regex(strings, pattern=pattern).to_numpy(zero_copy_only=False)
     return matches
 

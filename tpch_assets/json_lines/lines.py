@@ -41,6 +41,7 @@ def _copy_rows(work: Work, feed: Feed, usual: Evident | None, target: str) -> in
         raise
     finally:
         work.con.unregister(_LINES)
+        feed.close()
 
 
 def _check_nulls(work: Work, path: str) -> None:

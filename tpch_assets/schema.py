@@ -13,7 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
-from tpch_assets.column_types import ColumnType, TypeSpellingError, parse_type
+from tpch_assets.column_types import ColumnType, UnknownType
+from tpch_assets.column_types import parse as parse_type
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -42,7 +43,7 @@ class Column:
         """The type, understood.
 
         Raises:
-            TypeSpellingError: The type is unknown.
+            UnknownType: The type is unknown.
         """
         return parse_type(self.type)
 
@@ -238,7 +239,7 @@ def _check_column(column: Column, where: str) -> None:
         raise SchemaError(f"{where}: a column's name is made of letters, digits and _, and begins with a letter")
     try:
         column.parsed  # noqa: B018 - parsed once, and refused here
-    except TypeSpellingError as error:
+    except UnknownType as error:
         raise SchemaError(f"{where}: {error}") from None
 
 
@@ -247,7 +248,7 @@ def _check_key(table: Table, name: str, where: str) -> None:
     if column is None:
         raise SchemaError(f"{where}: the key column {name} is not one of its columns")
     colocates = name == table.colocated_by
-    fits = column.parsed.can_colocate if colocates else column.parsed.can_be_key
+    fits = column.parsed.can_be_colocation_key if colocates else column.parsed.can_be_key
     if not fits:
         what = "colocation key" if colocates else "primary key"
         raise SchemaError(f"{where}, column {name}: {column.type} cannot be a {what}; use a number, date, time or text")

@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.bronze import json_lines
-from tpch_assets.bronze.json_lines import Parsed, careful, scan, write_parquet
+from tpch_assets.bronze.json_lines import Parsed, evident, feed, scan, sql, values, whole, write_parquet
+from tpch_assets.column_types import parse as parse_type
 from tpch_assets.schema import Column, Table
 from tpch_assets_tests.tpch_tables import TABLES, TIME
 
 Fields = dict[str, str]  # names to values, both as JSON
-FACTS = [TABLES["orders"], TABLES["lineitem"]]
+PAIRED = [TABLES["orders"], TABLES["lineitem"]]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def con():
         assert connection.execute(tables).fetchall() == []  # nothing is left in the session
 
 
-@pytest.fixture(params=FACTS, ids=lambda table: table.name)
+@pytest.fixture(params=PAIRED, ids=lambda table: table.name)
 def table(request) -> Table:
     return request.param
 
@@ -62,14 +63,15 @@ def parse(con, tmp_path):
 @pytest.fixture
 def only_fast(monkeypatch):
     def fail(*_, **__):
-        raise AssertionError("took the careful path")
+        raise AssertionError("left the fast path")
 
-    monkeypatch.setattr(json_lines, "sort_lines", fail)
+    monkeypatch.setattr(json_lines, "read_lines", fail)
 
 
 @pytest.fixture
 def only_careful(monkeypatch):
-    monkeypatch.setattr(json_lines, "_fast", lambda *_: None)
+    monkeypatch.setattr(json_lines, "read_whole", lambda *_: None)
+    monkeypatch.setattr(json_lines, "pattern_of", lambda *_: None)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -440,7 +442,7 @@ def test_lines_of_20_megabytes(parse):
 
 
 def test_line_too_long_for_memory_is_a_reject_with_its_beginning(table, parse, monkeypatch):
-    monkeypatch.setattr(careful, "MAX_LINE", 2000)
+    monkeypatch.setattr(feed, "MAX_LINE", 2000)
     content = b"\n".join([b"x" * 1999, b"y" * 2500, b"z" * 9999, *lines_of(table, 1), b"0" * 2001])
     parsed, _, rejects = parse(content, table)
     assert parsed == Parsed(5, 1, 4)
@@ -473,7 +475,7 @@ def test_fast_and_careful_path_write_the_same(table, con, tmp_path, monkeypatch)
             con, str(tmp_path / "source"), table, batch="b", file="f", rows_path=path, rejects_path=str(tmp_path / "no")
         )
         assert parsed == Parsed(count, count, 0)
-        monkeypatch.setattr(json_lines, "_fast", lambda *_: None)
+        monkeypatch.setattr(json_lines, "read_whole", lambda *_: None)
     assert pq.read_schema(files[0]) == pq.read_schema(files[1])
     assert pq.ParquetFile(files[0]).schema == pq.ParquetFile(files[1]).schema
     fast, careful = map(pq.read_table, files)
@@ -522,25 +524,24 @@ def test_decimal_that_no_double_holds_takes_the_careful_path(parse):
 )
 def test_what_passes_for_a_day_or_time_on_the_fast_path_is_one(type_, text, con):
     """All texts that differ from a plain one at up to two places."""
-    column = Column("it", type_, "")
     texts = {
         text[:i] + a + text[i + 1 : j] + b + text[j + 1 :]
         for i, j in combinations(range(len(text)), 2)
         for a, b in product("0123459 \t\n+-/.:TZB", repeat=2)
     }
-    _, value, tests = json_lines._strict(column, numeral=False)
+    _, value, test = whole._strict("it", parse_type(type_), like_number=False)
     value = value.replace("CAST", "TRY_CAST")
     listed = "(SELECT unnest(?::VARCHAR[]) AS it)"
-    passed = " AND ".join([*tests, f"{value} IS NOT NULL"])
+    passed = f"{test} AND {value} IS NOT NULL"
     taken = con.execute(f"SELECT it FROM {listed} WHERE {passed}", [sorted(texts)]).fetchall()
     assert taken
     for (it,) in taken:
-        careful._check(column)(it)  # raises if it is a reject
+        values.check_of(parse_type(type_))(it)  # raises if it is a reject
 
 
 def test_type_without_parser_is_an_error(parse):
     table = Table("region", "", (Column("a", "INTERVAL", ""),), ("a",))
-    with pytest.raises(ValueError, match="a: cannot parse JSON into INTERVAL, only into TINYINT,"):
+    with pytest.raises(ValueError, match=r"region\.a: cannot parse JSON into its type: 'INTERVAL' is not a known"):
         parse(b"{}", table)
 
 
@@ -710,9 +711,403 @@ def test_nothing_is_left_after_an_exception(broken, bad, con, tmp_path, table, m
         rows = tmp_path / "folder"
         (rows / "in it").mkdir(parents=True)
     if broken == "write":
-        monkeypatch.setattr(
-            json_lines, "_literal", lambda text: f"'{text}/'" if text.endswith(".parquet") else f"'{text}'"
-        )
+        monkeypatch.setattr(sql, "literal", lambda text: f"'{text}/'" if text.endswith(".parquet") else f"'{text}'")
     with pytest.raises((OSError, duckdb.Error)):
         write_parquet(con, str(source), table, batch="b", file="f", rows_path=str(rows), rejects_path=str(rejects))
     assert list(out.iterdir()) == []
+
+
+def of_types(*columns: tuple[str, str] | tuple[str, str, bool]) -> Table:
+    """A table of columns, each given as name, type and whether it is nullable."""
+    return Table("region", "", tuple(Column(name, type_, "", *nullable) for name, type_, *nullable in columns), ("id",))
+
+
+DEVICE = "STRUCT(id UUID, os STRUCT(name TEXT, version DOUBLE), tags TEXT[])"
+READINGS = "STRUCT(t TIMESTAMP, v DECIMAL(9,2))[]"
+THE_UUID = "00112233-4455-6677-8899-aabbccddeeff"
+NEAR_TIE = "1.00000017881393432617187499"  # its nearest DOUBLE is halfway between two FLOATs, the upper of them even
+
+# Type, value as JSON -> what is stored.
+GOOD_VALUES: list[tuple[str, str, Any]] = [
+    ("BOOLEAN", "true", True),
+    ("BOOL", "false", False),
+    ("DOUBLE", "1.5", 1.5),
+    ("DOUBLE", "3", 3.0),
+    ("DOUBLE", "-0.0", -0.0),
+    ("DOUBLE", "1e308", 1e308),
+    ("DOUBLE", "5e-324", 5e-324),
+    ("DOUBLE", "1e-400", 0.0),
+    ("DOUBLE", "9007199254740993", 9007199254740992.0),
+    ("DOUBLE", "0.1000000000000000055511151231257827021181583404541015625", 0.1),
+    ("DOUBLE", "123456789012345678901234567890", 123456789012345678901234567890.0),
+    ("FLOAT", "0.1", 0.10000000149011612),
+    ("FLOAT", "16777217", 16777216.0),
+    ("FLOAT", NEAR_TIE, 1.0000001192092896),
+    ("FLOAT", "1.00000017881393432617187500", 1.000000238418579),
+    ("REAL", "3.4028235e38", 3.4028234663852886e38),
+    ("FLOAT", "1e-45", 1.401298464324817e-45),
+    ("TIMESTAMP", '"2026-01-02T03:04:05"', datetime(2026, 1, 2, 3, 4, 5)),
+    ("TIMESTAMP", '"2026-01-02 03:04:05.5"', datetime(2026, 1, 2, 3, 4, 5, 500000)),
+    ("TIMESTAMP", '"0001-01-01T00:00:00"', datetime(1, 1, 1)),
+    ("UUID", f'"{THE_UUID}"', THE_UUID),
+    ("UUID", f'"{THE_UUID.upper()}"', THE_UUID),
+    ("JSON", "1.50", "1.50"),
+    ("JSON", '"a\\/b"', '"a/b"'),
+    ("JSON", "true", "true"),
+    ("JSON", "1e400", "1e400"),
+    ("JSON", "[]", "[]"),
+    ("JSON", ' { "b" : [ 1.0 , null ] , "a" : -0 } ', '{"b":[1.0,null],"a":-0}'),
+    ("JSON", '"\\u0000\\u001f\\u00e9"', '"\\u0000\\u001Fé"'),
+    ("INT[]", "[]", []),
+    ("INT[]", "[1,null,3.0]", [1, None, 3]),
+    ("INT[][]", "[[1],null,[],[null]]", [[1], None, [], [None]]),
+    ("JSON[]", '[1.50,"a",{"b":[]},null]', ["1.50", '"a"', '{"b":[]}', None]),
+    ("STRUCT(a INT, b TEXT)", "{}", {"a": None, "b": None}),
+    ("STRUCT(a INT, b TEXT)", '{"b":"x","a":null}', {"a": None, "b": "x"}),
+    ('STRUCT("a ""b" INT, "é" JSON)', '{"a \\"b":1,"é":"x"}', {'a "b': 1, "é": '"x"'}),
+    (
+        DEVICE,
+        f'{{"id":"{THE_UUID.upper()}","os":{{"version":12,"name":"x"}},"tags":["a"]}}',
+        {"id": THE_UUID, "os": {"name": "x", "version": 12.0}, "tags": ["a"]},
+    ),
+    (
+        READINGS,
+        '[{"t":"2026-01-02T03:04:05","v":1.50},null]',
+        [{"t": datetime(2026, 1, 2, 3, 4, 5), "v": Decimal("1.50")}, None],
+    ),
+    ("DECIMAL(38,10)", "1234567890123456789012345678.0123456789", Decimal("1234567890123456789012345678.0123456789")),
+    (
+        "DECIMAL(38,38)",
+        "-0.12345678901234567890123456789012345678",
+        Decimal("-0.12345678901234567890123456789012345678"),
+    ),
+    ("DECIMAL(20,0)", "12345678901234567890", Decimal("12345678901234567890")),
+    ("TINYINT", "-128", -128),
+    ("SMALLINT", "32767", 32767),
+]
+
+# Type, value as JSON -> the reason, for a column called `it`.
+BAD_VALUES: list[tuple[str, str, str]] = [
+    ("BOOLEAN", "1", "it: 1 is neither true nor false"),
+    ("BOOLEAN", '"true"', 'it: "true" is neither true nor false'),
+    ("DOUBLE", '"1.5"', 'it: "1.5" is not a number'),
+    ("DOUBLE", "true", "it: true is not a number"),
+    ("DOUBLE", "NaN", "it: NaN is not a number"),
+    ("DOUBLE", "-Infinity", "it: -Infinity is not a number"),
+    ("DOUBLE", "1e400", "it: 1e400 is out of range for DOUBLE"),
+    ("DOUBLE", "-1e99999999999999999999", "is out of range for DOUBLE"),
+    ("FLOAT", "3.5e38", "it: 3.5e38 is out of range for FLOAT"),
+    ("FLOAT", "1e39", "is out of range for FLOAT"),
+    ("FLOAT", "1e400", "is out of range for FLOAT"),
+    ("TIMESTAMP", '"2026-01-02T03:04:05Z"', 'it: "2026-01-02T03:04:05Z" is not a time without zone'),
+    ("TIMESTAMP", '"2026-01-02T03:04:05+00:00"', "is not a time without zone"),
+    ("TIMESTAMP", '"2026-01-02"', "is not a time without zone"),
+    ("TIMESTAMP", '"2026-02-30T00:00:00"', "is a time that does not exist"),
+    ("TIMESTAMP", "0", "it: 0 is not a time without zone"),
+    ("UUID", f'"{THE_UUID[:-1]}"', "is not a UUID of 36 characters"),
+    ("UUID", f'"{THE_UUID.replace("-", "")}"', "is not a UUID"),
+    ("UUID", f'"{{{THE_UUID}}}"', "is not a UUID"),
+    ("UUID", f'"{THE_UUID[:-1]}g"', "is not a UUID"),
+    ("UUID", "5", "it: 5 is not a UUID"),
+    ("JSON", '{"a":1,"a":2}', "a: the key comes more than once"),
+    ("JSON", "[NaN]", "not valid JSON: NaN"),
+    ("JSON", '["\\ud800"]', "holds a lone surrogate"),
+    ("JSON", "[" * 300 + "]" * 300, "nested too deeply"),
+    ("INT[]", "1", "it: 1 is not a list"),
+    ("INT[]", "{}", "it: {} is not a list"),
+    ("INT[]", '[1,"2"]', 'it[1]: "2" is not a number'),
+    ("INT[][]", "[null,[1,2.5]]", "it[1][1]: 2.5 is not an integer"),
+    ("STRUCT(a INT)", "[]", "it: [] is not an object"),
+    ("STRUCT(a INT)", '{"a":1,"a":1}', "a: the key comes more than once"),
+    (DEVICE, '{"os":{"version":"x"}}', 'it.os.version: "x" is not a number'),
+    (DEVICE, '{"tags":["a",5]}', "it.tags[1]: 5 is not a string"),
+    (READINGS, '[{},{},{},{"t":5}]', "it[3].t: 5 is not a time without zone"),
+    (READINGS, '[{"v":1.239}]', "it[0].v: 1.239 has more than 2 decimals"),
+]
+
+
+def with_neighbours(value: str, like: str) -> bytes:
+    """A line with a value among lines that make it usual, or that do not."""
+    usual = b'{"id":1,"it":%s}\n' % like.encode()
+    return usual * 3 + b'{"id":2,"it":%s}\n' % value.encode() + usual
+
+
+@pytest.mark.parametrize("usual", [True, False])
+@pytest.mark.parametrize(("type_", "value", "stored"), GOOD_VALUES)
+def test_value_of_its_type_is_stored_exactly(type_, value, stored, usual, parse):
+    table = of_types(("id", "INT"), ("it", type_, True))
+    parsed, rows, _ = parse(with_neighbours(value, value if usual else "null"), table)
+    assert parsed == Parsed(5, 5, 0)
+    assert repr(rows[3]["it"]) == repr(stored)
+    assert {row["_rescued"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize(("type_", "value", "reason"), BAD_VALUES)
+def test_value_that_does_not_fit_its_type_is_a_reject_that_names_its_place(type_, value, reason, parse):
+    parsed, _, rejects = parse(with_neighbours(value, "null"), of_types(("id", "INT"), ("it", type_, True)))
+    assert parsed == Parsed(5, 4, 1)
+    assert rejects[0]["_line"] == 4
+    assert reason in rejects[0]["_reason"]
+    assert parse(b'{"id":1,"it":%s}' % value.encode(), of_types(("id", "INT"), ("it", type_)))[0] == Parsed(1, 0, 1)
+
+
+@pytest.mark.parametrize("type_", ["BOOLEAN", "DOUBLE", "TIMESTAMP", "UUID", "JSON", "INT[]", "STRUCT(a INT)"])
+@pytest.mark.parametrize("line", [b'{"id":1}', b'{"id":1,"it":null}'])
+def test_missing_or_null_is_null_where_nullable_else_a_reject(type_, line, parse):
+    parsed, rows, _ = parse(line, of_types(("id", "INT"), ("it", type_, True)))
+    assert (parsed, rows[0]["it"]) == (Parsed(1, 1, 0), None)
+    assert parse(line, of_types(("id", "INT"), ("it", type_)))[0] == Parsed(1, 0, 1)
+
+
+def test_unknown_field_inside_of_a_struct_rescues_the_whole_value(parse):
+    table = of_types(("id", "INT"), ("it", "STRUCT(a STRUCT(b INT)[])", True))
+    lines = [b'{"id":1,"it":{"a":[{"b":1}]}}', b'{"new":1.0,"id":2,"it":{"a": [{"b":1,"c":1.50}]},"x":"y"}']
+    _, rows, _ = parse(b"\n".join(lines), table)
+    assert [row["it"] for row in rows] == [{"a": [{"b": 1}]}] * 2
+    assert [row["_rescued"] for row in rows] == [None, '{"new":1.0,"it":{"a":[{"b":1,"c":1.50}]},"x":"y"}']
+
+
+def test_unknown_fields_are_rescued_as_they_are_spelled(parse):
+    values = [
+        "1.50",
+        "null",
+        "1e400",
+        '"a\\u00e9\\/\\"\\u001f"',
+        "[1, {}, -0]",
+        '{"b":null}',
+        "true",
+        "12345678901234567890",
+    ]
+    table = of_types(("id", "INT"))
+    for usual in values:
+        lines = [b'{"x":%s,"id":1,"y z\'\\"":%s}' % (usual.encode(), value.encode()) for value in [usual] * 4 + values]
+        _, rows, _ = parse(b"\n".join(lines), table)
+        parsed = [json.loads(line, parse_float=str, parse_int=str) for line in lines]
+        rescued = [json.loads(row["_rescued"], parse_float=str, parse_int=str) for row in rows]
+        assert rescued == [{name: value for name, value in line.items() if name != "id"} for line in parsed]
+        assert " " not in rows[-1]["_rescued"].replace("y z", "")
+
+
+def test_unknown_fields_that_duckdb_would_mix_up_are_kept_apart(parse):
+    table = of_types(("id", "INT"), ("_", "INT"))
+    line = b'{"id":1,"ID":2,"_rescued":"x","x":3,"X":4,"":5,"it":6,"judged":7,"line":8,"_":9,"__":10}'
+    _, rows, _ = parse(b"\n".join([line] * 3), table)
+    wanted = '{"ID":2,"_rescued":"x","x":3,"X":4,"":5,"it":6,"judged":7,"line":8,"__":10}'
+    assert rows == [{"id": 1, "_": 9, "_batch": "b", "_file": "f", "_rescued": wanted}] * 3
+
+
+PLAUSIBLE: dict[str, Callable[[random.Random], str]] = {
+    "TINYINT": lambda rng: str(rng.randrange(-100, 100)),
+    "BIGINT": lambda rng: str(rng.randrange(-(10 ** rng.randrange(1, 19)), 10**18)),
+    "DECIMAL(15,2)": lambda rng: str(Decimal(rng.randrange(-(10**14), 10**14)).scaleb(-2)),
+    "DECIMAL(38,9)": lambda rng: str(Decimal(rng.randrange(10 ** rng.randrange(10, 38))).scaleb(-9)),
+    "DECIMAL(4,4)": lambda rng: f"0.{rng.randrange(10000)}",
+    "BOOLEAN": lambda rng: rng.choice(["true", "false"]),
+    "DOUBLE": lambda rng: repr(rng.choice([rng.random(), rng.uniform(-1e9, 1e9), 10.0 ** rng.randrange(-99, 99)])),
+    "FLOAT": lambda rng: repr(rng.choice([rng.random(), rng.uniform(-1e9, 1e9), 10.0 ** rng.randrange(-9, 9)])),
+    "DATE": lambda rng: f'"20{rng.randrange(10, 30)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 31):02}"',
+    "TIMESTAMP": lambda rng: f'"2026-01-{rng.randrange(1, 32):02}{rng.choice("T ")}0{rng.randrange(10)}:00:00"',
+    "TIMESTAMPTZ": lambda rng: (
+        f'"2026-01-{rng.randrange(1, 32):02}T00:0{rng.randrange(10)}:00{rng.choice(["Z", "+05:30"])}"'
+    ),
+    "VARCHAR": lambda rng: json.dumps(
+        rng.choice(["a", "é", "😀", '"', "\\", "\n", "5", "-1", "null", "{}", ",", "x" * 20])
+    ),
+    "UUID": lambda rng: rng.choice([f'"{THE_UUID}"', f'"{THE_UUID.upper()}"']),
+    "JSON": lambda rng: rng.choice(
+        ["1.50", '"a"', '{"b":1.0,"c":[{"d":1e5}]}', "[1,2]", "true", '{"c":[]}', '["\\u00e9"]']
+    ),
+}
+HOSTILE = [
+    value
+    for values_ in (
+        r"""null true 0 -0 2.7 2.0 1e2 1E400 -1e400 1e-400 1e39 3.4028235677973366e38 NaN Infinity 01 +1 1. .5 - """,
+        r"""-0.0 9999999999999999999 9223372036854775807 9223372036854775808 1.005 0.00001 123456789012345678.901 """,
+        r"""1.00000017881393432617187499 16777217 1e22 1e23 128 1.500 "" "2" "true" "NaN" "\ud800" "\udc00\ud800" """,
+        r""""\ud83d\ude00" "\u0000" "\u001f" "\u007f" "\/" "\x" "1996-02-29" "1999-02-29" "1996-2-3" "0001-01-01" """,
+        r""""2026-01-01T24:00:00Z" "2026-01-01T00:00:00" "2026-01-01T00:00:00Z" "0001-01-01T00:00:00+01:00" """,
+        r""""2026-01-01T00:00:00.1234567" "epoch" {} [] [null] [[]] [1,] {"a":1} {"a":1,"a":2} {"A":1} """,
+        r"""{"a":{"b":"x"}} [{"a":1,"zz":2}] {"b":null,"a":[]} nul "unclosed [ } [1 1,2 """,
+    )
+    for value in values_.split()
+]
+
+
+def plausible(type_: str, rng: random.Random) -> str:
+    """A value of a type, as JSON; of a STRUCT given as `{name: type}` and a LIST as `[type]`."""
+    if type_.endswith("[]"):
+        return "[" + ",".join(inner(type_[:-2], rng) for _ in range(rng.randrange(4))) + "]"
+    if type_.startswith("STRUCT"):
+        fields = dict(field.split(" ", 1) for field in type_[len("STRUCT(") : -1].split("; "))
+        chosen = [name for name in fields if rng.random() < 0.9]
+        return "{" + ",".join(f'"{name}":{inner(fields[name], rng)}' for name in chosen) + "}"
+    return PLAUSIBLE[type_](rng)
+
+
+def inner(type_: str, rng: random.Random) -> str:
+    return "null" if rng.random() < 0.1 else plausible(type_, rng)
+
+
+def hostile_lines(types: dict[str, tuple[str, bool]], rng: random.Random, count: int) -> bytes:
+    """Lines of which some hold something hostile somewhere, some unknown fields, some no nullable ones."""
+    hostility, unknown = rng.choice([0, 0.02, 0.3]), rng.choice([0, 0.05, 1])
+    new = rng.choice(["JSON", "DOUBLE", "VARCHAR", "DECIMAL(15,2)"])
+    comma, colon, end = rng.choice([(",", ":", "\n"), (", ", ": ", "\n"), (" ,\t", " : ", " \r\n")])
+    lines = []
+    for _ in range(count):
+        fields = {name: plausible(type_, rng) for name, (type_, _) in types.items()}
+        for name, (_, nullable) in types.items():
+            if nullable and rng.random() < 0.2:
+                fields[name] = "null"
+            if nullable and rng.random() < 0.2:
+                del fields[name]
+        if rng.random() < unknown:
+            fields |= {"new": plausible(new, rng), "n2": inner("BIGINT", rng)}
+        if rng.random() < hostility:
+            fields[rng.choice([*fields, "new", "ID"])] = rng.choice(HOSTILE)
+        if rng.random() < hostility / 5:
+            fields = dict(rng.sample([*fields.items()], len(fields)))
+        line = spell({json.dumps(name): value for name, value in fields.items()}, comma, colon)
+        if rng.random() < hostility / 5:
+            at = rng.randrange(len(line))
+            line = (
+                line[:at]
+                + rng.choice([b"", b'"', b"\\", b"\xff", b"\xed\xa0\x80", b"{", b"\0", line[:at]])
+                + line[at + 1 :]
+            )
+        lines.append(line + end.encode())
+    return b"".join(lines)
+
+
+def test_all_paths_agree_on_hostile_lines_of_every_type(parse, monkeypatch):
+    seed = time.time_ns()
+    print(f"seed {seed}")  # noqa: T201
+    rng = random.Random(seed)
+    monkeypatch.setattr(feed, "_BLOCK", 2000)
+    for _ in range(12):
+        scalars = rng.sample([*PLAUSIBLE], 5)
+        nested = [f"{rng.choice(scalars)}[]", f"STRUCT(a {scalars[0]}; b {scalars[1]}[]; c {scalars[2]})[]"]
+        types = {
+            f"c{n}": (type_, rng.random() < 0.5) for n, type_ in enumerate([*scalars, *nested]) if rng.random() < 0.7
+        }
+        types = {"id": ("BIGINT", False)} | types
+        table = of_types(*((name, type_.replace(";", ","), nullable) for name, (type_, nullable) in types.items()))
+        content = hostile_lines(types, rng, 60)
+        result = parse(content, table)
+        with monkeypatch.context() as patch:
+            patch.setattr(json_lines, "read_whole", lambda *_: None)
+            assert repr(parse(content, table)) == repr(result)
+            patch.setattr(json_lines, "pattern_of", lambda *_: None)
+            assert repr(parse(content, table)) == repr(result)
+
+
+def test_usual_lines_with_nulls_unknown_fields_and_nested_values_need_no_judge(parse, monkeypatch):
+    def judge(line: bytes) -> bytes:
+        raise AssertionError(f"not good at sight: {line!r}")
+
+    monkeypatch.setattr(json_lines, "judge_of", lambda _: judge)
+    table = of_types(
+        ("id", "INT"), ("a", "DATE", True), ("b", DEVICE, True), ("c", READINGS, True), ("d", "JSON", True)
+    )
+    device, readings = GOOD_VALUES[-7][1], GOOD_VALUES[-6][1]
+    lines = [
+        {"id": "1", "a": '"2026-01-02"', "b": device, "c": readings, "d": '{"x":[1.50]}', "new": "1.50"},
+        {"id": "2", "c": readings, "d": "1e400", "new": '"x"'},
+        {"id": "3", "a": "null", "b": '{"os":null}', "c": "[]", "d": "true"},
+        {"id": "4"},
+    ]
+    content = b"\n".join(spell({json.dumps(name): value for name, value in line.items()}) for line in lines * 3)
+    parsed, rows, _ = parse(content, table)
+    assert parsed == Parsed(12, 12, 0)
+    assert [row["_rescued"] for row in rows[:4]] == ['{"new":1.50}', '{"new":"x"}', None, None]
+    assert [row["d"] for row in rows[:4]] == ['{"x":[1.50]}', "1e400", "true", None]
+
+
+def test_plain_numbers_are_what_duckdb_spells_alike(con):
+    rng = random.Random(8)
+    numbers = [
+        f"{sign}{rng.randrange(10 ** rng.randrange(17))}{point}{tail}"
+        for sign in ("", "-")
+        for point in ("", ".", ".0", ".00", ".000")
+        for tail in ("", "0", "1", "50", "123", "12345", "9999999", "e1")
+        for _ in range(50)
+    ]
+    plain = [number for number in numbers if re.fullmatch(evident._PLAIN_NUMBER, number)]
+    assert len(plain) > 500
+    found = con.execute(
+        "SELECT json_transform('{\"x\":' || unnest(?) || '}', '{\"x\": \"JSON\"}').x", [plain]
+    ).fetchall()
+    assert [text for (text,) in found] == plain
+
+
+def test_value_that_duckdb_cannot_read_is_an_error_not_null(parse, monkeypatch):
+    monkeypatch.setitem(evident._SCALARS, "DATE", '"[a-z]*"')
+    with pytest.raises(RuntimeError, match="values of day were not read"):
+        parse(b'{"day":"2026-01-02"}\n{"day":"x"}\n', of_types(("day", "DATE")))
+
+
+@pytest.mark.parametrize("line", ['{"id":1,"at":"2026-01-01"}', '{"id":1,"at":null,"new":1.5}'])
+def test_file_is_the_same_whatever_the_number_of_threads(line, con, parse):
+    lines = b"".join(b"%s\n" % line.replace("1,", f"{number},").encode() for number in range(200_000))
+    table = of_types(("id", "INT"), ("at", "DATE", True))
+    files = set()
+    for threads in (1, 2, 4):
+        con.execute(f"SET threads = {threads}")
+        parse(lines, table)
+        files.add(parse.rows.read_bytes())
+    con.execute("RESET threads")
+    assert len(files) == 1
+
+
+def test_parquet_options_are_those_given(con, tmp_path):
+    (tmp_path / "s").write_text('{"id":1}\nbad')
+    files = [str(tmp_path / name) for name in ("rows", "rejects")]
+    options = "COMPRESSION snappy, ROW_GROUP_SIZE 2048"
+    table = of_types(("id", "INT"))
+    write_parquet(
+        con, str(tmp_path / "s"), table, batch="", file="", rows_path=files[0], rejects_path=files[1], options=options
+    )
+    for file in files:
+        assert pq.ParquetFile(file).metadata.row_group(0).column(0).compression == "SNAPPY"
+
+
+def test_lines_unlike_the_sample_are_read_all_the_same(parse, monkeypatch):
+    monkeypatch.setattr(json_lines, "_SAMPLE", 100)
+    lines = [b'{"id":%d,"at":"2026-01-01"}' % number for number in range(300)]
+    lines[100:110] = [b'{"at":null,"new":[1.0],"id":%d}' % number for number in range(100, 110)]
+    lines[200] = b'{"id":1.5,"at":"2026-01-01"}'
+    parsed, rows, rejects = parse(b"\n".join(lines), of_types(("id", "INT"), ("at", "DATE", True)))
+    assert parsed == Parsed(300, 299, 1)
+    assert [row["id"] for row in rows] == [number for number in range(300) if number != 200]
+    assert [row["_rescued"] for row in rows] == [None] * 100 + ['{"new":[1.0]}'] * 10 + [None] * 189
+    assert rejects[0]["_line"] == 201
+
+
+NAMES = [
+    "x.y",
+    "$",
+    "$.id",
+    "'",
+    '"',
+    "*",
+    "é",
+    "漢",
+    "😀",
+    "COLUMNS",
+    "a\\b",
+    "a/b",
+    "{",
+    "{}",
+    "a\nb",
+    "a\0b",
+    "\x7f",
+    " ",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_field_may_have_any_name(name, parse):
+    line = json.dumps({"id": 1, name: [1, {name: None}], name * 2: "x"}).encode()
+    _, rows, _ = parse(b"\n".join([line] * 3 + [b'{"id":2}']), of_types(("id", "INT")))
+    rescued = [row["_rescued"] and json.loads(row["_rescued"]) for row in rows]
+    assert rescued == [{name: [1, {name: None}], name * 2: "x"}] * 3 + [None]

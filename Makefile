@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezone.utc) - timedelta(days=1)).date())")
 UI ?= 1
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 # Dagster and the dashboard side by side; when the first of them ends, or on Ctrl-C, both do.
 SERVE := $(BIN)/python -m tpch_assets.serve
@@ -15,10 +17,19 @@ help: ## list the targets
 
 install: .venv/installed ## make .venv and install everything in it
 
-.venv/installed: pyproject.toml constraints.txt
+# Every package is the very file that requirements/ names; the project itself is built with what came from there.
+.venv/installed: pyproject.toml requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) --require-hashes --requirement requirements/dev.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Without UPGRADE the releases stay as they are, as far as pyproject.toml allows it. `make lock UPGRADE=--upgrade` takes
+# the newest of all, `make lock UPGRADE='--upgrade-package dask'` that of one.
+lock: install ## choose the releases of all packages and write requirements/
+	$(LOCK) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra cloud --group build --constraints requirements/dev.txt --output-file requirements/image.txt
+	$(LOCK) --group deploy --constraints requirements/dev.txt --output-file requirements/deploy.txt
 
 # The calendar starts on the day before the first `make`, so that the demo's day is yesterday and all is fresh.
 .env:

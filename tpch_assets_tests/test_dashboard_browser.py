@@ -16,13 +16,14 @@ from dashboards.answers import warm
 from dashboards.data import Store
 from dashboards.settings import DashboardSettings
 from tpch_assets.lake import Lake
+from tpch_assets_tests.conftest import browser_path
 from tpch_assets_tests.test_dashboard import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
 from tpch_assets_tests.test_dashboard import pytestmark as pytestmark
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # A container's may be too small for it.
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
@@ -35,10 +36,9 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail("These tests need Debian's browser: apt-get install -y chromium")
+    path = browser_path()
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield found
         found.close()
 

@@ -27,6 +27,7 @@ from dashboards.settings import HEALTH, DashboardSettings, load_dashboard_settin
 from tpch_assets import dashboard_job, serve
 from tpch_assets.instance import prepare_home
 from tpch_assets.settings import PREFIX, Settings, SettingsError, load_settings
+from tpch_assets_tests.conftest import left
 
 pytestmark = pytest.mark.filterwarnings("ignore:Python 3.11 support:UserWarning")
 PASSWORD, COOKIE, TOKEN = "open-sesame-5417", "c00kie-c00kie-c00kie", "t0ken-of-coiled-3f9"
@@ -203,7 +204,7 @@ def test_it_outlives_who_started_it(started: LocalStarter) -> None:
     found = process(started)
     started.stop()
     assert started.process() is None
-    assert not found.is_running()
+    assert not left([found])
 
 
 def test_one_that_hangs_is_replaced(started: LocalStarter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +216,7 @@ def test_one_that_hangs_is_replaced(started: LocalStarter, monkeypatch: pytest.M
     assert "does not answer" in str(trouble(started.url))
     assert "Started" in started.start()
     assert process(started) != hung
-    assert not hung.is_running()
+    assert not left([hung])
 
 
 def test_one_that_is_starting_is_waited_for(started: LocalStarter) -> None:
@@ -342,7 +343,7 @@ def test_all_that_dagster_started_ends_with_it() -> None:
         patch.setattr(psutil, "wait_procs", lambda found, timeout: wait_procs(found, 1))
         serve._stop(process)
     process.stdout.close()
-    assert not grandchild.is_running()
+    assert not left([grandchild])
     assert process.returncode is not None
 
 

@@ -46,10 +46,10 @@ def measure_bronze(lake: Lake, scale_factor: float) -> dict[str, float]:
     scratch = Lake(f"{lake.uri}-json")
     for name in ("orders", "lineitem"):
         rows = partial(source.rows, name, 0, scale_factor, START, many=True)
-        size += write_json(scratch, scratch.path("raw", name, batch, f"{name}.json"), rows)[1]  # type: ignore[arg-type]
+        size += write_json(scratch, scratch.path("raw", name, batch, f"{name}.json"), rows)[1]
         uri = scratch.table("bronze", name)
-        files = {batch: scratch.raw_files(name, batch)}  # type: ignore[arg-type]
-        build, _ = plan_batches(name, files, snapshot(scratch, uri))  # type: ignore[arg-type]
+        files = {batch: scratch.raw_files(name, batch)}
+        build, _ = plan_batches(name, files, snapshot(scratch, uri))
         ((file, raw),) = build[batch].items()
         begin = time.process_time()
         write_piece(scratch, uri, batch, file, raw)

@@ -13,13 +13,13 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -36,7 +36,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.settings import current_settings
 
-CHROMIUM = Path("/usr/bin/chromium")
+BROWSER = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
 ANSWER = 60  # Seconds after which a choice counts as not answered: the page failed.
 THINK = (1.0, 4.0)  # Seconds a person reads an answer before the next choice.
 PAUSE = 1000  # Milliseconds between choices of the one person whose browser is timed.
@@ -71,7 +71,7 @@ def main() -> None:
         server = Server(f"127.0.0.1:{chosen.port}", process.pid or 0)
         try:
             wait_for(server.url)
-            if CHROMIUM.exists():
+            if BROWSER:
                 in_browser(server)
             asyncio.run(people(server, chosen.people, chosen.seconds))
         finally:
@@ -158,7 +158,7 @@ def in_browser(server: Server) -> None:
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-quic"]
     views, segments, queries = [], [], []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
         for _ in range(5):
             page = browser.new_context().new_page()
             begun = time.perf_counter()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from tpch_assets.calendar import day_key, window_key
 from tpch_assets.gold.identity import shards_digest
@@ -70,7 +70,7 @@ def delta(lake: Lake, source: Snapshot) -> None:
     """Time opening a table, and commits, with as many files."""
     uri = lake.table("silver", "lineitem")
     os.makedirs(uri)
-    made = DeltaTable.create(uri, Schema.from_arrow(source.schema))
+    made = DeltaTable.create(uri, _schema(source))
     files = source.files
     for begin in range(0, len(files), ADDS):
         write(made, source, files[begin : begin + ADDS])
@@ -85,11 +85,18 @@ def delta(lake: Lake, source: Snapshot) -> None:
 
 def write(table: DeltaTable, source: Snapshot, files: Any) -> None:
     """One commit with some files."""
-    adds = [AddAction(file.path, file.size, {}, 0, True, _stats(file)) for file in files]
+    adds: list[AddAction | RemoveAction] = [
+        AddAction(file.path, file.size, {}, 0, True, _stats(file)) for file in files
+    ]
     properties = CommitProperties(
         max_commit_retries=0, app_transactions=[Transaction("benchmark", table.version() + 1)]
     )
-    table.create_write_transaction(adds, "append", Schema.from_arrow(source.schema), commit_properties=properties)
+    table.create_write_transaction(adds, "append", _schema(source), commit_properties=properties)
+
+
+def _schema(source: Snapshot) -> Schema:
+    assert source.schema is not None
+    return Schema.from_arrow(source.schema)
 
 
 def _stats(file: DataFile) -> str:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -69,7 +70,7 @@ def work(instance: dg.DagsterInstance) -> dict[str, list[tuple[float, float]]]:
                 found["checks"].append((started[event.step_key], entry.timestamp))
             elif event.is_step_materialization and event.asset_key:
                 name = event.asset_key.to_user_string()
-                seconds = event.step_materialization_data.materialization.metadata["seconds"].value
+                seconds: Any = event.step_materialization_data.materialization.metadata["seconds"].value
                 if name not in stored:
                     stored.add(name)
                     layer = event.asset_key.path[0]

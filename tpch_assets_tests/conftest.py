@@ -1,7 +1,10 @@
 """What tests share: an environment of their own, a lake in a temporary folder, and a Dagster instance."""
 
 import os
+import shutil
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +27,40 @@ from tpch_assets_tests.tpch_tables import FACTS, MONEY, TABLES, TIME
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SCALE_FACTOR = 0.01
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NO_BROWSER = f"no browser on PATH ({', '.join(BROWSERS)}), nor at BROWSER_PATH"
+
+
+def browser_path() -> str:
+    """The browser that tests drive; without one they are left out, but for a BROWSER_PATH that leads nowhere."""
+    if named := os.environ.get("BROWSER_PATH"):
+        return shutil.which(named) or pytest.fail(f"BROWSER_PATH={named}: no program is there")
+    return next(filter(None, map(shutil.which, BROWSERS)), None) or pytest.skip(NO_BROWSER)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which files' tests were left out for want of a browser."""
+    skipped = [report.nodeid for report in terminalreporter.getreports("skipped") if NO_BROWSER in str(report.longrepr)]
+    if skipped:
+        files = sorted({name.split("::")[0] for name in skipped})
+        terminalreporter.write_sep("=", f"{len(skipped)} tests left out, {NO_BROWSER}", yellow=True)
+        terminalreporter.write_line(f"They are in {', '.join(files)}; `make chromium` installs one.")
+
+
+def left(processes: Iterable[psutil.Process], seconds: float = 15) -> list[psutil.Process]:
+    """Those that still run after so long. One whose end nobody has asked for yet, as in a container, has ended."""
+    deadline = time.monotonic() + seconds
+    running = [process for process in processes if _runs(process)]
+    while running and time.monotonic() < deadline:
+        time.sleep(0.05)
+        running = [process for process in running if _runs(process)]
+    return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @pytest.fixture

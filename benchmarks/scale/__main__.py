@@ -1,7 +1,8 @@
 """How silver and gold get faster with more workers, what the scheduler costs, and what a day takes at any scale.
 
-    python -m benchmarks.scale [--short]          measure; the rates are kept in benchmarks/scale/rates.json
-    python -m benchmarks.scale --plan 1000 10000  a day at these scale factors, from the rates kept
+    python -m benchmarks.scale [--short]          measure
+    python -m benchmarks.scale --keep rates.json  measure, and write the rates to that file
+    python -m benchmarks.scale --plan 1000 10000  a day at these scale factors, from benchmarks/scale/rates.json
 
 Real worker processes run real work on 1, 2 and 4 workers; a machine with fewer cores than workers shows it. For 16, 64
 and 256 workers gold's tasks sleep for the time they took in the real run, on a real scheduler.
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="worker processes that work")
     parser.add_argument("--sleepers", type=int, nargs="+", default=[16, 64, 256], help="workers whose tasks sleep")
     parser.add_argument("--short", action="store_true", help="a small day, few workers: does it work at all")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write the rates there")
     parser.add_argument("--plan", type=float, nargs="+", metavar="SF", help="only print what a day takes")
     arguments = parser.parse_args()
     if arguments.plan:
@@ -45,7 +47,7 @@ def main() -> None:
 
 
 def measure(folder: Path, arguments: argparse.Namespace) -> None:
-    """Make the day, run it, print; keeps the rates, but for a short run's."""
+    """Make the day, run it, print; writes the rates where `--keep` says so."""
     ours = {
         "LAKE": folder / "lake",
         "START": "2026-01-01",
@@ -77,8 +79,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> None:
                 one = sleep.measure(many, graphs, at_once=name == "at once")
                 print_sleep(name, one)
                 rates["scheduler"][f"{workers} {name}"] = vars(one)
-                if not arguments.short:
-                    RATES.write_text(json.dumps(rates, indent=1) + "\n")
+    if arguments.keep:
+        arguments.keep.write_text(json.dumps(rates, indent=1) + "\n")
 
 
 def real_runs(lake: str, counts: list[int]) -> dict[int, dict[str, Any]]:

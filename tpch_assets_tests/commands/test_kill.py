@@ -10,6 +10,7 @@ import dagster as dg
 import psutil
 
 from tpch_assets_tests import days
+from tpch_assets_tests.conftest import left
 from tpch_assets_tests.days import Place
 
 KILLS = 3
@@ -37,10 +38,10 @@ def kill_at(place: Place, files: int) -> bool:
             children = psutil.Process(process.pid).children(recursive=True) if running else []
         finally:
             process.kill()
-    _, left = psutil.wait_procs(children, timeout=15)
-    for orphan in left:
+    orphans = left(children)
+    for orphan in orphans:
         orphan.kill()
-    assert not left, "processes of a layer outlive the replay"
+    assert not orphans, "processes of a layer outlive the replay"
     return running
 
 

@@ -14,15 +14,16 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from dashboards import app
 from dashboards.settings import DashboardSettings
 from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.conftest import browser_path
 from tpch_assets_tests.dashboards.lakes import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # A container's may be too small for it.
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
@@ -35,10 +36,9 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail("These tests need Debian's browser: apt-get install -y chromium")
+    path = browser_path()
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield found
         found.close()
 

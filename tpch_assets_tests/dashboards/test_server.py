@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import PROJECT
+from tpch_assets_tests.conftest import left
 from tpch_assets_tests.dashboards.lakes import fill_gold
 from tpch_assets_tests.dashboards.test_browser import browser as browser
 
@@ -148,8 +149,7 @@ def test_several_processes_serve_and_end_together(environment: Path, browser: Br
     assert status(command, "http://lake.example.org", "", token) == 101
     assert status(command, "http://elsewhere.example", "", token) == 403
     command.stop()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive and not command.answers()
+    assert not left(children) and not command.answers()
 
 
 def test_oauth_sends_people_to_their_provider(environment: Path) -> None:

@@ -1,5 +1,7 @@
 """What the deployment files say is so: Dagster Cloud's own code reads them, and a branch cannot touch production."""
 
+import ast
+import importlib.metadata
 import importlib.util
 import json
 import re
@@ -27,12 +29,15 @@ from dashboards.settings import DashboardSettings
 from tpch_assets.deployment import LONGEST, DeploymentError, deployment, slug
 from tpch_assets.layers import LAYERS
 from tpch_assets.settings import DASHBOARD_PREFIX, PREFIX, PROJECT, Settings, SettingsError, load_settings
+from tpch_assets_tests.conftest import BROWSERS
 from tpch_assets_tests.tpch_tables import TABLES
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 LOCATIONS = ("dagster_cloud.yaml", "deploy/dagster_cloud_hybrid.yaml")
 WORKFLOWS = sorted((PROJECT / ".github").rglob("*.yml"))
 LOCATION = "tpch_assets"
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+PIP = ["-m", "pip", "install"]
 
 
 def read(path: str) -> Any:
@@ -99,7 +104,7 @@ NAMES = (
 
 
 @pytest.fixture
-def cloud(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def cloud(environment: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Production's settings, which Dagster Cloud hands to every deployment where nobody scoped them."""
     values = {
         "LAKE": "s3://lake/tpch",
@@ -318,14 +323,11 @@ def test_the_commands_of_workflows_exist(
         monkeypatch.chdir(PROJECT)
         parse(dagster_cloud, arguments)
     elif program == "python":
-        assert arguments[:3] == ["-m", "pip", "install"]
-        pins = {line.split("==")[0] for line in (PROJECT / "constraints.txt").read_text().split()}
-        assert arguments[arguments.index("--constraint") + 1] == "constraints.txt"
-        assert arguments[-1] in pins
+        assert arguments == [*PIP, "--quiet", "--require-hashes", "--requirement", "requirements/deploy.txt"]
     else:
         assert program in ("docker", "aws")
     for word in arguments:
-        if re.fullmatch(r"(deploy/)?\w+\.(yaml|txt)|Containerfile", word):
+        if re.fullmatch(r"(\w+/)?\w+\.(yaml|txt)|Containerfile", word):
             assert (PROJECT / word).is_file()
 
 
@@ -352,13 +354,96 @@ def test_production_waits_for_the_tests_and_branches_see_no_secrets_of_forks() -
     assert "workflow_call" in read(".github/workflows/test.yml")[True]
     for job in branches["jobs"].values():
         assert "head.repo.full_name == github.repository" in job["if"]
+    for job in (production["jobs"]["deploy"], *branches["jobs"].values()):
+        assert "vars.DAGSTER_CLOUD_ORGANIZATION != ''" in job["if"], "not everybody has Dagster Cloud"
     assert {"opened", "synchronize", "reopened", "closed"} == set(branches[True]["pull_request"]["types"])
 
 
+def test_the_tests_run_on_every_python_that_is_named_in_a_container_with_an_init_process() -> None:
+    job = read(".github/workflows/test.yml")["jobs"]["test"]
+    named = [name.rpartition(" ")[2] for name in PYPROJECT["project"]["classifiers"] if "Python :: 3." in name]
+    assert job["strategy"]["matrix"]["python"] == named
+    assert "--init" in job["container"]["options"].split()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make chromium", "make check", "make test"]
+
+
 def test_an_auditor_of_workflows_finds_nothing() -> None:
-    command = [SCRIPTS / "zizmor", "--offline", "--quiet", "--min-severity", "medium", ".github"]
+    command = [str(SCRIPTS / "zizmor"), "--offline", "--quiet", "--min-severity", "medium", ".github"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# The lock
+
+LOCKS = {"dev": ["dev", "build", "deploy"], "image": ["cloud", "build"], "deploy": ["deploy"]}
+"""The files of requirements/, with the groups and extras of pyproject.toml that each is for."""
+
+
+def plain(name: str) -> str:
+    """A package's name as the lock writes it, without the extras and versions that follow it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ;]", name)[0]).lower()
+
+
+def pins(lock: str) -> dict[str, tuple[str, list[str]]]:
+    """By package, its release and the hashes of its files."""
+    found = {}
+    for entry in re.split(r"\n(?=\S)", (PROJECT / "requirements" / f"{lock}.txt").read_text().strip()):
+        name, release, hashes = re.fullmatch(
+            r"([\w.-]+)(?:\[[\w, -]+\])?==([\w.+!]+)(?: ; [^\\\n]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)", entry
+        ).groups()  # type: ignore[union-attr]
+        assert name == plain(name) and name not in found
+        found[name] = release, re.findall(r"[0-9a-f]{64}", hashes)
+    return found
+
+
+@pytest.mark.parametrize(("lock", "parts"), LOCKS.items(), ids=LOCKS)
+def test_a_lock_has_what_is_declared_and_the_releases_of_the_others(lock: str, parts: list[str]) -> None:
+    project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+    declared = set() if lock == "deploy" else {*project["dependencies"]}
+    for entry in [entry for part in parts for entry in {**groups, **project["optional-dependencies"]}[part]]:
+        if isinstance(entry, str):
+            declared.add(entry)
+        else:
+            assert entry["include-group"] in parts
+    assert {plain(name) for name in declared} <= set(pins(lock))
+    assert PYPROJECT["build-system"]["requires"] == groups["build"]
+    everything = pins("dev")
+    assert [name for name, pin in pins(lock).items() if everything.get(name, pin) != pin] == []
+
+
+def test_what_the_code_imports_is_declared() -> None:
+    """Not only there by chance, since another package brings it."""
+    declared = {plain(name) for name in PYPROJECT["project"]["dependencies"]}
+    ours = {"tpch_assets", "dashboards"}
+    imported = set()
+    for package in ours:
+        for path in (PROJECT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    imported.add(node.module.split(".")[0])
+    names = importlib.metadata.packages_distributions()
+    others = imported - ours - sys.stdlib_module_names
+    assert [name for name in sorted(others) if not declared & {plain(found) for found in names[name]}] == []
+
+
+def test_no_file_names_a_registry_or_a_machine() -> None:
+    named = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+    files = [
+        PROJECT / name
+        for name in named
+        if re.match(r"requirements/|Makefile|Containerfile|\.ci/|\.github/|pyproject", name)
+    ]
+    assert len(files) > 8
+    pattern = r"--(extra-)?index-url|--find-links|file://|pypi|pythonhosted"
+    assert [path.name for path in files if re.search(pattern, path.read_text())] == []
+    assert [path.name for path in (PROJECT / "requirements").iterdir() if "//" in path.read_text()] == []
+
+
+def test_the_makefile_looks_for_the_tests_browsers() -> None:
+    (line,) = re.findall(r"^BROWSERS := (.+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert tuple(line.split()) == BROWSERS
 
 
 # The image
@@ -385,7 +470,7 @@ def test_what_the_image_copies_is_there_and_nothing_else_is_sent_to_the_builder(
 
 
 def test_the_image_runs_what_is_installed_in_it() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    project = PYPROJECT["project"]
     ((_, command),) = [entry for entry in instructions() if entry[0] == "CMD"]
     python, option, module = json.loads(command)
     assert (python, option) == ("python", "-m")
@@ -408,7 +493,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = found.getsockname()[1]
     log = tmp_path_factory.mktemp("s3") / "log"
     with log.open("w") as output:
-        command = [SCRIPTS / "moto_server", "-H", "127.0.0.1", "-p", str(port)]
+        command = [str(SCRIPTS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
         server = subprocess.Popen(command, stdout=output, stderr=output)
     deadline = time.monotonic() + 30
     while not ready(port):
@@ -425,9 +510,8 @@ def ready(port: int) -> bool:
 
 
 def client(service: str, url: str, key: str = "admin", secret: str = "admin") -> Any:
-    return boto3.client(
-        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id=key, aws_secret_access_key=secret
-    )
+    session: Any = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1")
+    return session.client(service, endpoint_url=url)
 
 
 def test_the_policies_allow_the_lake_and_nothing_else(s3: str) -> None:

@@ -68,8 +68,9 @@ def store(lake: Lake, table: str, files: dict[str, str], group_rows: int = 2048)
             con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows})")
 
     uri = lake.table("silver", table)
-    written = [write_file(lake, uri, *path.split("/"), partial(copy, sql)) for path, sql in files.items()]
-    commit(lake, uri, written, {path.split("/")[0] for path in files})
+    places = [(path.split("/"), sql) for path, sql in files.items()]
+    written = [write_file(lake, uri, partition, name, partial(copy, sql)) for (partition, name), sql in places]
+    commit(lake, uri, written, {partition for (partition, _), _ in places})
     return snapshot(lake, uri)
 
 
@@ -123,7 +124,8 @@ def test_a_shuffle_join_takes_over_a_query(place: Place, own_cluster: None, monk
         asset = dg.AssetKey(["gold", Q13.name])
         (record,) = loaded.instance.fetch_materializations(asset, limit=1).records
         assert record.asset_materialization is not None
-        assert record.asset_materialization.metadata["shuffled partitions"].value > 6
+        shuffled_partitions: Any = record.asset_materialization.metadata["shuffled partitions"].value
+        assert shuffled_partitions > 6
         assert not loaded.sensor("late_data_sensor").run_requests, "the answer is known to be fresh"
     answer = days.answer(place.lake, Q13.name, days.day(0))
     assert expected.num_rows > 10
@@ -255,7 +257,8 @@ def _counts(loaded: days.Graph, request: dg.RunRequest) -> dict[str, int]:
     (asset,) = request.asset_selection or []
     (record,) = loaded.instance.fetch_materializations(asset, limit=1).records
     assert record.asset_materialization is not None
-    return {name: record.asset_materialization.metadata[name].value for name in ("pairs", "kept", "skipped")}
+    metadata: dict[str, Any] = {**record.asset_materialization.metadata}
+    return {name: metadata[name].value for name in ("pairs", "kept", "skipped")}
 
 
 # Planning.

@@ -106,7 +106,7 @@ def points(view: View, rows: pd.DataFrame) -> pd.DataFrame:
     ]
     parts[0]["by"] = by if view.by else label(view.y or "rows")
     parts += [pd.DataFrame({"x": x, "y": rows[name].astype(float), "by": label(name)}) for name in view.more]
-    found = pd.concat(parts).groupby(["x", "by"], sort=False, as_index=False)["y"].sum()
+    found = pd.concat(parts).groupby(["x", "by"], sort=False, as_index=False).sum()
     if view.kind == "bars":
         found = found.sort_values("y", ascending=False, kind="stable")
     elif not view.x or rows[view.x[0]].dtype != object:

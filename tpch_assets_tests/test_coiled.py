@@ -187,7 +187,8 @@ def test_a_cluster_is_made_used_told_of_and_stopped(
     metadata = result.asset_materializations_for_node("silver__things")[0].metadata
     assert metadata["cluster id"].value == made.id
     assert metadata["cluster page"] == dg.MetadataValue.url(f"{plane.url}/clusters/{made.id}")
-    assert metadata["cluster cost so far ($)"].value > 0
+    cost: Any = metadata["cluster cost so far ($)"].value
+    assert cost > 0
     log = repr([record.event_log_entry for record in instance.get_records_for_run(result.run_id).records])
     assert "things" in log
     assert TOKEN not in log

@@ -395,7 +395,12 @@ def calls(environment: Path) -> list[list[str]]:
 
 def kill_at(port: int) -> None:
     for connection in psutil.net_connections("tcp"):
-        if connection.laddr.port == port and connection.status == psutil.CONN_LISTEN and connection.pid:
+        if (
+            connection.laddr
+            and connection.laddr.port == port
+            and connection.status == psutil.CONN_LISTEN
+            and connection.pid
+        ):
             psutil.Process(connection.pid).kill()
 
 

@@ -3,6 +3,7 @@
 import ast
 import importlib
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -104,7 +105,8 @@ def test_each_layer_has_its_own_rhythm(defs: dg.Definitions, schedule: str, cron
 def test_automation_is_switched_on_by_its_setting(environment: Path, on: bool) -> None:
     from tpch_assets.automation import automation
 
-    schedules, sensors = automation(load_settings(automation=on))
+    automated: Any = automation(load_settings(automation=on))
+    schedules, sensors = automated
     status = "RUNNING" if on else "STOPPED"
     assert {one.default_status.value for one in (*schedules, *sensors)} == {status}
 
@@ -149,8 +151,8 @@ def test_lineage_goes_from_raw_to_each_query_by_the_tables_it_reads(
         assert upstream("bronze", name) == {("raw", name)}
         paired = {("bronze", "orders"), ("bronze", "lineitem")}
         assert upstream("silver", name) == (paired if TABLES[name].pair else {("bronze", name)})
-    for name, tables in GOLD.items():
-        assert upstream("gold", name) == {("silver", table) for table in tables}
+    for query, tables in GOLD.items():
+        assert upstream("gold", query) == {("silver", table) for table in tables}
 
 
 def test_partitions_are_batches_windows_and_days(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import psutil
 from sqlalchemy import Connection, Engine
 from sqlalchemy.event import listens_for
 
@@ -107,10 +108,7 @@ def _is_dead(process: str) -> bool:
     host, _, pid = process.rpartition(":")
     if host != socket.gethostname():
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+    try:  # One that nobody has asked for its end yet, as in a container, has ended all the same.
+        return psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return True
-    except PermissionError:
-        return False
-    return False

@@ -314,7 +314,7 @@ def tpchgen() -> Path:
     """tpchgen's own eight Parquet files, made in one piece."""
     folder = Path(tempfile.mkdtemp(prefix="tpch-plain-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = [SCRIPTS / "tpchgen-cli", "parquet", "--quiet", "-s", str(SCALE_FACTOR), "-o", folder]
+    command = [str(SCRIPTS / "tpchgen-cli"), "parquet", "--quiet", "-s", str(SCALE_FACTOR), "-o", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 
@@ -371,7 +371,8 @@ def replace_by_raw(
         folder: Where to put files for it.
     """
     for table in FACTS:
-        key, rows = TABLES[table].key, {}
+        key = TABLES[table].key
+        rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for batch in keys(0, BATCHES):
             rows |= {tuple(row[k] for k in key): row for row in raw(table, batch)}
         types = ", ".join(f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())

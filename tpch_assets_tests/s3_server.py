@@ -114,11 +114,13 @@ class Served:
             self._backend.put_object(BUCKET, key, body)
 
     def age(self, key: str, age: timedelta) -> None:
-        self._backend.get_object(BUCKET, key).last_modified -= age
+        found: Any = self._backend.get_object(BUCKET, key)
+        found.last_modified -= age
 
     def contents(self, prefix: str) -> dict[str, bytes]:
-        keys = [key for key in list(self._backend.get_bucket(BUCKET).keys) if key.startswith(prefix)]
-        return {key.removeprefix(prefix): self._backend.get_object(BUCKET, key).value for key in keys}
+        backend: Any = self._backend
+        keys = [key for key in list(backend.get_bucket(BUCKET).keys) if key.startswith(prefix)]
+        return {key.removeprefix(prefix): backend.get_object(BUCKET, key).value for key in keys}
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(
@@ -191,7 +193,7 @@ class S3Server:
     @functools.cache  # noqa: B019 (one server lives as long as the tests)
     def client(self) -> Any:
         """A client of the tests' own."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         return boto3.client("s3", endpoint_url=self.url, region_name=REGION, **keys)
 
     def put(self, uri: str, body: bytes = b"{}\n") -> None:
@@ -213,7 +215,8 @@ class S3Server:
     @contextmanager
     def requests(self) -> Iterator[list[Request]]:
         """The requests of the block, from all processes; filled at its end."""
-        begin, found = self._served.count(), []
+        begin = self._served.count()
+        found: list[Request] = []
         yield found
         found.extend(self._served.seen(begin))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import dagster as dg
+import psutil
 
 from tpch_assets.orchestration.dagster_private import free_slots
 from tpch_assets.settings import PROJECT
@@ -74,10 +75,7 @@ def _is_dead(process: str) -> bool:
     host, _, pid = process.rpartition(":")
     if host != socket.gethostname():
         return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+    try:  # A zombie has ended, though nobody has asked for its end yet, as in containers without an init process.
+        return psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return True
-    except PermissionError:
-        return False
-    return False

@@ -53,10 +53,10 @@ def parse(con, tmp_path):
         )
         assert parsed.lines == parsed.rows + parsed.rejects
         assert rejects.exists() == bool(parsed.rejects)
-        found = [read(rows) if parsed.rows < 50_000 else [], read(rejects) if parsed.rejects else []]
-        return parsed, *found
+        kept = read(rows) if parsed.rows < 50_000 else []
+        return parsed, kept, read(rejects) if parsed.rejects else []
 
-    run.rows = tmp_path / "rows.parquet"
+    run.rows = tmp_path / "rows.parquet"  # type: ignore[attr-defined]
     return run
 
 

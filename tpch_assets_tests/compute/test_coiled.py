@@ -191,7 +191,8 @@ def test_a_cluster_is_made_used_shown_and_stopped(
     assert profiled_workers(cluster.client(), 60) == {}
     assert metadata["cluster id"].value == made.id
     assert metadata["cluster page"] == dg.MetadataValue.url(f"{plane.url}/clusters/{made.id}")
-    assert metadata["cluster cost so far ($)"].value > 0
+    cost: Any = metadata["cluster cost so far ($)"].value
+    assert cost > 0
     log = repr([record.event_log_entry for record in instance.get_records_for_run(result.run_id).records])
     assert "things" in log
     assert TOKEN not in log

@@ -161,11 +161,11 @@ def ticks() -> Iterator[Callable[[dg.DagsterInstance, Lake], Any]]:
     schedules, sensors = automation(load_settings())
     for schedule in schedules:
         if schedule.name != "freshness_schedule":
-            yield lambda instance, lake, one=schedule: one.evaluate_tick(
+            yield lambda instance, lake, one=schedule: one.evaluate_tick(  # type: ignore[misc]
                 dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources={"lake": lake})
             )
     for sensor in sensors:
-        yield lambda instance, lake, one=sensor: one.evaluate_tick(
+        yield lambda instance, lake, one=sensor: one.evaluate_tick(  # type: ignore[misc]
             dg.build_sensor_context(instance, resources={"lake": lake})
         )
 
@@ -204,7 +204,8 @@ def test_a_run_by_hand_fails_before_anything_is_computed(
         raise_on_error=False,
     )
     (failed,) = result.get_step_failure_events()
-    assert "Nothing was computed. $12.00 of $10.00 (120%) are spent today" in failed.step_failure_data.error.message
+    error = failed.step_failure_data.error
+    assert error and "Nothing was computed. $12.00 of $10.00 (120%) are spent today" in error.message
     assert snapshot(lake, lake.table("gold", "things")).version == -1
 
 

@@ -235,7 +235,7 @@ def test_a_commit_that_lost_a_race_is_planned_again_on_what_won(lake: Lake, monk
     store(lake, "a", rows(1))
     rival = write(lake, "a", rows(2))
     write_transaction = DeltaTable.create_write_transaction
-    refused = []
+    refused: list[Any] = []
 
     def after_a_rival(self: DeltaTable, *arguments: Any, **options: Any) -> None:
         if not refused:

@@ -317,7 +317,8 @@ def test_vacuum_deletes_what_left_a_table_a_week_ago_or_never_entered_it(server:
 
 # Where it cannot be used
 
-READ, WRITE = [("status",), ("show", "q01_pricing_summary")], [("replay", "--start", days.day(0), "--batches", "1")]
+READ: list[tuple[str, ...]] = [("status",), ("show", "q01_pricing_summary")]
+WRITE: list[tuple[str, ...]] = [("replay", "--start", days.day(0), "--batches", "1")]
 
 
 @pytest.mark.parametrize("command", READ + WRITE, ids=lambda command: command[0])

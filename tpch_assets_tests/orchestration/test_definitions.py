@@ -150,8 +150,8 @@ def test_lineage_goes_from_raw_to_each_query_by_the_tables_it_reads(
         assert upstream("bronze", name) == {("raw", name)}
         paired = {("bronze", "orders"), ("bronze", "lineitem")}
         assert upstream("silver", name) == (paired if TABLES[name].is_fact else {("bronze", name)})
-    for name, tables in GOLD.items():
-        assert upstream("gold", name) == {("silver", table) for table in tables}
+    for query, tables in GOLD.items():
+        assert upstream("gold", query) == {("silver", table) for table in tables}
 
 
 def test_partitions_are_batches_windows_and_days(

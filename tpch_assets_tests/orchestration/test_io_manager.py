@@ -276,7 +276,7 @@ def loaded(run: Runs, annotation: Any, *, keys: Sequence[str] = (), all_rows: bo
     if keys:
         options = {"partitions_def": partitions(SILVER, START), "backfill_policy": dg.BackfillPolicy.single_run()}
 
-    def downstream(things):  # type: ignore[no-untyped-def]
+    def downstream(things):
         given.append(things)
 
     downstream.__annotations__ = {"things": annotation}

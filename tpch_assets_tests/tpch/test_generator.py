@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -56,11 +57,11 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with cursor() as found:
         for number in (0, 1):
             for name in ("orders", "lineitem"):
-                found.execute(f"CREATE TEMP TABLE {name}_{number} AS {day(name, number * BATCHES_PER_DAY)}")  # type: ignore[arg-type]
+                found.execute(f"CREATE TEMP TABLE {name}_{number} AS {day(name, number * BATCHES_PER_DAY)}")
         yield found
 
 
-def one(con: duckdb.DuckDBPyConnection, sql: str) -> object:
+def one(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
     row = con.execute(sql).fetchone()
     assert row
     return row[0]

@@ -15,7 +15,7 @@ from errno import EADDRINUSE
 from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from threading import Event, Thread
 
-from tpch_assets.liveness import trouble
+from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.settings import PREFIX, PROJECT, DashboardAddress, SettingsError, current_settings, load_address
 
 # `dagster dev` is what Dagster's users know; the hint that `dg dev` does the same helps nobody here.

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 
 from tpch_assets.deployment import deployment
-from tpch_assets.liveness import lasting_trouble, trouble
+from tpch_assets.orchestration.liveness import lasting_trouble, trouble
 from tpch_assets.orchestration.ticks import UNDER_WAY
 from tpch_assets.settings import Settings, SettingsError, variables
 

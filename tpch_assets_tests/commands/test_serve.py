@@ -24,8 +24,8 @@ import pytest
 
 from dashboards.settings import load_dashboard_settings
 from tpch_assets.commands import serve
-from tpch_assets.liveness import trouble
 from tpch_assets.orchestration.instance import SERVER_TAG, prepare_home, reap_served
+from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.settings import HEALTH, PROJECT, DashboardAddress, SettingsError, current_settings, load_address
 from tpch_assets_tests.orchestration.test_dashboard_job import SERVER
 from tpch_assets_tests.orchestration.test_dashboard_job import port as port
@@ -49,7 +49,7 @@ def test_the_platform_does_not_import_the_dashboard() -> None:
     ]
     names = [(path.name, node.module or "") for path, node in found if isinstance(node, ast.ImportFrom)]
     names += [(path.name, name.name) for path, node in found if isinstance(node, ast.Import) for name in node.names]
-    assert ("serve.py", "tpch_assets.liveness") in names
+    assert ("serve.py", "tpch_assets.orchestration.liveness") in names
     assert [path for path, name in names if name.split(".")[0] == "dashboards"] == []
 
 

@@ -16,7 +16,7 @@ import pytest
 from coiled.cli.run import run as coiled_run
 
 from dashboards.settings import DashboardSettings, load_dashboard_settings
-from tpch_assets.liveness import trouble
+from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.orchestration import dashboard_job
 from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.settings import HEALTH, PREFIX, Settings, SettingsError, load_settings

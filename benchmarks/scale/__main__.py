@@ -27,7 +27,7 @@ def main() -> None:
     """Measure and print, or plan from what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale-factor", type=float, default=2)
-    parser.add_argument("--pair-rows", type=int, default=1_500_000, help="order lines per pair; 8 pairs by default")
+    parser.add_argument("--shard-rows", type=int, default=1_500_000, help="order lines per shard; 8 shards by default")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="worker processes that work")
     parser.add_argument("--sleepers", type=int, nargs="+", default=[16, 64, 256], help="workers whose tasks sleep")
     parser.add_argument("--short", action="store_true", help="a small day, few workers: does it work at all")

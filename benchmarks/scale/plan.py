@@ -16,7 +16,7 @@ VM, VCPUS, MEMORY, VM_PRICE = "m6i.xlarge", 4, 12 << 30, 0.192
 """The worker: its vCPUs, bytes that DuckDB may use of its 16 GiB, and dollars an hour on demand (us-east-1)."""
 COILED_PRICE = 0.05  # Dollars per vCPU and hour.
 BUSY = 0.7  # Share of its time that a worker works; the tables above tell what was measured.
-PAIR_LINES = 4_000_000  # TPCH_SHARD_ROWS.
+SHARD_LINES = 4_000_000  # TPCH_SHARD_ROWS.
 START_MINUTES = 2  # A cluster's VMs are paid for this long before they work.
 DAYS = 30  # History that a day's answer is combined over.
 RUNS = {"bronze": (96, 5), "silver": (4, 30), "gold": (1, 60)}
@@ -33,8 +33,8 @@ def print_plan(rates: dict[str, Any], scale_factors: list[float]) -> None:
     print("    SF  layer     runs  core h a day  workers  minutes a run  VM hours       $")
     for scale_factor in scale_factors:
         _print_day(rates, scale_factor, dollars)
-    print(f"\nGold's tasks for a day of pairs of {PAIR_LINES:,} lines, and the scheduler's own time for them")
-    print("    SF     pairs     tasks  scheduler s  combine reads, of 30 days of partials (GB, the largest)")
+    print(f"\nGold's tasks for a day of shards of {SHARD_LINES:,} lines, and the scheduler's own time for them")
+    print("    SF    shards     tasks  scheduler s  combine reads, of 30 days of partials (GB, the largest)")
     for scale_factor in scale_factors:
         _print_tasks(rates, scale_factor)
     print(
@@ -74,14 +74,14 @@ def _print_day(rates: dict[str, Any], scale_factor: float, dollars: float) -> No
 
 
 def _print_tasks(rates: dict[str, Any], scale_factor: float) -> None:
-    pairs = ceil(rates["lines"] * scale_factor / rates["scale_factor"] / PAIR_LINES)
-    tasks = pairs * len(rates["partial_seconds"])
+    shards = ceil(rates["lines"] * scale_factor / rates["scale_factor"] / SHARD_LINES)
+    tasks = shards * len(rates["partial_seconds"])
     busiest = max(rates["scheduler"].values(), key=lambda one: (one["workers"], one["work"]))
     per_task = busiest["scheduler"] / busiest["tasks"]
     reads = {name: size * DAYS * scale_factor / rates["scale_factor"] for name, size in rates["partial_bytes"].items()}
     largest = sorted(reads.items(), key=lambda item: -item[1])[:6]
     told = ", ".join(f"{name.split('_')[0]} {size / 1e9:,.1f}" for name, size in largest)
-    print(f"{scale_factor:6,.0f} {pairs:9,} {tasks:9,} {tasks * per_task:12,.0f}  {told}")
+    print(f"{scale_factor:6,.0f} {shards:9,} {tasks:9,} {tasks * per_task:12,.0f}  {told}")
 
 
 def _print_dimensions(rates: dict[str, Any], scale_factor: float) -> None:

@@ -29,7 +29,7 @@ def rates_of(
     return {
         "scale_factor": arguments.scale_factor,
         "lines": lines,
-        "pairs": len(silver["lineitem"].files),
+        "shards": len(silver["lineitem"].files),
         "json_bytes_per_batch": bronze["bytes"],
         "bronze_seconds_per_batch": bronze["seconds"],
         "silver_seconds": real["silver"]["cpu"],

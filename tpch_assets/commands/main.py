@@ -65,7 +65,7 @@ def _origin(arguments: argparse.Namespace) -> datetime:
     begin = load_settings(start=arguments.start).start
     lake = Lake(settings.lake)
     lake.check()
-    stream = current_business().streams[0].name
+    stream = current_business().facts[0].name
     present = (name for name, files in deliveries(lake, stream) if files and is_batch(name))
     first = next((parse(name).replace(hour=0, minute=0) for name in present), None)
     origin = settings.start if "start" in settings.model_fields_set and settings.start <= begin else first or begin

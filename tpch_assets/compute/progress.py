@@ -15,7 +15,7 @@ from tpch_assets.compute.shapes import Collection
 R = TypeVar("R")
 SECONDS = 10  # Between two reports; a call that is over sooner says nothing.
 ANNOTATION = "tpch_assets_call"  # Of tasks: "<topic>/<call>", where their log lines go.
-UNITS = {"run_partial": "pairs"}  # What the tasks with these names work on, in people's words.
+UNITS = {"run_partial": "shards"}  # What the tasks with these names work on, in people's words.
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Progress(Generic[R]):
         self.say(logging.INFO, self.words(outstanding, now - self.started))
 
     def words(self, outstanding: Mapping[str, int], seconds: float) -> str:
-        """Such as `12 of 40 pairs done, 3,200,000 rows/s, about 80 s left`."""
+        """Such as `12 of 40 shards done, 3,200,000 rows/s, about 80 s left`."""
         unit, done, total, rows = "pieces", self.done, self.total, self.rows
         for prefix, count in self.units.items():
             if left := outstanding.get(prefix, 0):

@@ -129,7 +129,7 @@ def test_metadata_counts_all_rows(day: Place) -> None:
         for query in days.QUERIES:
             (one,) = latest(instance, "gold", query).values()
             assert one["dagster/row_count"] == tables[f"gold/{query}"].rows
-            assert one["pairs"] == (4 if days.QUERIES[query].partial else 0)
+            assert one["shards"] == (4 if days.QUERIES[query].partial else 0)
             names = [column.name for column in one["dagster/column_schema"].columns]
             assert names == tables[f"gold/{query}"].schema.names  # type: ignore[union-attr]
 

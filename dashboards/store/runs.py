@@ -15,7 +15,6 @@ from tpch_assets.settings import PROJECT
 
 LOG = logging.getLogger(__name__)
 SECONDS = 30  # Between two reads of the same table's runs.
-LIMIT = 200
 
 Key = tuple[Path, str, str]
 """Home of the Dagster instance, layer, and name of the table."""
@@ -62,16 +61,8 @@ def read_runs(home: Path, layer: str, name: str) -> list[Run]:
     """Read the runs behind an asset's newest materializations, oldest first."""
     if not (home / "dagster.yaml").is_file():
         return []
-    import dagster as dg  # Slow to import, and needed only if there is an instance.
+    # Dagster is slow to import, and needed only if there is an instance.
+    from tpch_assets.orchestration.run_times import run_times
 
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        made = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=LIMIT).records
-        if not made:
-            return []
-        chosen = dg.RunsFilter(run_ids=sorted({record.run_id for record in made}))
-        records = instance.get_run_records(filters=chosen)
-        ended = [(record.start_time, record.end_time) for record in records]
-    return sorted(
-        (Run(datetime.fromtimestamp(end, UTC), end - start) for start, end in ended if start and end),
-        key=lambda run: run.ended,
-    )
+    found = [Run(datetime.fromtimestamp(end, UTC), end - begin) for begin, end in run_times(home, layer, name)]
+    return sorted(found, key=lambda run: run.ended)

@@ -66,6 +66,7 @@ check: install ## lint, types, who may import whom, and whether Dagster takes th
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict --package tpch_assets
 	$(BIN)/lint-imports --no-cache --no-logo
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && cp dagster.yaml "$$home" && export DAGSTER_HOME="$$home" && \
 		$(BIN)/dg check defs && $(BIN)/dg list defs --json >"$$home/found" && $(BIN)/python -c '$(COUNT)' "$$home/found"

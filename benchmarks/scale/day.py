@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from dask.delayed import Delayed
+
 from tpch_assets.bronze.plan import PROVENANCE, plan_batches
 from tpch_assets.calendar import batch_key
 from tpch_assets.compute import cluster
@@ -46,7 +48,7 @@ class _Typed:
         return Report(copy_query(self.query, path, BRONZE.parquet.options))
 
 
-def _batch(lake: Lake, table: Table, number: int, scale_factor: float) -> object:
+def _batch(lake: Lake, table: Table, number: int, scale_factor: float) -> Delayed:
     time_, batch = START + number * BATCH, batch_key(START + number * BATCH)
     rows = source.rows(table, number, time_, scale_factor, many=True)
     typed = ", ".join(f"{name}::{type_} AS {name}" for name, type_ in table.stored_columns)

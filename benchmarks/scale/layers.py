@@ -8,6 +8,7 @@ the seconds of each.
 
 import json
 import time
+from typing import Any
 
 import dagster as dg
 from distributed import get_task_stream
@@ -30,7 +31,7 @@ SELECTIONS = {
 
 def main() -> None:
     """Run the layers in turn on one cluster."""
-    cluster.client().wait_for_workers(current_settings().workers)
+    cluster.client().wait_for_workers(current_settings().workers, timeout=120)
     print(json.dumps({layer: run(layer) for layer in ("dimensions", "silver", "gold")}))
     cluster.close()
 
@@ -47,7 +48,8 @@ def run(layer: str) -> dict[str, object]:
         "gold": {RANGE_START: day_key(START), RANGE_END: day_key(START)},
         "dimensions": {},
     }[layer]
-    with dg.DagsterInstance.ephemeral() as instance, get_task_stream(cluster.client()) as stream:
+    client: Any = cluster.client()
+    with dg.DagsterInstance.ephemeral() as instance, get_task_stream(client) as stream:
         begin, used = time.perf_counter(), workers_cpu()
         job.execute_in_process(instance=instance, tags=tags, run_config=QUIET)
         wall, cpu = time.perf_counter() - begin, workers_cpu() - used

@@ -65,15 +65,15 @@ def nap(seconds: float, *arguments: Any) -> Any:
     return arguments[-1]
 
 
-def graphs(lake: Lake, pairs: int, scale_factor: float, seconds: dict[str, float]) -> list[Delayed]:
-    """The graph of each query over `pairs` pairs of one day, of which none is computed yet; tasks sleep.
+def graphs(lake: Lake, shards: int, scale_factor: float, seconds: dict[str, float]) -> list[Delayed]:
+    """The graph of each query over `shards` shards of one day, of which none is computed yet; tasks sleep.
 
     Args:
         seconds: How long, by kind of task.
     """
     silver: dict[str, Snapshot] = {name: snapshot(lake, lake.table("silver", name)) for name in TABLES}
     for name in FACTS:
-        silver[name] = _grown(silver[name], pairs)
+        silver[name] = _grown(silver[name], shards)
     found = []
     for query in load_queries(BUSINESS).values():
         if query.partial is None:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from tpch_assets.compute.progress import ANNOTATION, SECONDS, Line, Progress
 from tpch_assets.compute.shapes import Client, Collection, Event, Future
@@ -92,7 +92,7 @@ def close() -> None:
 
 
 @overload
-def compute(tasks: Sequence[Collection], progress: None = None, work: Work | None = "queries") -> list[object]: ...
+def compute(tasks: Sequence[Collection], progress: None = None, work: Work | None = "queries") -> list[Any]: ...
 
 
 @overload
@@ -101,11 +101,11 @@ def compute(tasks: Sequence[Collection], progress: Progress[R], work: Work | Non
 
 def compute(
     tasks: Sequence[Collection], progress: Progress[R] | None = None, work: Work | None = "queries"
-) -> list[R] | list[object]:
+) -> list[R] | list[Any]:
     """Compute Dask collections on the cluster and return their results in order; raise the first error.
 
     Args:
-        progress: Hears what tasks log and how far the call is, and knows the results' type.
+        progress: Hears what tasks log and how far the call is, and knows the results' type; Dask does not.
         work: The kind of work; Coiled has a cluster for each. None stays in this process.
 
     Raises:

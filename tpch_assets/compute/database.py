@@ -64,13 +64,6 @@ def cursor() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@dataclass(frozen=True)
-class Sql:
-    """Rows as a query. It runs where the rows are written: nothing passes through Python."""
-
-    text: str
-
-
 def quote(text: str) -> str:
     """`text` as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -4,7 +4,7 @@ Put a Protocol or a TypedDict here when an object of another library crosses one
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NotRequired, Protocol, Required, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, Required, TypedDict, TypeVar
 
 if TYPE_CHECKING:
     from distributed import WorkerPlugin
@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Collection(Protocol):
     """Something that Dask can compute, such as a `Delayed`."""
 
-    def __dask_graph__(self) -> Mapping[object, object]: ...
+    def __dask_graph__(self) -> Mapping[Any, object]: ...  # By keys: texts, or tuples of texts and numbers.
 
 
 class Future(Protocol):

@@ -94,8 +94,9 @@ class PartialGraph:
         """A task that reads others of the graph, as a Dask delayed object."""
         from dask.delayed import Delayed
 
+        make: Callable[..., Delayed] = Delayed
         key = f"{function.__name__}-{self.name}-{uuid.uuid4().hex}"
-        return Delayed(key, {**self.tasks, key: (function, *arguments)})  # type: ignore[no-untyped-call]
+        return make(key, {**self.tasks, key: (function, *arguments)})
 
 
 def _groups(shards: Iterable[Shard]) -> Iterator[list[Shard]]:

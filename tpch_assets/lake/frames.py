@@ -1,6 +1,6 @@
 """Files of a Delta table as pandas, Arrow or Dask, as an asset's argument is annotated; Dask DataFrames as parts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, get_origin, runtime_checkable
 
@@ -37,12 +37,12 @@ def dask_frame(source: Snapshot, files: list[DataFile]) -> "dd.DataFrame":
     import dask
     import dask.dataframe as dd
 
+    make: Callable[..., dd.DataFrame] = dd.from_map
     parts = [part for file in files for part in _parts(source, file)] or [Part(None)]
     meta = _pandas(_empty(source))
     with dask.config.set({"dataframe.convert-string": False}):  # The types are those of the table already.
         schema = _empty(source).schema
-        made: dd.DataFrame = dd.from_map(_read_part, parts, schema=schema, source=source.bare, meta=meta)  # type: ignore[no-untyped-call]
-    return made
+        return make(_read_part, parts, schema=schema, source=source.bare, meta=meta)
 
 
 @runtime_checkable
@@ -100,4 +100,5 @@ def _empty(source: Snapshot) -> pa.Table:
 def _pandas(rows: pa.Table) -> "pd.DataFrame":
     import pandas as pd
 
-    return rows.to_pandas(types_mapper=pd.ArrowDtype)
+    made: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    return made

@@ -1,34 +1,14 @@
-"""Dagster's side of the budget: when the day's budget is spent, ticks skip and runs do not begin.
+"""Dagster's side of the budget: when the day's budget is spent, runs do not begin.
 
-What is spent, and the reason to wait, come from `compute.budget`.
+What is spent, and the reason to wait, come from `compute.budget`. That ticks skip is up to `ticks`.
 """
-
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
 import dagster as dg
 
 from tpch_assets.compute import budget
-from tpch_assets.settings import Settings, current_settings
+from tpch_assets.settings import current_settings
 
-P = ParamSpec("P")
-R = TypeVar("R")
 _begun: set[str] = set()  # Runs that began within the budget; they go on when it is spent meanwhile.
-
-
-def within_budget(settings: Settings) -> Callable[[Callable[P, R]], Callable[P, R | dg.SkipReason]]:
-    """Makes a schedule's or sensor's function skip, with the reason, while runs have to wait."""
-
-    def decorate(tick: Callable[P, R]) -> Callable[P, R | dg.SkipReason]:
-        @wraps(tick)
-        def wait(*arguments: P.args, **resources: P.kwargs) -> R | dg.SkipReason:
-            reason = budget.reason_to_wait(settings)
-            return dg.SkipReason(reason) if reason else tick(*arguments, **resources)
-
-        return wait
-
-    return decorate
 
 
 def check_run(context: dg.OutputContext) -> None:

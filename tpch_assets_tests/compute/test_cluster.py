@@ -29,7 +29,6 @@ from distributed.security import Security
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.dask_config import ENVIRONMENT
-from tpch_assets.compute.database import Sql
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.worker_logs import LINES
 from tpch_assets.gold.graph import PartialGraph
@@ -37,13 +36,14 @@ from tpch_assets.gold.tasks import Statement
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task, write_piece
 from tpch_assets.lake.snapshot import DataFile, Snapshot, read, snapshot
-from tpch_assets.lake.update import TableUpdate
+from tpch_assets.lake.update import MadeRows, TableRows, TableUpdate
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import SettingsError
+from tpch_assets.silver.shards import Shard
 from tpch_assets_tests import days
 from tpch_assets_tests.conftest import use
 from tpch_assets_tests.days import Place
-from tpch_assets_tests.tpch_tables import FACTS
+from tpch_assets_tests.tpch_tables import FACTS, GROUP
 
 PIECES = 6
 
@@ -75,10 +75,13 @@ def check_write(lake: Lake, instance: dg.DagsterInstance) -> None:
     def total(piece: pa.Table) -> pa.Table:
         return pa.table({"piece": piece.column("piece").slice(0, 1), "sum": [sum(piece.column("key").to_pylist())]})
 
+    def rows(number: int) -> pa.Table:
+        return pa.table({"piece": [number] * 1000, "key": range(1000)})
+
     @dg.asset(key=["silver", "things"])
     def things() -> TableUpdate:
-        rows = [partial(Sql, f"SELECT {number} AS piece, range AS key FROM range(1000)") for number in range(PIECES)]
-        return TableUpdate({"all": {f"{number}-{{content}}.parquet": piece for number, piece in enumerate(rows)}})
+        made = {f"{number}-{{content}}.parquet": MadeRows(partial(rows, number)) for number in range(PIECES)}
+        return TableUpdate({"all": made})
 
     @dg.asset(key=["silver", "sums"], ins={"rows": dg.AssetIn(["silver", "things"])})
     def sums(rows: list) -> list:
@@ -103,15 +106,15 @@ def test_processes_compute_in_workers_of_their_own(
     found = where()
     assert len(found) == 2
     assert os.getpid() not in found
-    scheduler: Any = cluster.client().scheduler
-    assert scheduler.address.startswith("tls://127.0.0.1:")
+    client: Any = cluster.client()
+    assert client.scheduler.address.startswith("tls://127.0.0.1:")
     check_write(lake, instance)
     check_logs(lake, instance)
 
 
 def test_other_machines_cannot_reach_what_is_started_here(place: pytest.MonkeyPatch) -> None:
-    scheduler: Any = cluster.client().scheduler
-    assert scheduler.address.startswith("inproc://")
+    client: Any = cluster.client()
+    assert client.scheduler.address.startswith("inproc://")
     open_ports = [c for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     assert {connection.laddr.ip for connection in open_ports} == {"127.0.0.1"}
 
@@ -129,7 +132,7 @@ def test_the_first_error_is_raised_and_progress_is_counted(place: pytest.MonkeyP
         raise ArithmeticError("a task is bad")
 
     said: list[str] = []
-    progress = Progress(lambda level, text: said.append(text), rows_of=lambda number: 10 * number)
+    progress: Progress[int] = Progress(lambda level, text: said.append(text), rows_of=lambda number: 10 * number)
     tasks = [dask.delayed(abs, pure=False)(number) for number in (-1, 2, -3)]
     assert cluster.compute(tasks, progress) == [1, 2, 3]
     assert (progress.done, progress.total, progress.rows) == (3, 3, 60)
@@ -229,15 +232,15 @@ def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def written_by(lake: Lake, instance: dg.DagsterInstance, pieces: int) -> list[set[int]]:
     """Write a table in two runs; returns the processes that wrote its files, by run."""
 
-    def rows(number: int) -> Sql:
+    def rows(number: int) -> pa.Table:
         time.sleep(0.1)  # Long enough for the other workers to take a piece, too.
         # The time makes each run's rows new: files with the same rows are the same, and would not be committed again.
-        now = time.time_ns()
-        return Sql(f"SELECT {number} AS piece, {os.getpid()} AS process, {now} AS time, range AS key FROM range(1000)")
+        same = {"piece": number, "process": os.getpid(), "time": time.time_ns()}
+        return pa.table({**{name: [value] * 1000 for name, value in same.items()}, "key": range(1000)})
 
     @dg.asset(key=["silver", "things"])
     def things() -> TableUpdate:
-        made = {f"{number}-{{content}}.parquet": partial(rows, number) for number in range(pieces)}
+        made = {f"{number}-{{content}}.parquet": MadeRows(partial(rows, number)) for number in range(pieces)}
         return TableUpdate({"all": made})
 
     uri, found = lake.table("silver", "things"), []
@@ -262,8 +265,12 @@ def test_every_worker_writes_its_own_files_and_one_commit_adds_them(
     for processes in written_by(lake, instance, pieces=16):
         assert len(processes) == 4
         assert os.getpid() not in processes
+
     # What they answer with is what to add, and no rows.
-    uri, rows = lake.table("silver", "large"), partial(Sql, "SELECT range AS key, repeat('x', 100) FROM range(200_000)")
+    def large() -> pa.Table:
+        return pa.table({"key": range(200_000), "text": ["x" * 100] * 200_000})
+
+    uri, rows = lake.table("silver", "large"), MadeRows(large)
     pieces = cluster.compute([task(write_piece, lake, uri, "all", f"{n}-{{content}}.parquet", rows) for n in range(4)])
     assert [piece.rows.file.rows for piece in pieces] == [200_000] * 4
     assert all(len(pickle.dumps(piece)) < 10_000 for piece in pieces)
@@ -450,15 +457,15 @@ def logged(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 def chatty(name: str, count: int = 2) -> dg.AssetsDefinition:
     """An asset whose tasks warn with its name."""
 
-    def rows(number: int) -> Sql:
+    def rows(number: int) -> pa.Table:
         logging.getLogger("reader").warning("%s: piece %d is odd", name, number)
         logging.getLogger("reader").debug("too much")
         time.sleep(0.2)
-        return Sql(f"SELECT {number} AS key")
+        return pa.table({"key": [number]})
 
     @dg.asset(key=["silver", name])
     def made() -> TableUpdate:
-        return TableUpdate({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(count)}})
+        return TableUpdate({"all": {f"{n}-{{content}}.parquet": MadeRows(partial(rows, n)) for n in range(count)}})
 
     return made
 
@@ -521,13 +528,13 @@ def test_a_task_that_warns_in_a_loop_is_cut_short(place: pytest.MonkeyPatch) -> 
 
 
 def test_a_long_step_says_how_far_it_is(place: pytest.MonkeyPatch, lake: Lake, instance: dg.DagsterInstance) -> None:
-    def rows(number: int) -> Sql:
+    def rows(number: int) -> pa.Table:
         time.sleep(0.2)
-        return Sql(f"SELECT {number} AS key FROM range(1000)")
+        return pa.table({"key": [number] * 1000})
 
     @dg.asset(key=["silver", "slow"])
     def slow() -> TableUpdate:
-        return TableUpdate({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(8)}})
+        return TableUpdate({"all": {f"{n}-{{content}}.parquet": MadeRows(partial(rows, n)) for n in range(8)}})
 
     place.setattr("tpch_assets.compute.progress.SECONDS", 0.3)
     result = dg.materialize([slow], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)})
@@ -537,7 +544,7 @@ def test_a_long_step_says_how_far_it_is(place: pytest.MonkeyPatch, lake: Lake, i
 
 
 @pytest.mark.parametrize("graph", ["delayed", "one dictionary"])
-def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch, graph: str) -> None:
+def test_shards_within_a_query_are_counted(place: pytest.MonkeyPatch, graph: str) -> None:
     def run_partial(number: int) -> int:
         time.sleep(0.2)
         return number
@@ -551,21 +558,21 @@ def test_pairs_within_a_query_are_counted(place: pytest.MonkeyPatch, graph: str)
     if graph == "one dictionary":
         partials = {f"run_partial-q01_a-{number:032x}": (run_partial, number) for number in range(10)}
         answer = Delayed("combine-q01_a-1", {**partials, "combine-q01_a-1": (combine, list(partials))})
-    progress = Progress(lambda level, text: said.append(text), rows_in_units=1_000_000)
+    progress: Progress[int] = Progress(lambda level, text: said.append(text), rows_in_units=1_000_000)
     assert cluster.compute([answer], progress) == [45]
-    found = [re.fullmatch(r"(\d+) of 10 pairs done(, [\d,]+ rows/s, about \d+ s left)?", text) for text in said]
+    found = [re.fullmatch(r"(\d+) of 10 shards done(, [\d,]+ rows/s, about \d+ s left)?", text) for text in said]
     shares = [int(match[1]) for match in found if match]
     assert shares == sorted(shares)
     assert any(0 < share < 10 for share in shares)
     assert all(match[2] for match in found if match and int(match[1]))
 
 
-def test_pairs_within_the_graph_of_a_query_and_those_in_the_files_it_writes_are_counted(lake: Lake) -> None:
+def test_shards_within_the_graph_of_a_query_and_those_in_the_files_it_writes_are_counted(lake: Lake) -> None:
     silver: dict[str, Snapshot] = {name: Snapshot(lake, lake.table("silver", name), 0) for name in FACTS}
-    pairs = [(DataFile(f"w{n}/in-0of1-{n}.parquet", 1, 2), DataFile(f"w{n}/in-0of1-{n}.parquet", 1, 3)) for n in "abc"]
-    graph = PartialGraph(Statement(lake, "SELECT 1", (), ()), lake.path("partials", "sales"), [])
-    answer = graph.delayed((list, graph.add(silver, pairs)))
-    progress = Progress(lambda level, text: None, rows_in_units=graph.rows_read)
-    progress.begin([task(write_piece, lake, "gold/sales", "day", "x.parquet", answer)])
+    shards: list[Shard] = [tuple(DataFile(f"w{n}/0-0of1-{n}.parquet", 1, rows) for rows in (2, 3)) for n in "abc"]
+    graph = PartialGraph(Statement(lake, "SELECT 1", (), ()), GROUP, lake.path("partials", "sales"), [])
+    answer = graph.delayed(list, graph.add(silver, shards))
+    progress: Progress[object] = Progress(lambda level, text: None, rows_in_units=graph.rows_read)
+    progress.begin([task(write_piece, lake, "gold/sales", "day", "x.parquet", TableRows(answer))])
     (kind,) = progress.units
-    assert progress.words({kind: 1}, seconds=2.0) == "2 of 3 pairs done, 5 rows/s, about 1 s left"
+    assert progress.words({kind: 1}, seconds=2.0) == "2 of 3 shards done, 5 rows/s, about 1 s left"

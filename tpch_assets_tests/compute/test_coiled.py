@@ -18,16 +18,16 @@ from typing import Any
 import coiled
 import dagster as dg
 import dask
+import pyarrow as pa
 import pytest
 from distributed import Client, LocalCluster
 
 from tpch_assets.compute import cluster, dask_config
 from tpch_assets.compute.coiled_cluster import GOING, options, region
 from tpch_assets.compute.dask_private import profiled_workers
-from tpch_assets.compute.database import Sql
 from tpch_assets.compute.places import CLIENT
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.update import TableUpdate
+from tpch_assets.lake.update import MadeRows, TableUpdate
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import PROJECT, SettingsError, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, wait_until
@@ -177,12 +177,12 @@ def test_a_control_plane_that_does_not_answer_is_one_sentence(place: pytest.Monk
 def test_a_cluster_is_made_used_shown_and_stopped(
     place: pytest.MonkeyPatch, plane: ControlPlane, lake: Lake, instance: dg.DagsterInstance
 ) -> None:
-    def rows(number: int) -> Sql:
-        return Sql(f"SELECT {number} AS key, {os.getpid()} AS process")
+    def rows(number: int) -> pa.Table:
+        return pa.table({"key": [number], "process": [os.getpid()]})
 
     @dg.asset(key=["silver", "things"])
     def things() -> TableUpdate:
-        return TableUpdate({"all": {f"{n}-{{content}}.parquet": partial(rows, n) for n in range(4)}})
+        return TableUpdate({"all": {f"{n}-{{content}}.parquet": MadeRows(partial(rows, n)) for n in range(4)}})
 
     result = dg.materialize([things], instance=instance, resources={"io_manager": LakeIOManager(uri=lake.uri)})
     (made,) = plane.running

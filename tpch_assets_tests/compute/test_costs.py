@@ -1,6 +1,6 @@
 """Costs by layer and day, and the budget: what has to wait, and what people read. A server here plays Coiled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,9 +15,11 @@ from dashboards.pages import costs as panel
 from dashboards.store.store import Store
 from tpch_assets.compute import budget, coiled_api, costs
 from tpch_assets.compute.coiled_cluster import cluster_name
+from tpch_assets.compute.shapes import ClusterDetails
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.layers import MADE_BY
+from tpch_assets.orchestration.assemble import assemble
 from tpch_assets.orchestration.assets.costs import (
     CHECK,
     COSTS_JOB,
@@ -28,8 +30,9 @@ from tpch_assets.orchestration.assets.costs import (
     run_seconds,
 )
 from tpch_assets.orchestration.io_manager import LakeIOManager
-from tpch_assets.orchestration.schedules import automation
+from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import current_settings, load_settings
+from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, Made
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
@@ -86,9 +89,10 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_clusters_cost_is_the_clouds_and_coileds() -> None:
-    assert coiled_api.dollars({"cloud_total_cost": 2.5, "total_cost": 10}) == pytest.approx(3.0)
-    assert coiled_api.dollars({"cloud_total_cost": None, "total_cost": 10}) == pytest.approx(1.0)
-    assert coiled_api.dollars({}) == 0
+    ended: ClusterDetails = {"id": 1, "created": "", "current_state": {"state": "stopped", "updated": ""}}
+    assert coiled_api.dollars({**ended, "cloud_total_cost": 2.5, "total_cost": 10}) == pytest.approx(3.0)
+    assert coiled_api.dollars({**ended, "cloud_total_cost": None, "total_cost": 10}) == pytest.approx(1.0)
+    assert coiled_api.dollars(ended) == 0
 
 
 def test_costs_are_of_the_deployments_clusters_and_of_the_day(spent: Spent) -> None:
@@ -157,22 +161,19 @@ def test_what_is_spent_is_read_once_a_minute(spent: Spent) -> None:
     assert len(spent.plane.requests) == before
 
 
-def ticks() -> Iterator[Callable[[dg.DagsterInstance, Lake], Any]]:
-    schedules, sensors = automation(load_settings())
-    for schedule in schedules:
-        if schedule.name != "freshness_schedule":
-            yield lambda instance, lake, one=schedule: one.evaluate_tick(  # type: ignore[misc]
-                dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources={"lake": lake})
-            )
-    for sensor in sensors:
-        yield lambda instance, lake, one=sensor: one.evaluate_tick(  # type: ignore[misc]
-            dg.build_sensor_context(instance, resources={"lake": lake})
-        )
+def ticks(instance: dg.DagsterInstance, lake: Lake) -> Iterator[Any]:
+    """A tick of each schedule and sensor that makes layers run."""
+    defs, resources = assemble(load_settings(), BUSINESS), {"lake": LakeResource(uri=lake.uri)}
+    for layer in ("raw", "silver", "gold"):
+        context = dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources=resources)
+        yield defs.resolve_schedule_def(f"{layer}_schedule").evaluate_tick(context)
+    for sensor in defs.sensors or []:
+        yield defs.resolve_sensor_def(sensor.name).evaluate_tick(dg.build_sensor_context(instance, resources=resources))
 
 
 def test_schedules_and_sensors_wait_with_the_reason(spent: Spent, lake: Lake, instance: dg.DagsterInstance) -> None:
     spend(spent, 11)
-    found = [tick(instance, lake) for tick in ticks()]
+    found = [*ticks(instance, lake)]
     assert len(found) == 5
     for tick in found:
         assert tick.run_requests == []

@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -60,8 +61,8 @@ def test_deliveries_are_folders_in_the_order_of_s3(anywhere: Lake) -> None:
     for name in FILES:
         put(anywhere, anywhere.path("in", name))
 
-    def listed(*stretch: str, only: set[str] | None = None) -> dict[str, list[str]]:
-        found = anywhere.store.deliveries(anywhere.path("in"), *stretch, only=only)
+    def listed(since: str = "", until: str = "", only: set[str] | None = None) -> dict[str, list[str]]:
+        found = anywhere.store.deliveries(anywhere.path("in"), since, until, only)
         return {folder: [file.name for file in files] for folder, files in found}
 
     everything = {
@@ -82,8 +83,8 @@ def test_deliveries_are_folders_in_the_order_of_s3(anywhere: Lake) -> None:
 def test_tables_have_partitions_of_any_name(anywhere: Lake) -> None:
     uri, options = anywhere.table("silver", "things"), anywhere.store.options
     for number, name in enumerate(NAMES):
-        rows = pa.table({"key": [number]})
-        written = write_file(anywhere, uri, name, f"{name}.parquet", lambda path, rows=rows: pq.write_table(rows, path))
+        write = partial(pq.write_table, pa.table({"key": [number]}))
+        written = write_file(anywhere, uri, name, f"{name}.parquet", write)
         commit(anywhere, uri, [written], {name})
     found = snapshot(anywhere, uri)
     assert {file.partition for file in found.files} == set(NAMES)

@@ -1,6 +1,6 @@
-"""Settings: the environment (and `.env`), validated once, with one clear sentence when something is wrong.
+"""Settings from the environment and `.env`, validated once. A bad setting raises a one-line error.
 
-Nothing here touches the lake, a cluster or Dagster.
+This module does not touch the lake, a cluster or Dagster.
 """
 
 import os
@@ -20,98 +20,113 @@ from tpch_assets.schema import Business, SchemaError, load_business
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
-DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard's own settings, which it validates itself.
-HEALTH = "/liveness"  # Where a dashboard answers without sign-in.
+DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard validates its own settings.
+HEALTH = "/liveness"  # The dashboard's health endpoint, which needs no sign-in.
 
 
 class SettingsError(ValueError):
-    """A setting is unusable; the message names it, its value and what is allowed."""
+    """A setting is not valid. The message names the setting, its value and the allowed values."""
 
 
 class Settings(BaseSettings):
-    """Every setting, read from `TPCH_<NAME>`; the README's table is made from these descriptions."""
+    """All settings, read from `TPCH_<NAME>`. The README's table repeats these descriptions."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=(PROJECT / ".env", ".env"), extra="ignore", frozen=True, env_ignore_empty=True
     )
 
-    lake: str = Field(default="lake", description="Where the lake is: a folder, or `s3://bucket/prefix`.")
+    lake: str = Field(default="lake", description="Location of the lake: a folder, or `s3://bucket/prefix`.")
     business: str = Field(
         default="tpch_assets.tpch",
-        description="Python module with the tables, queries and generator, as `BUSINESS`.",
+        description="Python module that defines `BUSINESS`: tables, queries and generator.",
     )
     start: datetime = Field(
-        default=datetime(2026, 1, 1, tzinfo=UTC), description="First day of the calendar, a midnight (UTC)."
+        default=datetime(2026, 1, 1, tzinfo=UTC), description="First day of the calendar: a midnight in UTC."
     )
-    scale_factor: float = Field(default=0.1, ge=0.001, le=100_000, description="TPC-H scale factor of one day.")
+    scale_factor: float = Field(default=0.1, ge=0.001, le=100_000, description="TPC-H scale factor per day.")
     generate: bool = Field(
-        default=True, description="Make TPC-H batches in `raw`; `false` where real files land there by themselves."
+        default=True, description="Generate TPC-H batches in `raw`. Set `false` if your own files land there."
     )
-    automation: bool = Field(default=False, description="Schedules and sensors start switched on.")
+    automation: bool = Field(default=False, description="Turn schedules and sensors on by default.")
     compute: Literal["threads", "processes", "address", "coiled"] = Field(
-        default="threads", description="Where Dask computes."
+        default="threads", description="Where Dask runs: `threads`, `processes`, `address` or `coiled`."
     )
-    address: str | None = Field(default=None, description="The Dask scheduler, with `TPCH_COMPUTE=address`.")
-    workers: int = Field(
-        default=os.cpu_count() or 1, ge=1, description="Threads, or worker processes, to compute with."
-    )
+    address: str | None = Field(default=None, description="Address of the Dask scheduler, for `TPCH_COMPUTE=address`.")
+    workers: int = Field(default=os.cpu_count() or 1, ge=1, description="Number of threads or worker processes.")
     memory: str = Field(
         default="4GiB",
         pattern=r"^\d+(\.\d+)?[KMGT]i?B$",
-        description="Memory DuckDB may use per process before it spills.",
+        description="Memory that DuckDB may use per process before it spills to disk.",
     )
     shard_rows: int = Field(
-        default=4_000_000, ge=1_000, description="Rows of a group's largest fact per silver shard, about."
+        default=4_000_000,
+        ge=1_000,
+        description="Approximate rows per silver shard, counted in the group's largest fact.",
     )
     shuffle_queries: Annotated[list[str] | None, NoDecode] = Field(
         default=None,
-        description="Gold queries answered by a shuffle join, separated by commas: where a dimension table is larger "
-        "than a worker's memory.",
+        description="Gold queries to answer with a shuffle join, comma-separated. Use it for dimensions larger than a "
+        "worker's memory.",
     )
     settle_seconds: float = Field(
-        default=5, ge=0, description="A foreign raw file is read when it has not changed for so long."
+        default=5,
+        ge=0,
+        description="Seconds that a raw file from another writer must stay unchanged before it is read.",
     )
-    keep_runs_days: int = Field(default=30, ge=1, description="Finished Dagster runs older than this are deleted.")
+    keep_runs_days: int = Field(default=30, ge=1, description="Delete finished Dagster runs after this many days.")
     owners: Annotated[list[str], NoDecode] = Field(
-        default=["team:data-platform"], description="Owners shown in Dagster, separated by commas."
+        default=["team:data-platform"], description="Asset owners shown in Dagster, comma-separated."
     )
-    coiled_workers_min: int = Field(default=1, ge=1, description="Coiled: fewest workers for silver and gold.")
-    coiled_workers_max: int = Field(default=20, ge=1, description="Coiled: most workers for silver and gold.")
-    coiled_vm_type: str = Field(default="m6i.xlarge", description="Coiled: VM type of workers for silver and gold.")
+    coiled_workers_min: int = Field(
+        default=1, ge=1, description="Coiled: minimum number of workers for silver and gold."
+    )
+    coiled_workers_max: int = Field(
+        default=20, ge=1, description="Coiled: maximum number of workers for silver and gold."
+    )
+    coiled_vm_type: str = Field(default="m6i.xlarge", description="Coiled: VM type of the workers for silver and gold.")
     coiled_spot_policy: Literal["spot", "spot_with_fallback", "on-demand"] = Field(
-        default="spot_with_fallback", description="Coiled: spot or on-demand machines."
+        default="spot_with_fallback", description="Coiled: whether to use spot or on-demand VMs."
     )
-    coiled_idle_timeout: str = Field(default="10 minutes", description="Coiled: an idle cluster stops after this.")
-    coiled_region: str | None = Field(default=None, description="Coiled: cloud region; by default AWS's.")
-    coiled_name: str = Field(default="tpch-assets", description="Coiled: what the clusters' names begin with.")
-    coiled_batch_workers_max: int = Field(default=2, ge=1, description="Coiled: most workers for raw and bronze.")
-    coiled_batch_vm_type: str = Field(default="t3.large", description="Coiled: VM type of workers for raw and bronze.")
+    coiled_idle_timeout: str = Field(
+        default="10 minutes", description="Coiled: how long a cluster may idle before it stops."
+    )
+    coiled_region: str | None = Field(default=None, description="Coiled: cloud region. Defaults to the AWS region.")
+    coiled_name: str = Field(default="tpch-assets", description="Coiled: prefix of the clusters' names.")
+    coiled_batch_workers_max: int = Field(
+        default=2, ge=1, description="Coiled: maximum number of workers for raw and bronze."
+    )
+    coiled_batch_vm_type: str = Field(
+        default="t3.large", description="Coiled: VM type of the workers for raw and bronze."
+    )
     coiled_container: str | None = Field(
-        default=None, description="Coiled: container image of workers; without, this environment is copied to them."
+        default=None,
+        description="Coiled: container image of the workers. By default they get a copy of this environment.",
     )
     coiled_keep_seconds: int = Field(
-        default=0, ge=0, description="Coiled: a cluster outlives its last run by so long; `0` stops it at once."
+        default=0, ge=0, description="Coiled: seconds to keep a cluster after its last run. `0` stops it at once."
     )
     budget_dollars_per_day: float | None = Field(
-        default=None, gt=0, description="Dollars that a deployment may cost in a day (UTC); runs wait past them."
+        default=None,
+        gt=0,
+        description="Dollars that a deployment may spend per day (UTC). Once they are spent, runs wait.",
     )
 
-    dagster_port: int = Field(default=3000, ge=1, le=65535, description="Port of Dagster's UI in `make dev`.")
+    dagster_port: int = Field(default=3000, ge=1, le=65535, description="Port of the Dagster UI.")
     dashboard_mode: Literal["off", "coiled"] = Field(
-        default="off", description="`coiled`: a schedule keeps a dashboard up on Coiled."
+        default="off", description="`coiled`: a schedule keeps a dashboard running on Coiled."
     )
     dashboard_url: str | None = Field(
         default=None,
-        description="Where the dashboard on Coiled answers: `http://<subdomain>.<workspace>.dask.host:5006`.",
+        description="URL of the dashboard on Coiled: `http://<subdomain>.<workspace>.dask.host:5006`.",
     )
     dashboard_image: str | None = Field(default=None, description="Container image of the dashboard on Coiled.")
     dashboard_vm_type: str = Field(default="t3.medium", description="VM type of the dashboard on Coiled.")
     branch_lakes: str | None = Field(
-        default=None, description="Each branch deployment of Dagster Cloud has a lake of its own below this."
+        default=None, description="Location below which each branch deployment of Dagster Cloud has its own lake."
     )
     branch_automation: bool = Field(
         default=False,
-        description="Schedules and sensors start switched on in branch deployments, which ignore `TPCH_AUTOMATION`.",
+        description="Turn schedules and sensors on by default in branch deployments, which ignore `TPCH_AUTOMATION`.",
     )
 
     @field_validator("lake", "branch_lakes")
@@ -141,7 +156,7 @@ class Settings(BaseSettings):
         if isinstance(value, datetime):
             value = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
             if value.time() != datetime.min.time():
-                raise ValueError("the start must be a midnight (UTC), such as 2026-01-01")
+                raise ValueError("the start must be a midnight in UTC, such as 2026-01-01")
         return value
 
     @field_validator("owners", "shuffle_queries", mode="before")
@@ -154,7 +169,7 @@ class Settings(BaseSettings):
     def _not_local(cls, value: object) -> object:
         if value == "local":
             raise ValueError(
-                "`make dev` keeps its dashboard up by itself; leave this out, and in production use systemd "
+                "`make dev` keeps its dashboard up by itself, so leave this unset; in production use systemd "
                 "(docs/deploy.md, step 10) or `coiled`"
             )
         return value
@@ -175,7 +190,7 @@ class Settings(BaseSettings):
 
 
 class DashboardAddress(BaseSettings):
-    """Where the dashboard listens. The rest of its settings are its own (`dashboards/settings.py`)."""
+    """Where the dashboard listens. Its other settings are in `dashboards/settings.py`."""
 
     model_config = SettingsConfigDict(
         env_prefix=DASHBOARD_PREFIX,
@@ -190,7 +205,7 @@ class DashboardAddress(BaseSettings):
 
     @property
     def url(self) -> str:
-        """Where it answers on its own machine."""
+        """The URL of the dashboard on its own machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -199,10 +214,10 @@ AddressT = TypeVar("AddressT", bound=DashboardAddress)
 
 
 def load_address(kind: type[AddressT], **overrides: object) -> AddressT:
-    """The dashboard's address in force, or all of its settings.
+    """Load the dashboard's address, or all of its settings.
 
     Raises:
-        SettingsError: A value is not valid; the message names the setting, but not its value, which may be a secret.
+        SettingsError: A value is not valid. The message names the setting but not its value, which may be a secret.
     """
     try:
         return kind(**overrides)  # type: ignore[arg-type]
@@ -213,20 +228,20 @@ def load_address(kind: type[AddressT], **overrides: object) -> AddressT:
 
 
 def variables() -> dict[str, str]:
-    """The environment's variables, and those of the `.env` files."""
+    """The environment variables, merged with those of the `.env` files."""
     files: Any = Settings.model_config.get("env_file") or ()
     found = {name: value or "" for file in files for name, value in dotenv_values(file).items()}
     return {**found, **os.environ}
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings in force.
+    """Load the settings.
 
     Args:
-        overrides: Values that win over the environment, by field name.
+        overrides: Values by field name; they take precedence over the environment.
 
     Raises:
-        SettingsError: A value, or the name of a `TPCH_…` variable, is not valid.
+        SettingsError: A value is not valid, or a `TPCH_…` variable is unknown.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted(variables()):
@@ -251,7 +266,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _of_deployment(settings: Settings) -> Settings:
-    """A branch deployment gets a lake of its own, and neither automation nor a dashboard by production's settings."""
+    """Adapt production's settings to a branch deployment: its own lake, its own automation setting, no dashboard."""
     try:
         here = deployment()
     except DeploymentError as error:
@@ -267,7 +282,7 @@ def _of_deployment(settings: Settings) -> Settings:
 def _check_coiled(settings: Settings) -> None:
     if settings.compute == "coiled" and "://" not in settings.lake:
         raise SettingsError(
-            f"TPCH_LAKE={settings.lake}: Coiled's workers reach no folder of here; use s3://bucket/prefix."
+            f"TPCH_LAKE={settings.lake}: Coiled's workers cannot reach a local folder; use s3://bucket/prefix."
         )
     if settings.coiled_workers_min > settings.coiled_workers_max:
         raise SettingsError(
@@ -278,7 +293,7 @@ def _check_coiled(settings: Settings) -> None:
 
 @cache
 def current_settings() -> Settings:
-    """The process's settings, read once."""
+    """This process's settings, read once."""
     return load_settings()
 
 
@@ -291,9 +306,9 @@ def _business_of(module: str) -> Business:
 
 
 def current_business() -> Business:
-    """The business that the settings name.
+    """The business named in the settings.
 
     Raises:
-        SettingsError: It cannot be loaded, or a table of it is not valid.
+        SettingsError: The business cannot be loaded, or one of its tables is not valid.
     """
     return _business_of(current_settings().business)

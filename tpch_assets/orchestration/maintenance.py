@@ -1,14 +1,18 @@
 """Housekeeping, once a day: deletes files that no table version needs any more, and old Dagster runs."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import opened
-from tpch_assets.orchestration.resources import LakeResource, LakeTable, table_resource
+from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.ticks import schedule_status
 from tpch_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster_deltalake import DeltaTableResource
 
 # A week spares what slow readers and writers on their way still use.
 KEEP_FILES = timedelta(hours=168)
@@ -16,7 +20,7 @@ FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagster
 RUNS_AT_ONCE = 500
 
 
-def vacuum(resource: LakeTable) -> list[str]:
+def vacuum(resource: "DeltaTableResource") -> list[str]:
     """Delete a table's files that left it a week ago or never entered it; returns their paths.
 
     Raises:
@@ -51,8 +55,10 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
 
     @dg.op(description="Delete files that left their table a week ago or never entered it.")
     def vacuum_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        from tpch_assets.orchestration.delta_table import delta_table
+
         for uri in tables(lake.open()):
-            deleted = vacuum(table_resource(lake.uri, uri))
+            deleted = vacuum(delta_table(uri))
             context.log.info(f"{uri}: {len(deleted)} files deleted")
 
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")

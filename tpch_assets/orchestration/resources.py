@@ -1,16 +1,17 @@
 """The resources of the graph, as the Dagster UI shows them: the lake, its tables, and the settings in force."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
-from dagster_deltalake import DeltaTableResource, LocalConfig, S3Config
-from dagster_deltalake.config import ClientConfig
-from deltalake import DeltaTable
 from pydantic import Field
 
-from tpch_assets.lake import s3
 from tpch_assets.lake.lake import Lake
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster_deltalake import DeltaTableResource
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
@@ -22,36 +23,16 @@ class LakeResource(dg.ConfigurableResource[Lake]):
         """The lake, to list files and to read and write tables."""
         return Lake(self.uri)
 
-    def table(self, layer: str, name: str) -> "LakeTable":
-        """A table of the lake, to be opened with delta-rs."""
-        return table_resource(self.uri, self.open().table(layer, name))
 
+class LakeTable(dg.ConfigurableResource["DeltaTableResource"]):
+    """A table of the lake: assets get it as dagster-deltalake's `DeltaTableResource`, whose `load()` opens it."""
 
-class LakeTable(DeltaTableResource):
-    """A table of the lake: `load()` opens it with delta-rs, where the lake is and with the credentials of this process.
+    url: str = Field(description="Where the table is.")
 
-    Credentials are looked up when the table is opened, so that the UI never shows one.
-    """
+    def create_resource(self, context: dg.InitResourceContext) -> "DeltaTableResource":
+        from tpch_assets.orchestration.delta_table import delta_table
 
-    def load(self) -> DeltaTable:
-        """The table at its newest version, or at `version`.
-
-        Raises:
-            deltalake.exceptions.TableNotFoundError: It does not exist yet.
-        """
-        return DeltaTable(self.url, version=self.version, storage_options=Lake(self.url).store.options)
-
-
-def table_resource(lake: str, url: str) -> LakeTable:
-    """dagster-deltalake's resource for one table of a lake."""
-    if "://" not in lake:
-        return LakeTable(url=url, storage_options=LocalConfig())
-    place = s3.endpoint()
-    return LakeTable(
-        url=url,
-        storage_options=S3Config(region=s3.region(), endpoint=place),
-        client_options=ClientConfig(allow_http=bool(place and place.startswith("http://"))),
-    )
+        return delta_table(self.url)
 
 
 class InForce(dg.ConfigurableResource[None]):
@@ -82,6 +63,11 @@ def in_force(settings: Settings) -> InForce:
 
 def resources(settings: Settings, business: Business) -> dict[str, object]:
     """All resources by name. Each silver table is there as `silver_<table>`, for people's own assets."""
-    lake = LakeResource(uri=settings.lake)
-    tables = {f"silver_{name}": lake.table("silver", name) for name in business.names}
-    return {"io_manager": LakeIOManager(uri=settings.lake), "lake": lake, "in_force": in_force(settings), **tables}
+    lake = Lake(settings.lake)
+    tables = {f"silver_{name}": LakeTable(url=lake.table("silver", name)) for name in business.names}
+    return {
+        "io_manager": LakeIOManager(uri=lake.uri),
+        "lake": LakeResource(uri=lake.uri),
+        "in_force": in_force(settings),
+        **tables,
+    }

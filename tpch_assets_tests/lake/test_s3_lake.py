@@ -26,7 +26,9 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import mark, read, snapshot
 from tpch_assets.orchestration import maintenance
+from tpch_assets.orchestration.resources import LakeResource, table_resource
 from tpch_assets.raw.files import batches, deliveries, files_of
+from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days
 from tpch_assets_tests.commands.test_cli import Shell, shell
 from tpch_assets_tests.dashboards.lakes import gold, orders_of
@@ -118,7 +120,7 @@ def test_a_look_for_new_files_costs_the_same_whatever_the_history(
     costs, found, cursor = [], set[str](), None
     while cursor is None or json.loads(cursor)["at"]:
         with server.requests() as seen:
-            look = arrivals.look(lake, cursor, now)
+            look = arrivals.scan(lake, BUSINESS, cursor, now)
         costs.append(lists(seen))
         cursor = look.cursor
         found |= set(look.pending["orders"])
@@ -128,10 +130,10 @@ def test_a_look_for_new_files_costs_the_same_whatever_the_history(
     # Between rounds nothing old is listed; a late file of long ago waits for the next round.
     deliver(server, lake, "orders", old[:1], "late.json")
     with server.requests() as seen:
-        look = arrivals.look(lake, cursor, now + timedelta(minutes=1))
+        look = arrivals.scan(lake, BUSINESS, cursor, now + timedelta(minutes=1))
     assert lists(seen) == len(TABLES)
     assert old[0] not in look.pending["orders"] and look.cursor == cursor
-    assert old[0] in arrivals.look(lake, cursor, now + timedelta(minutes=11)).pending["orders"]
+    assert old[0] in arrivals.scan(lake, BUSINESS, cursor, now + timedelta(minutes=11)).pending["orders"]
 
 
 @pytest.mark.parametrize("history", [50, 1_900])
@@ -147,11 +149,11 @@ def test_other_regular_looks_at_raw_cost_the_same_whatever_the_history(
     assert lists(seen) == 1
     place = Place(tmp_path)
     with graph(place, lake=lake.uri, start=begin.date()) as loaded:
-        resources = loaded.defs.resources or {}
+        resource = (loaded.defs.resources or {})["lake"]
+        assert isinstance(resource, LakeResource)
         with server.requests() as seen:
-            found = arrivals.pending(resources["lake"], "orders", since=folders(now - 4 * BATCH, 1)[0])
+            found = arrivals.pending(resource.open(), TABLES["orders"], since=folders(now - 4 * BATCH, 1)[0])
     assert len(found) == 3 and lists(seen) == 1
-    assert "Resource" in seen[0].agent, "Dagster's S3Resource lists raw"
     store = Store(lake)
     store.poll_raw()
     server.put(f"{lake.uri}/raw/orders/{folders(now, 1)[0]}/a.json", b"12345")
@@ -169,9 +171,9 @@ def test_a_page_that_ends_within_a_folder_hides_none_of_its_files(server: S3Serv
     with server.requests() as seen:
         found = dict(deliveries(lake, "orders"))
     assert [len(found[batch]), len(found[later]), lists(seen)] == [1_100, 1, 2]
-    look = arrivals.look(lake, None, datetime.now(UTC))
+    look = arrivals.scan(lake, BUSINESS, None, datetime.now(UTC))
     assert look.pending["orders"] == [batch] and json.loads(look.cursor)["at"] == {"orders": f"{batch}0"}
-    assert arrivals.look(lake, look.cursor, datetime.now(UTC)).pending["orders"] == [later]
+    assert arrivals.scan(lake, BUSINESS, look.cursor, datetime.now(UTC)).pending["orders"] == [later]
 
 
 def test_a_file_replaced_since_it_was_listed_is_not_read_for_the_other(server: S3Server, lake: Lake) -> None:
@@ -201,7 +203,7 @@ def test_files_come_whole_and_are_compared_by_content(server: S3Server, lake: La
     assert lake.store.same(staged, uri)
     assert Path(lake.store.local(uri, lake.store.stamp(uri))).read_bytes() == content
     missing, where = lake.path("nothing"), lake.store
-    assert (where.store.exists(missing), where.size(missing), where.store.stamp(missing)) == (False, None, "")
+    assert (where.exists(missing), where.size(missing), where.stamp(missing)) == (False, None, "")
     assert where.names(missing) == set()
 
 
@@ -309,7 +311,7 @@ def test_vacuum_deletes_what_left_a_table_a_week_ago_or_never_entered_it(server:
     for uri in (orphans["old"], f"{uri_of(lake)}/{old.path}", *snapshot(lake, uri_of(lake)).paths()):
         server.age(uri, timedelta(days=8))
     assert maintenance.tables(lake) == [uri_of(lake)]
-    deleted = maintenance.vacuum(lake, uri_of(lake))
+    deleted = maintenance.vacuum(delta_table(uri_of(lake)))
     assert sorted(path.rsplit("/", 1)[-1] for path in deleted) == sorted([old.name, "old.parquet"])
     assert lake.store.names(f"{uri_of(lake)}/b") == {"young.parquet", snapshot(lake, uri_of(lake)).of({"b"})[0].name}
     assert keys(lake) == [2, 3]

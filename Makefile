@@ -29,7 +29,7 @@ $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 
 demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then leave the Dagster UI running (UI=0: stop after the replay)
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE) --check; fi
-	$(BIN)/tpch-assets replay --batches 96
+	$(BIN)/tpch-assets replay
 	$(BIN)/tpch-assets show q01_pricing_summary
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE); fi
 

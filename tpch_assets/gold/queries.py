@@ -20,6 +20,7 @@ from tpch_assets.schema import Business, Group
 
 Value = None | bool | int | float | str | date | list["Value"]
 """A parameter's value; also `Decimal` and whatever else DuckDB returns."""
+_TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 _GIVEN_TYPES = {"scale_factor": "DOUBLE", "as_of": "DATE"}
 
 
@@ -141,9 +142,9 @@ def _group_of(
     if ("partials" in combine_reads) != (file.partial is not None):
         raise ValueError("combine reads partials if, and only if, there is a partial")
     live = file.fields.get("live")
-    times = [c.name for table in (groups[0].facts if groups else ()) for c in table.columns if "TIMESTAMP" in c.stored]
+    times = [c.name for table in (groups[0].facts if groups else ()) for c in table.columns if c.stored in _TIMES]
     if live is not None and live not in times:
-        raise ValueError(f"live names {live}; allowed are {', '.join(times) or 'times of facts'}")
+        raise ValueError(f"live names {live}; allowed are {', '.join(dict.fromkeys(times)) or 'times of facts'}")
     return groups[0] if groups else None
 
 
@@ -174,6 +175,8 @@ def _bound(business: Business, file: sql_file.SqlFile) -> tuple[tuple[str, str],
             answer = con.sql(sql_file.with_types(file.combine, types))
         except duckdb.Error as error:
             raise ValueError(f"{section} does not fit the tables: {_first_lines(error)}") from error
+        if "as_of" in map(str.lower, answer.columns):
+            raise ValueError("combine names a column as_of, which each answer gets by itself")
         return tuple(zip(answer.columns, map(str, answer.types), strict=True))
 
 

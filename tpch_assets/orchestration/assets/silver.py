@@ -28,7 +28,7 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         name=f"silver_{group.name}_shards",
         deps=[["bronze", name] for name in group.names],
         outs={
-            table.name: dg.AssetOut(
+            _output(table.name): dg.AssetOut(
                 key=["silver", table.name],
                 description=f"{table.description} Unique by {', '.join(table.key)} (the {KEEP} arrival stays), sorted, "
                 f"and cut into shards by {table.shard_key}.",
@@ -50,9 +50,14 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         silver = layer_snapshots(opened, "silver", group)
         updates = plan_shards(group, bronze, silver, context.partition_keys, settings.shard_rows)
         for name, update in updates.items():
-            yield dg.Output(update, output_name=name)
+            yield dg.Output(update, output_name=_output(name))
 
     return silver_shards
+
+
+def _output(table: str) -> str:
+    """The name of a fact's output: Dagster refuses some that a table may have, such as `output` or `type`."""
+    return f"silver_{table}"
 
 
 def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:

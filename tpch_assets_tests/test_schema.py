@@ -34,19 +34,28 @@ def column(type_: str, **more: Any) -> Column:
 
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
-    "unknown type": (lambda: dimension("users", ID, Column("born", "DAT", "")), r"table users, column born: 'DAT'.* DATE"),
+    "unknown type": (
+        lambda: dimension("users", ID, Column("born", "DAT", "")),
+        r"table users, column born: 'DAT'.* DATE",
+    ),
     "type in a struct": (
         lambda: dimension("users", ID, Column("home", "STRUCT(city TXT)", "")),
         r"table users, column home: 'TXT' in 'STRUCT\(city TXT\)' is not a known type; .* TEXT",
     ),
-    "double key": (lambda: dimension("users", column("DOUBLE")), "table users, column id: DOUBLE cannot be a primary key"),
+    "double key": (
+        lambda: dimension("users", column("DOUBLE")),
+        "table users, column id: DOUBLE cannot be a primary key",
+    ),
     "float key": (lambda: fact("e", column("REAL")), "table e, column id: REAL cannot be a primary key|colocation key"),
     "JSON key": (lambda: dimension("users", column("JSON")), "table users, column id: JSON cannot be a primary key"),
     "struct key": (
         lambda: dimension("users", column("STRUCT(a INTEGER)")),
         r"table users, column id: STRUCT\(a INTEGER\) cannot be a primary key",
     ),
-    "list key": (lambda: dimension("users", column("DATE[]")), r"table users, column id: DATE\[\] cannot be a primary key"),
+    "list key": (
+        lambda: dimension("users", column("DATE[]")),
+        r"table users, column id: DATE\[\] cannot be a primary key",
+    ),
     "boolean colocation": (
         lambda: fact("events", column("BOOLEAN")),
         "table events, column id: BOOLEAN cannot be a colocation key",
@@ -65,7 +74,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "missing key": (lambda: dimension("users", key=("user_id",)), "table users: the key column user_id is not one of"),
     "key in another case": (lambda: dimension("users", key=("ID",)), "table users: the key column ID is not one of"),
-    "missing colocation": (lambda: fact("events", colocated_by="day"), "table events: the key column day is not one of"),
+    "missing colocation": (
+        lambda: fact("events", colocated_by="day"),
+        "table events: the key column day is not one of",
+    ),
     "no key": (lambda: dimension("users", key=()), "table users: a table needs a primary key"),
     "fact once": (lambda: fact("events", arrives="once"), "table events: a fact arrives with every batch"),
     "dimension with a parent": (lambda: dimension("users", parent="events"), "table users: only a fact has a group"),
@@ -119,7 +131,9 @@ def test_what_cannot_work_is_refused_in_one_sentence(case: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("type_", ["DECIMAL(20,0)", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR", "UUID", "int2", "HUGE"])
+@pytest.mark.parametrize(
+    "type_", ["DECIMAL(20,0)", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "VARCHAR", "UUID", "int2", "HUGE"]
+)
 def test_a_fact_is_cut_by_any_type_with_an_order(type_: str) -> None:
     if type_ == "HUGE":
         with pytest.raises(SchemaError, match="table events, column id: 'HUGE'"):
@@ -134,7 +148,9 @@ def test_a_uuid_and_a_text_are_stored_alike_and_may_be_of_one_group() -> None:
 
 
 def test_a_module_without_a_business_is_refused() -> None:
-    with pytest.raises(SchemaError, match=r"the module tpch_assets_tests.businesses has no BUSINESS = Business\(\.\.\.\)"):
+    with pytest.raises(
+        SchemaError, match=r"the module tpch_assets_tests.businesses has no BUSINESS = Business\(\.\.\.\)"
+    ):
         load_business("tpch_assets_tests.businesses")
 
 
@@ -153,12 +169,13 @@ def test_a_module_that_lacks_another_one_says_which(tmp_path: Path, monkeypatch:
 
 def test_the_command_line_refuses_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "wrong.py").write_text(
-        "from tpch_assets.schema import *\n"
-        "TABLE = Table('users', '', (Column('id', 'DOUBEL', ''),), key=('id',))\n"
+        "from tpch_assets.schema import *\nTABLE = Table('users', '', (Column('id', 'DOUBEL', ''),), key=('id',))\n"
     )
     environment = {**Place(tmp_path).environment(business="wrong"), "PYTHONPATH": f"{tmp_path}:{':'.join(sys.path)}"}
     code = "import sys; sys.argv = ['tpch-assets', 'status']; from tpch_assets.commands.main import main; main()"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("tpch-assets: TPCH_BUSINESS=wrong: table users, column id: 'DOUBEL' is not a known type")
+    assert done.stderr.startswith(
+        "tpch-assets: TPCH_BUSINESS=wrong: table users, column id: 'DOUBEL' is not a known type"
+    )
     assert done.stderr.count("\n") == 1

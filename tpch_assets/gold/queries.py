@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from tpch_assets.compute.catalog import binder, parser
-from tpch_assets.gold import sql_file
+from tpch_assets.gold import exact, sql_file
 from tpch_assets.gold.sql_file import GIVEN_PARAMETERS, parameter_names
 from tpch_assets.gold.syntax import tables_read
 from tpch_assets.schema import Business, Group
@@ -171,13 +171,18 @@ def _bound(business: Business, file: sql_file.SqlFile) -> tuple[tuple[str, str],
                 con.execute(
                     f"CREATE TEMP TABLE partials AS FROM (\n{sql_file.with_types(file.partial, types)}\n) LIMIT 0"
                 )
+                exact.check_partial(_columns(con.table("partials")))
             section = "combine"
             answer = con.sql(sql_file.with_types(file.combine, types))
         except duckdb.Error as error:
             raise ValueError(f"{section} does not fit the tables: {_first_lines(error)}") from error
-        if "as_of" in map(str.lower, answer.columns):
-            raise ValueError("combine names a column as_of, which each answer gets by itself")
-        return tuple(zip(answer.columns, map(str, answer.types), strict=True))
+        columns = _columns(answer)
+        exact.check_answer(columns)
+        return columns
+
+
+def _columns(rows: duckdb.DuckDBPyRelation) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(rows.columns, map(str, rows.types), strict=True))
 
 
 def _parameter_types(con: duckdb.DuckDBPyConnection, expressions: dict[str, str]) -> dict[str, str]:

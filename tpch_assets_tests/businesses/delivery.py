@@ -127,7 +127,7 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, rows: list[Row], folder: 
     read = {name: "VARCHAR" if type_.startswith(("DECIMAL", "NUMERIC")) else type_ for name, type_ in types.items()}
     columns = ", ".join(f"'{name}': '{type_}'" for name, type_ in read.items())
     exact = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in types.items())
-    con.execute(f"CREATE TABLE {table.name} AS SELECT {exact} FROM read_json('{path}', columns = {{{columns}}})")
+    con.execute(f"CREATE TABLE "{table.name}" AS SELECT {exact} FROM read_json('{path}', columns = {{{columns}}})")
 
 
 def _plain(value: object, as_text: bool) -> object:

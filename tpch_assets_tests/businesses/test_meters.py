@@ -37,7 +37,12 @@ class Meters(Settled):
     def _reading(self, meter: str, batch: int, minute: int) -> Row:
         value = Decimal(self.chance.randrange(10**20)).scaleb(-4)
         at = moment(batch * 15 + minute)
-        return {"meter": meter, "at": f"{at:%Y-%m-%d %H:%M:%S}+00:00", "value": value, "by": self.chance.choice(["A", None])}
+        return {
+            "meter": meter,
+            "at": f"{at:%Y-%m-%d %H:%M:%S}+00:00",
+            "value": value,
+            "by": self.chance.choice(["A", None]),
+        }
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,6 @@ class TestMeters(BusinessTests):
 def test_a_late_reading_changes_one_shard(settled: Settled) -> None:
     window = sorted(settled.before["readings"])[3]
     assert len(settled.before["readings"][window]) > 1, "windows are cut"
-    assert {w: len(shards) for w, shards in changed_shards(settled.before["readings"], settled.shards("readings")).items()} == {
-        window: 1
-    }
+    assert {
+        w: len(shards) for w, shards in changed_shards(settled.before["readings"], settled.shards("readings")).items()
+    } == {window: 1}

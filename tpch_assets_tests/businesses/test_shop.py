@@ -27,7 +27,9 @@ class Shop(Settled):
 
     def _sell(self, batch: int) -> None:
         chance, table = self.chance, self.business.table
-        numbers = [Decimal(chance.choice([10**19, 10**14, 10**5]) * 9 + chance.randrange(10**9)) for _ in range(BASKETS)]
+        numbers = [
+            Decimal(chance.choice([10**19, 10**14, 10**5]) * 9 + chance.randrange(10**9)) for _ in range(BASKETS)
+        ]
         baskets = [self._basket(number, batch) for number in numbers]
         items = [self._item(number, position) for number in numbers for position in range(1, chance.randint(2, 8))]
         payments = [self._payment(number) for number in numbers if chance.random() < 0.7]
@@ -55,7 +57,9 @@ class Shop(Settled):
     def deliver_late(self) -> None:
         self.delivery.put("baskets", BATCHES[2], "late.json", [good(self._basket(LEAST, BATCHES[2]))])
         self.delivery.put("items", BATCHES[2], "late.json", [good(self._item(LEAST, 1))])
-        self.delivery.put("visits", BATCHES[4], "late.json.gz", [good(self._visitor(date(1999, 1, 1) + timedelta(200)))])
+        self.delivery.put(
+            "visits", BATCHES[4], "late.json.gz", [good(self._visitor(date(1999, 1, 1) + timedelta(200)))]
+        )
 
     def _basket(self, number: Decimal, batch: int) -> Row:
         chance = self.chance
@@ -102,4 +106,8 @@ def test_a_late_visit_changes_the_first_shard_of_its_window(settled: Settled) ->
 
 def test_items_without_a_basket_are_told(settled: Settled) -> None:
     assert ("silver/items", "rows_have_their_parent", False) in [check[:3] for check in settled.checks]
-    assert all(passed for asset, name, passed, _ in settled.checks if (asset, name) == ("silver/payments", "rows_have_their_parent"))
+    assert all(
+        passed
+        for asset, name, passed, _ in settled.checks
+        if (asset, name) == ("silver/payments", "rows_have_their_parent")
+    )

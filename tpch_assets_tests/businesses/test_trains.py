@@ -32,9 +32,13 @@ class Trains(Settled):
         bad = bad_lines(lines[0], table("lines"), {"electric": "true", "stops": [{"name": "A", "km": "far"}]})
         self.delivery.put("lines", BATCHES[0], "lines.json", [*map(good, lines), *bad])
         for batch in BATCHES:
-            rows = [self._departure(batch, minute, place) for minute in range(MINUTES) for place in "ABCD"[: 2 + batch % 3]]
+            rows = [
+                self._departure(batch, minute, place) for minute in range(MINUTES) for place in "ABCD"[: 2 + batch % 3]
+            ]
             wrong: Row = {"planned": "24:00", "passengers": 40_000, "electric": None, "left": "2026-01-01T00:00:00Z"}
-            self.delivery.spread(chance, "departures", batch, [*map(good, rows), *bad_lines(rows[0], table("departures"), wrong)])
+            self.delivery.spread(
+                chance, "departures", batch, [*map(good, rows), *bad_lines(rows[0], table("departures"), wrong)]
+            )
         early = self._departure(BATCHES[0], 3, "A")
         self.delivery.put("departures", BATCHES[3], "again.json", [good({**early, "line": "R1", "passengers": 1})])
 
@@ -43,7 +47,9 @@ class Trains(Settled):
         self.delivery.put("departures", BATCHES[6], "late.json", [good(late)])
 
     def _line(self, electric: bool, line: str) -> Row:
-        stops = [{"name": f"stop {index}", "km": Decimal(index * 3).scaleb(-1)} for index in range(self.chance.randint(0, 3))]
+        stops = [
+            {"name": f"stop {index}", "km": Decimal(index * 3).scaleb(-1)} for index in range(self.chance.randint(0, 3))
+        ]
         return {"electric": electric, "line": line, "stops": [{**stop, "km": float(stop["km"])} for stop in stops]}
 
     def _departure(self, batch: int, minute: int, station: str) -> Row:

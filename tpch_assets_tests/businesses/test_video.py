@@ -51,14 +51,18 @@ class Video(Settled):
     def put_planned(self) -> None:
         """Views in the last batch that lie ahead of the day's end."""
         session = self._session(BATCHES[-1])
-        views = [{**self._view(session, number), "at": f"{moment(1441 + number):%Y-%m-%dT%H:%M:%SZ}"} for number in (1, 2)]
+        views = [
+            {**self._view(session, number), "at": f"{moment(1441 + number):%Y-%m-%dT%H:%M:%SZ}"} for number in (1, 2)
+        ]
         self.delivery.put("sessions", BATCHES[-1], "planned.json", [good(session)])
         self.delivery.put("views", BATCHES[-1], "planned.json", [good(view) for view in views])
 
     def deliver_late(self) -> None:
         session = {**self._session(BATCHES[2]), "session_id": f"{LATE}{str(uuid.UUID(int=7))[8:]}"}
         self.delivery.put("sessions", BATCHES[2], "late.json", [good(session)])
-        self.delivery.put("views", BATCHES[2], "late.json.gz", [good(self._view(session, 1)), good(self._view(session, 1))])
+        self.delivery.put(
+            "views", BATCHES[2], "late.json.gz", [good(self._view(session, 1)), good(self._view(session, 1))]
+        )
 
     def _user(self, number: int) -> Row:
         chance = self.chance
@@ -71,12 +75,20 @@ class Video(Settled):
         studio = {"name": chance.choice(["Ä", "B 'n' B", "C"]), "country": chance.choice(["FR", "IT"]), "order": number}
         tags = chance.sample(["comedy", "drama", 'a "quoted" tag', "[bold]"], chance.randint(0, 3))
         title = None if number % 7 == 0 else f"Video {number}"
-        return {"video_id": number, "length": chance.randint(1, 9_000) / 64, "title": title, "tags": tags, "studio": studio}
+        return {
+            "video_id": number,
+            "length": chance.randint(1, 9_000) / 64,
+            "title": title,
+            "tags": tags,
+            "studio": studio,
+        }
 
     def _session(self, batch: int) -> Row:
         chance = self.chance
         started = moment(batch * 15 + chance.randint(0, 14))
-        client = chance.choice([None, {"os": chance.choice(["linux", "mac"]), "v": [1, 2.50]}, {"os": None}, [], "text"])
+        client = chance.choice(
+            [None, {"os": chance.choice(["linux", "mac"]), "v": [1, 2.50]}, {"os": None}, [], "text"]
+        )
         return {
             "session_id": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             "user_id": chance.randrange(USERS) * 10**12,

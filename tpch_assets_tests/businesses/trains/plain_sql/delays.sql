@@ -1,3 +1,4 @@
-SELECT kind, count(*) AS trains, epoch(max("left" - planned)) AS worst, avg(epoch("left" - planned)) AS mean
+SELECT kind, count(*) AS trains, max(date_diff('microsecond', planned, "left")) AS worst,
+    avg(date_diff('microsecond', planned, "left")) AS mean
 FROM departures JOIN calendar ON calendar.day = CAST(planned AS DATE)
 GROUP BY kind ORDER BY kind

@@ -124,10 +124,11 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, rows: list[Row], folder: 
     types = {column.name: "VARCHAR" if column.type in ("JSON", "UUID") else column.type for column in table.columns}
     path = folder / f"{table.name}.json"
     path.write_text("\n".join(json.dumps({n: _plain(v, n in texts) for n, v in row.items()}) for row in rows))
-    read = {name: "VARCHAR" if type_.startswith(("DECIMAL", "NUMERIC")) else type_ for name, type_ in types.items()}
-    columns = ", ".join(f"'{name}': '{type_}'" for name, type_ in read.items())
+    declared = {name: "VARCHAR" if type_.startswith(("DECIMAL", "NUMERIC")) else type_ for name, type_ in types.items()}
+    columns = ", ".join(f"'{name}': '{type_}'" for name, type_ in declared.items())
     exact = ", ".join(f'CAST("{name}" AS {type_}) AS "{name}"' for name, type_ in types.items())
-    con.execute(f"CREATE TABLE "{table.name}" AS SELECT {exact} FROM read_json('{path}', columns = {{{columns}}})")
+    read_json = f"read_json('{path}', columns = {{{columns}}})"
+    con.execute(f'CREATE TABLE "{table.name}" AS SELECT {exact} FROM {read_json}')
 
 
 def _plain(value: object, as_text: bool) -> object:

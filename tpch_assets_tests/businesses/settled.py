@@ -128,7 +128,7 @@ class BusinessTests:
         with settled.expected(tmp_path) as con:
             for table in settled.business.tables:
                 order = ", ".join(f'"{name}"' for name in table.key)
-                wanted = con.sql(f"FROM "{table.name}" ORDER BY {order}").to_arrow_table()
+                wanted = con.sql(f'FROM "{table.name}" ORDER BY {order}').to_arrow_table()
                 silver = days.rows_of(settled.place.lake, "silver", table.name)  # noqa: F841 - read by name
                 assert_same(con.sql(f"SELECT * EXCLUDE _batch FROM silver ORDER BY {order}").to_arrow_table(), wanted)
 

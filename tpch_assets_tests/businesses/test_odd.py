@@ -31,6 +31,8 @@ class Odd(Settled):
 
     def deliver_late(self) -> None:
         self.delivery.put("type", BATCHES[3], "types.json", [good({"type": 0, "in": "renamed"})])
+        # Dimensions are merged along with stale windows; alone they wait for the schedule.
+        self.delivery.put("order", BATCHES[4], "late.json", [good({"number": 1, "order": 1, "type": 0, "user": "b"})])
 
 
 @pytest.fixture(scope="module")

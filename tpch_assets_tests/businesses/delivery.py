@@ -39,6 +39,11 @@ def good(row: Row, **unknown: object) -> Line:
     return Line(_spelled({**unknown, **row}), row)
 
 
+def good_with(row: Row, **fields: object) -> Line:
+    """A line that says more within some of its fields than the row keeps."""
+    return Line(_spelled({**row, **fields}), row)
+
+
 def without_nulls(row: Row) -> Line:
     """A line that leaves out what is null."""
     return Line(_spelled({name: value for name, value in row.items() if value is not None}), row)
@@ -101,6 +106,11 @@ class Delivery:
             folder, _, file = name.rpartition("/")
             place.deliver(table, f"{days.key(batch)}/{folder}".rstrip("/"), file, content)
         self.waiting.clear()
+
+    def land_all(self, place: Place) -> None:
+        """Put everything into another place's raw."""
+        self.waiting = set(self.files)
+        self.land(place)
 
     def of(self, table: str) -> Iterator[tuple[int, str, int, Line]]:
         """A table's lines in the order of their arrival: batch, file, line number from 1, line."""

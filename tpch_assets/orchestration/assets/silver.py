@@ -46,7 +46,7 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
     )
     def silver_shards(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.Output[TableUpdate]]:
         opened = lake.open()
-        bronze = {name: existing(opened, opened.table("bronze", name)) for name in group.names}
+        bronze = layer_snapshots(opened, "bronze", group)  # A fact of which nothing has come yet is empty.
         silver = layer_snapshots(opened, "silver", group)
         updates = plan_shards(group, bronze, silver, context.partition_keys, settings.shard_rows)
         for name, update in updates.items():

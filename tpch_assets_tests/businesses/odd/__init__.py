@@ -1,10 +1,12 @@
-"""Tables whose names are words of SQL or of Dagster, and a dimension of which no line is ever good."""
+"""Tables whose names are words of SQL or of Dagster, one of which no line is ever good, and some that never come."""
 
 from pathlib import Path
 
 from tpch_assets.schema import Business, Column, Table
 
 NUMBER = Column("number", "BIGINT", "The order.")
+
+PLACE = Column("place", "STRUCT(x FLOAT, names VARCHAR[])[]", "Where.", nullable=True)
 
 TABLES = (
     Table(
@@ -23,7 +25,7 @@ TABLES = (
     Table(
         "output",
         "What orders led to.",
-        (NUMBER, Column("at", "TIMESTAMP", "When."), Column("value", "DOUBLE[]", "How much.")),
+        (NUMBER, Column("at", "TIMESTAMP", "When."), Column("value", "DOUBLE[]", "How much."), PLACE),
         key=("number", "at"),
         arrives="every batch",
         colocated_by="number",
@@ -33,6 +35,18 @@ TABLES = (
     Table(
         "type", "Types.", (Column("type", "INTEGER", "The type."), Column("in", "VARCHAR", "Its name.")), key=("type",)
     ),
+    Table(
+        "refund",
+        "What went back; never yet.",
+        (NUMBER, PLACE),
+        key=("number",),
+        arrives="every batch",
+        colocated_by="number",
+        group="order",
+        parent="order",
+    ),
+    Table("strike", "Never.", (NUMBER,), key=("number",), arrives="every batch", colocated_by="number"),
+    Table("holiday", "Never.", (NUMBER,), key=("number",)),
     Table("user", "Users.", (Column("user", "VARCHAR", "The user."), Column("is", "DATE", "Since.")), key=("user",)),
 )
 

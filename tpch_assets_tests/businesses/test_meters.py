@@ -41,7 +41,7 @@ class Meters(Settled):
             "meter": meter,
             "at": f"{at:%Y-%m-%d %H:%M:%S}+00:00",
             "value": value,
-            "by": self.chance.choice(["A", None]),
+            "by": self.chance.choice(["A", "a\0b", None]),
         }
 
 

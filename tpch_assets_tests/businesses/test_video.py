@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from tpch_assets_tests.businesses.delivery import BATCHES, Row, bad_lines, good, without_nulls
+from tpch_assets_tests import days
+from tpch_assets_tests.businesses.delivery import BATCHES, Row, bad_lines, good, good_with, without_nulls
 from tpch_assets_tests.businesses.settled import BusinessTests, Settled, changed_shards, moment
 from tpch_assets_tests.days import Place
 
@@ -58,6 +59,14 @@ class Video(Settled):
         self.delivery.put("views", BATCHES[-1], "planned.json", [good(view) for view in views])
 
     def deliver_late(self) -> None:
+        again = {
+            **self._video(5),
+            "title": "renamed again",
+            "tags": [None, ""],
+            "studio": {"name": None, "country": "FR", "order": 0},
+        }
+        unknown = {**again["studio"], "colour": "red"}
+        self.delivery.put("videos", BATCHES[5], "renamed.json", [good_with(again, studio=unknown)])
         session = {**self._session(BATCHES[2]), "session_id": f"{LATE}{str(uuid.UUID(int=7))[8:]}"}
         self.delivery.put("sessions", BATCHES[2], "late.json", [good(session)])
         self.delivery.put(
@@ -127,3 +136,9 @@ def test_late_files_change_the_shard_that_they_belong_to(settled: Settled) -> No
         assert len(settled.before[fact][window]) > 2, "windows are cut"
         (changed,) = changed_shards(settled.before[fact], settled.shards(fact)).values()
         assert {index.split("of")[0] for index in changed} == {"0"}, fact
+
+
+def test_statistics_say_which_shard_holds_a_uuid(settled: Settled) -> None:
+    for name in ("bronze/views", "silver/views"):
+        for file in days.tables_of(settled.place.lake)[name].files:
+            assert len(str(file.least["session_id"])) == len(str(file.greatest["session_id"])) == 36

@@ -21,6 +21,18 @@ TABLES = (
         colocated_by="planned",
     ),
     Table(
+        "signals",
+        "What signals said, all over the network.",
+        (
+            Column("at", "TIMESTAMPTZ", "When."),
+            Column("signal", "BIGINT", "Identifies the signal."),
+            Column("green", "BOOLEAN", "Free to go."),
+        ),
+        key=("at", "signal"),
+        arrives="every batch",
+        colocated_by="at",
+    ),
+    Table(
         "calendar",
         "Kinds of days.",
         (Column("day", "DATE", "The day."), Column("kind", "VARCHAR", "Such as school or holiday.")),

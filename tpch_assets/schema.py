@@ -19,6 +19,7 @@ from tpch_assets.column_types import parse as parse_type
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = ("partials",)
+_RESERVED_COLUMNS = ("file_row_number",)
 
 
 class SchemaError(ValueError):
@@ -221,6 +222,8 @@ def _check_table(table: Table) -> None:
         raise SchemaError(f"{where}: a table's name is made of lower-case letters, digits and _, such as order_lines")
     for column in table.columns:
         _check_column(column, f"{where}, column {column.name}")
+    if table.group and not _NAME.fullmatch(table.group):
+        raise SchemaError(f"{where}: the group {table.group} needs a name of lower-case letters, digits and _")
     lowered = [column.name.lower() for column in table.columns]
     if double := {name for name in lowered if lowered.count(name) > 1}:
         raise SchemaError(f"{where}: the column {min(double)} is declared twice")
@@ -237,6 +240,8 @@ def _check_table(table: Table) -> None:
 def _check_column(column: Column, where: str) -> None:
     if not _COLUMN_NAME.fullmatch(column.name):
         raise SchemaError(f"{where}: a column's name is made of letters, digits and _, and begins with a letter")
+    if column.name.lower() in _RESERVED_COLUMNS:
+        raise SchemaError(f"{where}: this name is taken by the engine; choose another one")
     try:
         column.parsed  # noqa: B018 - parsed once, and refused here
     except UnknownType as error:

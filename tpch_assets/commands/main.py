@@ -150,6 +150,7 @@ def _status(arguments: argparse.Namespace) -> None:
 def _show(arguments: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from tpch_assets.gold.queries import load_queries
     from tpch_assets.lake.snapshot import read, snapshot
@@ -168,7 +169,7 @@ def _show(arguments: argparse.Namespace) -> None:
     for name in answer.column_names:
         table.add_column(name, no_wrap=True)
     for row in answer.to_pylist():
-        table.add_row(*(f"{value:,.2f}" if isinstance(value, float) else str(value) for value in row.values()))
+        table.add_row(*(Text(f"{value:,.2f}" if isinstance(value, float) else str(value)) for value in row.values()))
     console = Console(width=None if sys.stdout.isatty() else 240)
     console.print(f"{queries[arguments.query].title}, as of {latest}", style="italic", highlight=False)
     console.print(table)

@@ -178,6 +178,7 @@ class Stages:
 
     def __init__(self, settings: Settings, business: Business) -> None:
         self.start, self.business = settings.start, business
+        self.generates = settings.generate and business.source is not None
         self.planner = planner_of(settings, business)
 
     def all(self) -> list[Stage]:
@@ -200,7 +201,7 @@ class Stages:
         ]
 
     def _raw(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        if self.business.source is None:
+        if not self.generates:
             return []
         wanted: dict[str, Sequence[str]] = {
             table.name: [batch_key(self.start)] for table in missing_once(lake, self.business) if table in tables

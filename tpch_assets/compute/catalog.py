@@ -8,6 +8,7 @@ from functools import cache
 
 import duckdb
 
+from tpch_assets.compute.database import identifier
 from tpch_assets.schema import Table
 
 
@@ -33,6 +34,6 @@ def _with_tables(tables: tuple[Table, ...]) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(config={"threads": 1})
     con.execute("SET GLOBAL TimeZone = 'UTC'")
     for table in tables:
-        columns = ", ".join(f"{column.name} {column.stored}" for column in table.columns)
-        con.execute(f"CREATE TABLE {table.name} ({columns}, _batch VARCHAR)")
+        columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in table.stored_columns)
+        con.execute(f"CREATE TABLE {identifier(table.name)} ({columns}, _batch VARCHAR)")
     return con

@@ -69,6 +69,21 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """The name of a column or table as SQL; quoted, so that no keyword needs to be known."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def identifiers(names: Iterable[str]) -> str:
+    """Names of columns as what stands after SELECT or ORDER BY."""
+    return ", ".join(map(identifier, names))
+
+
+def nulls(columns: Iterable[tuple[str, str]]) -> str:
+    """A NULL for each of some columns, given as (name, SQL type), as what stands after SELECT."""
+    return ", ".join(f"NULL::{type_} AS {identifier(name)}" for name, type_ in columns)
+
+
 def sql_list(paths: Sequence[str]) -> str:
     """Paths as an SQL list for `read_parquet`."""
     return "[" + ", ".join(quote(path) for path in paths) + "]"
@@ -76,9 +91,8 @@ def sql_list(paths: Sequence[str]) -> str:
 
 def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
     """The Arrow schema of columns given as (name, SQL type)."""
-    nulls = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns)
     with cursor() as connection:
-        return connection.sql(f"SELECT {nulls} WHERE false").to_arrow_table().schema
+        return connection.sql(f"SELECT {nulls(columns)} WHERE false").to_arrow_table().schema
 
 
 # Tables that tasks share
@@ -119,7 +133,7 @@ def load_once(reader: duckdb.DuckDBPyConnection, name: str, columns: Sequence[st
         if table.loaded:
             return table_name
         with cursor() as connection:
-            connection.execute(f"CREATE TABLE {table_name} AS SELECT {', '.join(columns)} FROM {scan}")
+            connection.execute(f"CREATE TABLE {table_name} AS SELECT {identifiers(columns)} FROM {scan}")
         table.loaded = True
     _drop_unused()
     return table_name

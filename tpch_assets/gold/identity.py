@@ -10,7 +10,7 @@ from functools import cache
 import duckdb
 
 from tpch_assets.calendar import end_of_day
-from tpch_assets.compute.database import cursor, sql_list
+from tpch_assets.compute.database import cursor, identifier, identifiers, sql_list
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.syntax import columns_read
 from tpch_assets.lake.lake import Lake
@@ -69,8 +69,8 @@ def _file_fingerprints(lake: Lake, uri: str, file: str, table: Table) -> dict[st
             known: dict[str, int] = json.load(kept)
         if known.keys() >= set(table.column_names):
             return known
-    key = ", ".join(table.key)
-    sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in table.column_names)
+    key, columns = identifiers(table.key), map(identifier, table.column_names)
+    sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in columns)
     path = lake.store.local(f"{uri}/{file}")
     with cursor() as con:
         row = con.execute(f"SELECT {sums} FROM read_parquet({sql_list([path])})").fetchone() or ()

@@ -99,15 +99,13 @@ def _print(table: Table, silver: Snapshots, statement: str) -> str:
 
 
 def _input(business: Business, table: Table, silver: Snapshots) -> Input:
-    return Input(table.name, tuple(silver[table.name].paths()), _columns_of_all_queries(business)[table.name])
+    columns = _columns_of_all_queries(business)[table.name]
+    return Input(table.name, tuple(silver[table.name].paths()), columns, table.stored_columns)
 
 
 def _nothing(group: Group) -> tuple[Input, ...]:
     """The facts of a group without files."""
-    return tuple(
-        Input(table.name, (), empty=tuple((column.name, column.stored) for column in table.columns))
-        for table in group.facts
-    )
+    return tuple(Input(table.name, (), empty=table.stored_columns) for table in group.facts)
 
 
 @cache
@@ -126,9 +124,14 @@ def _statement(lake: Lake, sql: str, values: dict[str, Value], inputs: list[Inpu
 
 
 def _is_over(query: Query, shard: Shard, end: datetime) -> bool:
-    """Whether a shard lies in the past of a live query: its last event is before the day's end."""
-    if query.live is None:
+    """Whether a shard lies in the past of a live query: in each table its last event is before the day's end."""
+    if query.live is None or query.group is None:
         return False
-    known = [file.greatest.get(query.live) for file in shard]
-    latest = [value for value in known if isinstance(value, datetime)]
-    return bool(latest) and max(latest) < end
+    tables = zip(query.group.facts, shard, strict=True)
+    files = [file for table, file in tables if query.live in table.column_names and file.rows]
+    return all(_ended(file.greatest.get(query.live), end) for file in files)
+
+
+def _ended(latest: object, end: datetime) -> bool:
+    """Whether a file's last event is known and before `end`. A time without a zone is in UTC."""
+    return isinstance(latest, datetime) and (latest if latest.tzinfo else latest.replace(tzinfo=UTC)) < end

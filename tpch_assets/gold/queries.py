@@ -13,13 +13,14 @@ from pathlib import Path
 import duckdb
 
 from tpch_assets.compute.catalog import binder, parser
-from tpch_assets.gold import sql_file
+from tpch_assets.gold import exact, sql_file
 from tpch_assets.gold.sql_file import GIVEN_PARAMETERS, parameter_names
 from tpch_assets.gold.syntax import tables_read
 from tpch_assets.schema import Business, Group
 
 Value = None | bool | int | float | str | date | list["Value"]
 """A parameter's value; also `Decimal` and whatever else DuckDB returns."""
+_TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 _GIVEN_TYPES = {"scale_factor": "DOUBLE", "as_of": "DATE"}
 
 
@@ -141,9 +142,9 @@ def _group_of(
     if ("partials" in combine_reads) != (file.partial is not None):
         raise ValueError("combine reads partials if, and only if, there is a partial")
     live = file.fields.get("live")
-    times = [c.name for table in (groups[0].facts if groups else ()) for c in table.columns if "TIMESTAMP" in c.stored]
+    times = [c.name for table in (groups[0].facts if groups else ()) for c in table.columns if c.stored in _TIMES]
     if live is not None and live not in times:
-        raise ValueError(f"live names {live}; allowed are {', '.join(times) or 'times of facts'}")
+        raise ValueError(f"live names {live}; allowed are {', '.join(dict.fromkeys(times)) or 'times of facts'}")
     return groups[0] if groups else None
 
 
@@ -170,11 +171,18 @@ def _bound(business: Business, file: sql_file.SqlFile) -> tuple[tuple[str, str],
                 con.execute(
                     f"CREATE TEMP TABLE partials AS FROM (\n{sql_file.with_types(file.partial, types)}\n) LIMIT 0"
                 )
+                exact.check_partial(_columns(con.table("partials")))
             section = "combine"
             answer = con.sql(sql_file.with_types(file.combine, types))
         except duckdb.Error as error:
             raise ValueError(f"{section} does not fit the tables: {_first_lines(error)}") from error
-        return tuple(zip(answer.columns, map(str, answer.types), strict=True))
+        columns = _columns(answer)
+        exact.check_answer(columns)
+        return columns
+
+
+def _columns(rows: duckdb.DuckDBPyRelation) -> tuple[tuple[str, str], ...]:
+    return tuple(zip(rows.columns, map(str, rows.types), strict=True))
 
 
 def _parameter_types(con: duckdb.DuckDBPyConnection, expressions: dict[str, str]) -> dict[str, str]:

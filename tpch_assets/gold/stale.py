@@ -19,18 +19,18 @@ def stale_days(
     """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
 
     A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
-    of facts concerns all days since. One of dimensions, which have no history, concerns the latest day alone.
+    of facts concerns all days since. One of dimensions, which have no history, concerns the latest day alone. A table
+    that silver does not have yet keeps the queries waiting that read it, and no others.
     """
     silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
-    if any(source.version < 0 for source in silver.values()):
-        return {}
+    there = {name for name, source in silver.items() if source.version >= 0}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
-    ready = {group.name: _ready(lake, group, silver, days) for group in business.groups}
-    everywhere = [day for day in days if all(day in found for found in ready.values())]
+    ready = {g.name: _ready(lake, g, silver, days) for g in business.groups if there.issuperset(g.names)}
+    everywhere = [day for day in days if ready and all(day in found for found in ready.values())]
     found = {}
     for query in queries:
-        wanted = ready[query.group.name] if query.group else dict.fromkeys(everywhere, NO_SHARDS)
-        if not wanted:
+        wanted = ready.get(query.group.name, {}) if query.group else dict.fromkeys(everywhere, NO_SHARDS)
+        if not wanted or not there.issuperset(query.tables):
             continue
         want = dict(wanted)
         want[max(want)] += f".{dimension_digest(query, business, silver)}"

@@ -11,7 +11,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from tpch_assets.compute.database import cursor, load_once, sql_list
+from tpch_assets.compute.database import cursor, identifier, load_once, nulls, sql_list
 from tpch_assets.gold.queries import Value
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard
@@ -105,13 +105,12 @@ def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[I
     for table in inputs:
         paths = [lake.store.local(path) for path in table.paths]
         if not paths:
-            nulls = ", ".join(f"NULL::{type_} AS {column}" for column, type_ in table.empty)
-            rows = f"SELECT {nulls} WHERE false"
+            rows = f"SELECT {nulls(table.empty)} WHERE false"
         elif table.columns:
             rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths)}"
         else:
             rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
-        con.execute(f"CREATE TEMP VIEW {table.name} AS {rows}")
+        con.execute(f"CREATE TEMP VIEW {identifier(table.name)} AS {rows}")
 
 
 def _scan(lake: Lake, paths: list[str]) -> str:

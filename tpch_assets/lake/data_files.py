@@ -20,6 +20,8 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard, sha256
 from tpch_assets.lake.snapshot import Bound, DataFile, Value
 
+LONGEST_TEXT = 64  # Characters of a text in the statistics: a UUID has 36.
+
 # What a folder's or file's name must not hold as it is: separators, Hive's "key=value", what DuckDB expands, and what
 # readers of S3 spell differently. Delta's vacuum passes over names that begin with "." or "_".
 _UNSAFE = re.compile(r"""[%/\\=*?\[\]{}#^`"<>~|\x00-\x1f\x7f]|^[._]""")
@@ -111,7 +113,7 @@ def _exact(value: object) -> TypeGuard[Bound]:
     if isinstance(value, Decimal):
         return len(value.as_tuple().digits) <= 15
     if isinstance(value, str):
-        return len(value) <= 32
+        return len(value) <= LONGEST_TEXT
     return isinstance(value, int | date) and not isinstance(value, bool)
 
 
@@ -119,7 +121,7 @@ def _json(value: object) -> float | str:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.replace(tzinfo=None).isoformat(timespec="microseconds") + ("Z" if value.tzinfo else "")
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"Delta keeps no statistics of {type(value).__name__}")

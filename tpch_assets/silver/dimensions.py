@@ -7,7 +7,7 @@ from itertools import pairwise
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from tpch_assets.compute.database import arrow_schema
+from tpch_assets.compute.database import arrow_schema, identifiers
 from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, mark, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
@@ -38,9 +38,9 @@ class DimensionRows:
         return Report(copy_query(self.query(), path, SILVER.parquet.options))
 
     def query(self) -> str:
-        columns, key = ", ".join((*self.table.column_names, "_batch")), ", ".join(self.table.key)
+        columns, key = identifiers((*self.table.column_names, "_batch")), identifiers(self.table.key)
         sources = [
-            f"SELECT {columns}, {age} AS age, {file} AS _file, {row} AS file_row_number "
+            f"SELECT {columns}, {age} AS _age, {file} AS _file, {row} AS _row "
             f"FROM {scan(source, files, ', file_row_number = true')} WHERE {self.condition}"
             for source, files, age, file, row in (
                 (self.silver, self.old, 0, "''", "0"),
@@ -48,7 +48,8 @@ class DimensionRows:
             )
             if files
         ]
-        order = arrival_order("_batch", "age", "_file", "file_row_number")
+        # With a new file come all of its batch, so bronze has the say on it: silver's row of the batch is among them.
+        order = f"{arrival_order('_batch')}, _age DESC, {arrival_order('_file', '_row')}"
         rows = f"""SELECT * FROM ({" UNION ALL ".join(sources)})
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"""
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"

@@ -5,9 +5,10 @@ A statistic may be missing (long texts, long numbers). Then a file may hold any 
 
 from collections.abc import Collection, Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Any, Protocol
 
-from tpch_assets.compute.database import cursor, quote, sql_list
+from tpch_assets.compute.database import cursor, identifier, quote, sql_list
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 
 Other = Any  # Python has no type for a value of the same column.
@@ -29,14 +30,16 @@ Range = tuple[Key | None, Key | None]
 def between(key: str, low: Key | None, high: Key | None) -> str:
     """`low <= key < high` as an SQL condition; None is no bound."""
     bounds = [
-        f"{key} >= {literal(low)}" if low is not None else "",
-        f"{key} < {literal(high)}" if high is not None else "",
+        f"{identifier(key)} >= {literal(low)}" if low is not None else "",
+        f"{identifier(key)} < {literal(high)}" if high is not None else "",
     ]
     return " AND ".join(filter(None, bounds)) or "true"
 
 
 def literal(value: Key) -> str:
-    """A key as an SQL literal."""
+    """A key as an SQL literal, of which DuckDB makes the column's type."""
+    if isinstance(value, Decimal):
+        return quote(f"{value:f}")  # As a bare number it might be taken for a DOUBLE.
     return quote(str(value)) if isinstance(value, str | date) else str(value)
 
 
@@ -68,7 +71,7 @@ def cut(source: Snapshot, files: Collection[DataFile], key: str, count: int) -> 
         return []
     shares = ", ".join(f"{index / count}" for index in range(1, count))
     with cursor() as con:
-        row = con.execute(f"SELECT quantile_disc({key}, [{shares}]) FROM {scan(source, files)}").fetchone()
+        row = con.execute(f"SELECT quantile_disc({identifier(key)}, [{shares}]) FROM {scan(source, files)}").fetchone()
     return sorted(set(row[0])) if row and row[0] else []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tpch_assets.calendar import window_of
-from tpch_assets.compute.database import cursor
+from tpch_assets.compute.database import cursor, identifier, identifiers, nulls
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.schema import Table
@@ -37,7 +37,7 @@ def count_keys(lake: Lake, table: Table, windows: Collection[str] | None, bronze
     silver_keys, bronze_keys = _extents(silver, ours_silver, key[0]), _extents(bronze, ours_bronze, key[0])
     near_silver = _near(silver, key[0], silver_keys + bronze_keys)
     near_bronze = _near(bronze, key[0], silver_keys)
-    columns, nulls = ", ".join(key), " OR ".join(f"{column} IS NULL" for column in key)
+    columns, without = identifiers(key), " OR ".join(f"{identifier(column)} IS NULL" for column in key)
     with cursor() as con:
 
         def one(sql: str) -> int:
@@ -51,7 +51,7 @@ def count_keys(lake: Lake, table: Table, windows: Collection[str] | None, bronze
         near, ours = _scan(table, silver, near_silver, key), _scan(table, silver, ours_silver, key)
         return KeyCount(
             rows=sum(file.rows for file in ours_silver),
-            null=one(f"SELECT count(*) FROM {ours} WHERE {nulls}"),
+            null=one(f"SELECT count(*) FROM {ours} WHERE {without}"),
             double=one(f"SELECT count(*) - count(DISTINCT ({columns})) FROM {near}"),
             lost=missing(_scan(table, bronze, ours_bronze, key), near),
             invented=missing(ours, _scan(table, bronze, near_bronze, key)),
@@ -69,11 +69,12 @@ def rows_without_parent(
     near = _near(parents, parents_key, _extents(rows, ours, key))
     orphans = (
         f"FROM {_scan(child, rows, ours, (key,))} AS child "
-        f"ANTI JOIN {_scan(parent, parents, near, (parents_key,))} AS parent ON child.{key} = parent.{parents_key}"
+        f"ANTI JOIN {_scan(parent, parents, near, (parents_key,))} AS parent "
+        f"ON child.{identifier(key)} = parent.{identifier(parents_key)}"
     )
     with cursor() as con:
         (count,) = con.execute(f"SELECT count(*) {orphans}").fetchone() or (0,)
-        found = con.execute(f"SELECT DISTINCT child.{key} {orphans} ORDER BY child.{key} LIMIT 10").fetchall()
+        found = con.execute(f"SELECT DISTINCT child.{identifier(key)} {orphans} ORDER BY 1 LIMIT 10").fetchall()
     return count, [value for (value,) in found]
 
 
@@ -96,6 +97,5 @@ def _near(source: Snapshot, key: str, extents: list[Extent]) -> tuple[DataFile, 
 
 def _scan(table: Table, source: Snapshot, files: Collection[DataFile], columns: tuple[str, ...] = ()) -> str:
     if not files:
-        nulls = ", ".join(f"NULL::{table.column(column).stored} AS {column}" for column in columns)
-        return f"(SELECT {nulls} WHERE false)"
+        return f"(SELECT {nulls((name, table.column(name).stored) for name in columns)} WHERE false)"
     return scan(source, files)

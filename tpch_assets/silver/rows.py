@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tpch_assets.calendar import parse, window_key
-from tpch_assets.compute.database import cursor, quote
+from tpch_assets.compute.database import cursor, identifier, identifiers, nulls, quote
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 from tpch_assets.lake.update import Report, copy_query
 from tpch_assets.layers import KEEP, SILVER, WINDOW
@@ -49,12 +49,11 @@ class ShardRows:
     def query(self) -> str:
         table = self.table
         if not self.files:
-            nulls = ", ".join(f"NULL::{column.stored} AS {column.name}" for column in table.columns)
-            return f"SELECT {nulls}, NULL::VARCHAR AS _batch WHERE false"
+            return f"SELECT {nulls(table.stored_columns)}, NULL::VARCHAR AS _batch WHERE false"
         rows = f"SELECT * FROM {scan(self.source, self.files, ', file_row_number = true')} WHERE {self.condition}"
         if self.homes:
-            rows = f"SELECT * FROM ({rows}) WHERE {table.shard_key} IN ({self.homes.keys_at_home()})"
-        columns, key = ", ".join((*table.column_names, "_batch")), ", ".join(table.key)
+            rows = f"SELECT * FROM ({rows}) WHERE {identifier(table.shard_key)} IN ({self.homes.keys_at_home()})"
+        columns, key = identifiers((*table.column_names, "_batch")), identifiers(table.key)
         # A window function over all rows is expensive, and nearly always there is nothing to remove.
         with cursor() as con:
             counts = con.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM ({rows})").fetchone() or (0, 0)
@@ -67,7 +66,7 @@ class ShardRows:
 def keys_of(parts: Iterable[Part], columns: str = "") -> str:
     """The colocation keys (and some columns) of files of several tables, as a query."""
     return " UNION ALL ".join(
-        f"SELECT {table.shard_key} AS key{columns} FROM {scan(source, files)}"
+        f"SELECT {identifier(table.shard_key)} AS key{columns} FROM {scan(source, files)}"
         for table, source, files in parts
         if files
     )

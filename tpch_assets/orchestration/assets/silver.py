@@ -28,7 +28,7 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         name=f"silver_{group.name}_shards",
         deps=[["bronze", name] for name in group.names],
         outs={
-            table.name: dg.AssetOut(
+            _output(table.name): dg.AssetOut(
                 key=["silver", table.name],
                 description=f"{table.description} Unique by {', '.join(table.key)} (the {KEEP} arrival stays), sorted, "
                 f"and cut into shards by {table.shard_key}.",
@@ -46,13 +46,18 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
     )
     def silver_shards(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[dg.Output[TableUpdate]]:
         opened = lake.open()
-        bronze = {name: existing(opened, opened.table("bronze", name)) for name in group.names}
+        bronze = layer_snapshots(opened, "bronze", group)  # A fact of which nothing has come yet is empty.
         silver = layer_snapshots(opened, "silver", group)
         updates = plan_shards(group, bronze, silver, context.partition_keys, settings.shard_rows)
         for name, update in updates.items():
-            yield dg.Output(update, output_name=name)
+            yield dg.Output(update, output_name=_output(name))
 
     return silver_shards
+
+
+def _output(table: str) -> str:
+    """The name of a fact's output: Dagster refuses some that a table may have, such as `output` or `type`."""
+    return f"silver_{table}"
 
 
 def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:

@@ -1,0 +1,1 @@
+SELECT sum(value) AS value, count(*) AS readings, min("at") AS first FROM readings

@@ -1,0 +1,1 @@
+SELECT count(*) AS users, max("is") AS latest FROM "user"

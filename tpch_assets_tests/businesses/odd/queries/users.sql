@@ -1,0 +1,4 @@
+-- Users
+-- How many users are known?
+-- combine
+SELECT count(*) AS users, max("is") AS latest FROM "user"

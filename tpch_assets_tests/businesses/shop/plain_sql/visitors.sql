@@ -1,0 +1,1 @@
+SELECT day, count(*) AS visitors, sum(pages) AS pages, min(visitor) AS first FROM visits GROUP BY day ORDER BY day

@@ -1,0 +1,4 @@
+SELECT kind, count(*) AS trains, max(date_diff('microsecond', planned, "left")) AS worst,
+    avg(date_diff('microsecond', planned, "left")) AS mean
+FROM departures JOIN calendar ON calendar.day = CAST(planned AS DATE)
+GROUP BY kind ORDER BY kind

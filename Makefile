@@ -1,4 +1,4 @@
-# Everything a fresh machine with python3 and make needs. `make help` lists the targets.
+# Everything runs on a fresh machine with python3 and make. `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
 DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezone.utc) - timedelta(days=1)).date())")
@@ -6,10 +6,10 @@ UI ?= 1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
-# Dagster and the dashboard side by side, until Ctrl-C. `exec` makes make's SIGTERM reach it, not a shell.
+# Runs Dagster and the dashboard until Ctrl-C. With `exec`, SIGTERM reaches this process instead of a shell.
 SERVE := $(BIN)/python -m tpch_assets.commands.serve
 BROWSERS := chromium chromium-browser google-chrome chrome
-# KiB that the tests' files may take.
+# KiB of disk space that the tests need.
 ROOM := 2097152
 COUNT := import json, sys; print(*(f"{len(found)} {kind}" for kind, found in json.load(open(sys.argv[1])).items()), sep=", ")
 
@@ -19,50 +19,49 @@ COUNT := import json, sys; print(*(f"{len(found)} {kind}" for kind, found in jso
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-install: .venv/installed ## make .venv and install everything in it
+install: .venv/installed ## create .venv and install everything into it
 
-# Every package is the very file that requirements/ names; the project itself is built with what came from there.
+# Install packages by hash from requirements/, and build the project itself with those packages.
 .venv/installed: pyproject.toml requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --require-hashes --requirement requirements/dev.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Without UPGRADE the releases stay as they are, as far as pyproject.toml allows it. `make lock UPGRADE=--upgrade` takes
-# the newest of all, `make lock UPGRADE='--upgrade-package dask'` that of one.
-lock: install ## choose the releases of all packages and write requirements/
+# Without UPGRADE, releases stay the same as far as pyproject.toml allows. `make lock UPGRADE=--upgrade` upgrades all
+# packages, and `make lock UPGRADE='--upgrade-package dask'` upgrades one.
+lock: install ## resolve the releases of all packages and write requirements/
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra cloud --group build --constraints requirements/dev.txt --output-file requirements/image.txt
 	$(LOCK) --group deploy --constraints requirements/dev.txt --output-file requirements/deploy.txt
 
-# The calendar starts on the day before the first `make`, so that the demo's day is yesterday and all is fresh.
+# The calendar starts on the day before the first `make`, so that the demo replays yesterday and its data is fresh.
 .env:
 	echo "TPCH_START=$(DAY)" > $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	mkdir -p $(@D) && cp $< $@
 
-demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then leave the Dagster UI running (UI=0: stop after the replay)
+demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then serve the Dagster UI and the dashboard (UI=0: stop after the replay)
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE) --check; fi
 	$(BIN)/tpch-assets replay
 	$(BIN)/tpch-assets show q01_pricing_summary
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE); fi
 
-dev: install .env $(DAGSTER_HOME)/dagster.yaml ## Dagster with schedules and sensors switched on, and the dashboard
+dev: install .env $(DAGSTER_HOME)/dagster.yaml ## run Dagster with schedules and sensors on, and the dashboard
 	@exec env TPCH_AUTOMATION=true $(SERVE)
 
-dashboard: install .env ## only the dashboard, on http://127.0.0.1:5006
+dashboard: install .env ## run only the dashboard, on http://127.0.0.1:5006
 	@exec $(BIN)/python -m dashboards
 
-# Tests flush thousands of small files to the disk for safety's sake; in memory that costs nothing, where there is enough
-# of it. Two processes share the test files, since half of a test's time goes into waiting for servers, browsers and
-# processes.
-test: install ## run every test; without a browser, every test but the dashboard's in one
+# The code under test flushes thousands of small files to disk. /dev/shm makes that free, if it has enough space. Two
+# processes share the test files, because tests spend half of their time waiting for servers, browsers and processes.
+test: install ## run all tests; without a browser, skip the dashboard's browser tests
 	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
 		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# Dagster's own checks get a home for themselves: they leave the checkout, and what runs there, alone.
-check: install ## lint, types, who may import whom, and whether Dagster takes the definitions
+# Dagster's own checks use a temporary DAGSTER_HOME, so they do not affect the checkout or anything that runs in it.
+check: install ## check lint, types, import rules, and that Dagster loads the definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -71,25 +70,25 @@ check: install ## lint, types, who may import whom, and whether Dagster takes th
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && cp dagster.yaml "$$home" && export DAGSTER_HOME="$$home" && \
 		$(BIN)/dg check defs && $(BIN)/dg list defs --json >"$$home/found" && $(BIN)/python -c '$(COUNT)' "$$home/found"
 
-bench: install ## ours against peers, and where a replay's time goes
+bench: install ## compare with other tools, and show where a replay's time goes
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.scale
 
-rates: install ## measure the rates that docs/scale.md plans with, and keep them
+rates: install ## measure and save the rates that docs/scale.md plans with
 	$(BIN)/python -m benchmarks.scale --keep benchmarks/scale/rates.json
 
-image-check: ## follow the Containerfile in a folder, where there is no container engine (minutes)
+image-check: ## run the Containerfile's instructions in a folder, without a container engine (takes minutes)
 	$(PYTHON) deploy/check_image.py
 
-chromium: ## install the browser that the dashboard's tests drive, where there is none
+chromium: ## install a browser for the dashboard's tests, if there is none
 	@for name in "$$BROWSER_PATH" $(BROWSERS); do command -v "$$name" >/dev/null && exit 0; done; \
 		[ "$$(id -u)" = 0 ] && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core && \
 		command -v chromium >/dev/null || \
-		{ echo "No browser, and none could be installed: apt-get install chromium, or set BROWSER_PATH to one"; exit 1; }
+		{ echo "No browser found, and none could be installed: run apt-get install chromium, or set BROWSER_PATH to a browser"; exit 1; }
 
 clean: ## remove the lake, the Dagster instance and .env
 	rm -rf lake .dagster .env

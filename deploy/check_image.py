@@ -1,7 +1,7 @@
-"""Follows the Containerfile without a container engine: the same files, commands and environment, in a folder.
+"""Check the Containerfile without a container engine: run its instructions in a folder.
 
-A virtual environment stands in for the base image's Python, and a folder for /opt/dagster; what needs root of its own
-(USER, and a RUN that adds a user) is left out. Then the image's command must answer, and the code location must load.
+A virtual environment replaces the base image's Python, and a folder replaces /opt/dagster. Instructions that need root
+are skipped: USER, and the RUN that adds a user. Then the image's command must respond, and the code location must load.
 
 python deploy/check_image.py
 """
@@ -25,7 +25,7 @@ VALIDATE = "import dagster; from tpch_assets.definitions import defs; dagster.De
 
 
 class Image:
-    """What the instructions have made so far, below one folder."""
+    """The result of the instructions so far, in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.context, self.root = folder / "context", folder / "opt"
@@ -39,7 +39,7 @@ class Image:
         self.command: list[str] = []
 
     def follow(self, word: str, rest: str) -> None:
-        """Carry one instruction out."""
+        """Execute one instruction."""
         rest = rest.replace(ROOT, str(self.root))
         if word == "ENV":
             self.environment |= dict(pair.split("=", 1) for pair in rest.split())
@@ -55,7 +55,7 @@ class Image:
         elif word == "CMD":
             self.command = json.loads(rest)
         elif word not in ("FROM", "RUN", "USER", "EXPOSE"):
-            raise SystemExit(f"Containerfile: {word} is not known here")
+            raise SystemExit(f"Containerfile: the instruction {word} is not supported")
 
     def _copy(self, source: str, target: str) -> None:
         from_, to = self.context / source, self.folder / target
@@ -65,7 +65,7 @@ class Image:
             shutil.copy(from_, to / source if target.endswith("/") else to)
 
     def serves(self) -> None:
-        """The image's command answers at its health endpoint."""
+        """Check that the image's command responds at its health endpoint."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -76,14 +76,14 @@ class Image:
             deadline = time.monotonic() + SECONDS
             while not _answers(f"http://127.0.0.1:{port}/liveness"):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{self.command} does not answer")
+                    raise SystemExit(f"{self.command} does not respond")
                 time.sleep(0.2)
         finally:
             process.terminate()
             process.wait(20)
 
     def loads(self) -> None:
-        """The code location loads, and Dagster Cloud's agent is there to serve it."""
+        """Check that the code location loads and that Dagster Cloud's agent is installed to serve it."""
         home = Path(self.environment["DAGSTER_HOME"])
         home.mkdir(exist_ok=True)
         for command in (
@@ -102,7 +102,7 @@ def _answers(url: str) -> bool:
 
 
 def export(context: Path) -> None:
-    """What git knows, as far as .dockerignore lets it through."""
+    """Copy the files that git tracks and .dockerignore allows."""
     allowed = re.findall(r"^!(\S+)$", (PROJECT / ".dockerignore").read_text(), re.MULTILINE)
     names = subprocess.run(["git", "ls-files", *allowed], cwd=PROJECT, capture_output=True, text=True, check=True)
     for name in names.stdout.split():
@@ -111,7 +111,7 @@ def export(context: Path) -> None:
 
 
 def main() -> None:
-    """Follow every instruction, then run what they made."""
+    """Execute every instruction, then run the result."""
     text = re.sub(r"\\\n\s*", "", (PROJECT / "Containerfile").read_text())
     with tempfile.TemporaryDirectory() as folder:
         image = Image(Path(folder))
@@ -122,7 +122,7 @@ def main() -> None:
                 image.follow(*line.split(" ", 1))
         image.loads()
         image.serves()
-    sys.stderr.write("The image's files install, its code location loads, and its dashboard answers.\n")
+    sys.stderr.write("The image's files install, its code location loads, and its dashboard responds.\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tpch_assets.bronze.fingerprint import file_names
-from tpch_assets.bronze.json_lines import write_parquet
 from tpch_assets.compute.database import arrow_schema, cursor
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshot
@@ -36,6 +35,8 @@ class ParsedFile:
     file: RawFile
 
     def write(self, path: str) -> Report:
+        from tpch_assets.bronze.json_lines import write_parquet  # Only workers need the parser.
+
         with cursor() as con:
             parsed = write_parquet(
                 con,

@@ -4,7 +4,10 @@ import functools
 import json
 from collections.abc import Iterator
 
+import duckdb
+
 from tpch_assets.compute.catalog import parser
+from tpch_assets.gold.sql_file import without_parameters
 from tpch_assets.schema import Table
 
 Node = dict[str, object]
@@ -16,7 +19,11 @@ def tables_read(statement: str) -> set[str]:
     Raises:
         ValueError: The text is not one SELECT statement.
     """
-    return set(_base_tables(_tree(statement), frozenset()))
+    try:
+        # Twice as fast as the tree. It binds against dummy tables, so USING and NATURAL fail in it.
+        return {name.lower() for name in parser().get_table_names(f"FROM (\n{without_parameters(statement)}\n)")}
+    except duckdb.Error:
+        return set(_base_tables(_tree(statement), frozenset()))
 
 
 def columns_read(statement: str, table: Table) -> tuple[str, ...]:

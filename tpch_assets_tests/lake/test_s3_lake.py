@@ -26,7 +26,8 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import mark, read, snapshot
 from tpch_assets.orchestration import maintenance
-from tpch_assets.orchestration.resources import LakeResource, table_resource
+from tpch_assets.orchestration.delta_table import delta_table
+from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches, deliveries, files_of
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days

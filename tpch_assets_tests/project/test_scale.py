@@ -27,6 +27,7 @@ from tpch_assets.compute.database import cursor, sql_list
 from tpch_assets.gold import graph as partial_graph
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
+from tpch_assets.gold.shuffled import plan as plan_shuffled
 from tpch_assets.lake import frames
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
@@ -104,8 +105,8 @@ def test_only_the_columns_in_use_are_read(lake: Lake) -> None:
 def test_a_task_does_not_carry_the_list_of_all_files(lake: Lake) -> None:
     source = _many_files(store(lake, "orders", {"a/1.parquet": "SELECT 1 AS o_orderkey"}), 5000)
     assert len(pickle.dumps(source)) > 500_000
-    (task, *_) = frames.load(source, list(source.files), list)
-    assert len(pickle.dumps(dict(task.dask))) < 5_000
+    loaded: Any = frames.load(source, list(source.files), list)
+    assert len(pickle.dumps(dict(loaded[0].dask))) < 5_000
     # A partition's task travels alone; the frame knows them all.
     frame = frames.dask_frame(source.bare, list(source.files[:1]))
     assert len(pickle.dumps(dict(frame.optimize().dask))) < 5_000
@@ -144,12 +145,12 @@ def test_a_shuffled_answer_is_as_of_its_day(lake: Lake, own_cluster: None) -> No
         f"{window_key(START + DAY)}/1.parquet": orders((1, plain), (2, plain), (2, plain)),
     }
     customers = {"latest/1.parquet": "SELECT range::INTEGER AS c_custkey FROM range(4)"}
-    silver: dict[Any, Snapshot] = {
+    silver: dict[str, Snapshot] = {
         "customer": store(lake, "customer", customers),
         "orders": store(lake, "orders", files),
     }
     for day, counts in ((START, {0: 2, 1: 1, 2: 1}), (START + DAY, {0: 2, 3: 2})):
-        answer, _ = shuffled.plan(Q13, silver, day.date(), 1)
+        answer, _ = plan_shuffled(Q13, BUSINESS, silver, day.date(), 1)
         (found,) = cluster.compute([answer])
         assert dict(zip(found["c_count"].to_pylist(), found["custdist"].to_pylist(), strict=True)) == counts
         assert set(found["as_of"].to_pylist()) == {day.date()}
@@ -188,7 +189,9 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
     def peak() -> tuple[int, int]:
         import dask.dataframe  # noqa: F401 - with its imports done, what a process grows by is data
         import distributed.shuffle  # noqa: F401
-        import tpch_assets.shuffled  # noqa: F401
+
+        import tpch_assets.gold.shuffled  # noqa: F401
+        import tpch_assets.tpch.shuffled  # noqa: F401
 
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return os.getpid(), int(status["VmHWM"].split()[0]) * 1024
@@ -223,11 +226,11 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
     assert_same(read(snapshot(lake, lake.table("gold", "distribution"))), expected)
 
 
-# Partials of many pairs.
+# Partials of many shards.
 
 
 def test_partials_of_a_window_are_merged(place: Place, own_cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A combine reads few files; the pairs' own are kept for when one of them changes."""
+    """A combine reads few files; the shards' own are kept for when one of them changes."""
     name, window = "q05_local_supplier_volume", days.key(0)
     expected = days.answer(place.lake, name, days.day(0))
     monkeypatch.setattr(partial_graph, "MERGED", 3)
@@ -238,7 +241,7 @@ def test_partials_of_a_window_are_merged(place: Place, own_cluster: None, monkey
         orders = snapshot(loaded.lake, loaded.lake.table("silver", "orders"))
         assert [len(files) for files in orders.by_partition().values()] == [4, 4, 4, 4]
         gold = days.request("gold", [name], days.day(0))
-        assert _counts(loaded, gold) == {"pairs": 16, "kept": 0, "skipped": 0}
+        assert _counts(loaded, gold) == {"shards": 16, "kept": 0, "skipped": 0}
         assert days.answer(place.lake, name, days.day(0)) == expected
         assert len(list((folder / window).glob("*.parquet"))) == 3, "the fourth is alone, and nothing to merge it with"
         assert len(list(folder.glob("*.parquet"))) == 8
@@ -246,7 +249,7 @@ def test_partials_of_a_window_are_merged(place: Place, own_cluster: None, monkey
         written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
         merged = min(folder.glob("*.parquet"))
         merged.unlink()
-        assert _counts(loaded, gold)["kept"] >= 15, "one pair at most is computed again"
+        assert _counts(loaded, gold)["kept"] >= 15, "one shard at most is computed again"
         assert days.answer(place.lake, name, days.day(0)) == expected
         again = {path for path in folder.rglob("*.parquet") if written.get(path) != path.stat().st_mtime_ns}
         assert again == {merged}
@@ -258,7 +261,7 @@ def _counts(loaded: days.Graph, request: dg.RunRequest) -> dict[str, int]:
     (record,) = loaded.instance.fetch_materializations(asset, limit=1).records
     assert record.asset_materialization is not None
     metadata: dict[str, Any] = {**record.asset_materialization.metadata}
-    return {name: metadata[name].value for name in ("pairs", "kept", "skipped")}
+    return {name: metadata[name].value for name in ("shards", "kept", "skipped")}
 
 
 # Planning.
@@ -286,11 +289,11 @@ def _cpu(function: Any, *arguments: Any) -> float:
     return time.process_time() - begin
 
 
-def test_planning_grows_with_the_number_of_pairs_and_not_with_its_square(lake: Lake) -> None:
-    silver: dict[Any, Snapshot] = {
+def test_planning_grows_with_the_number_of_shards_and_not_with_its_square(lake: Lake) -> None:
+    silver: dict[str, Snapshot] = {
         name: store(lake, name, {"a/1.parquet": f"SELECT 1 AS {name[0]}_orderkey"}) for name in ("orders", "lineitem")
     }
-    bronze: dict[Any, Snapshot] = {
+    bronze: dict[str, Snapshot] = {
         name: replace(source, uri=lake.table("bronze", name)) for name, source in silver.items()
     }
     query = load_queries(BUSINESS)["q01_pricing_summary"]

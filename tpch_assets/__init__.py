@@ -1,1 +1,1 @@
-"""A data platform as a graph of assets: raw JSON to Delta Lake to daily query results."""
+"""A data platform built as a graph of assets: from raw JSON to Delta Lake to daily query results."""

@@ -1,4 +1,4 @@
-"""The code location: assembles assets, checks, jobs, schedules, sensors and resources, and nothing else."""
+"""The Dagster code location. It only assembles assets, checks, jobs, schedules, sensors and resources."""
 
 import dagster as dg
 

@@ -1,6 +1,6 @@
-"""Which deployment of Dagster Cloud this process belongs to, and what a branch deployment may touch.
+"""Detect the Dagster Cloud deployment that this process belongs to.
 
-Dagster Cloud tells by environment variables of its own; without them this is no deployment of it, and nothing changes.
+Dagster Cloud sets environment variables for it. Without them the process runs outside of Dagster Cloud, as `local`.
 """
 
 import hashlib
@@ -17,22 +17,22 @@ LONGEST = 40
 
 
 class DeploymentError(ValueError):
-    """Dagster Cloud says that this is a branch deployment, but not of which branch."""
+    """This is a branch deployment, but Dagster Cloud does not say of which branch."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment: its name, fit for a path, a host name or a cluster's name; and whether it is a branch's."""
+    """A deployment. Its name is valid in paths, host names and cluster names."""
 
     name: str
     is_branch: bool
 
 
 def deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
-    """The deployment that this process belongs to; `local` outside of Dagster Cloud.
+    """Return the deployment that this process belongs to; `local` outside of Dagster Cloud.
 
     Raises:
-        DeploymentError: It is a branch deployment without a name: its lake could not be told from another's.
+        DeploymentError: This is a branch deployment without a name, so it would share its lake with other branches.
     """
     is_branch = environment.get(IS_BRANCH, "").lower() in ("1", "true")
     name = (environment.get(BRANCH, "") if is_branch else "") or environment.get(NAME, "")
@@ -42,9 +42,9 @@ def deployment(environment: Mapping[str, str] = os.environ) -> Deployment:
 
 
 def slug(name: str) -> str:
-    """The name in lower-case letters, digits and single dashes, at most 40 of them.
+    """Convert a name to lower-case letters, digits and single dashes, at most 40 characters.
 
-    A name that had to be changed gets eight digits of its hash, so that `fix/1` and `fix-1` stay two.
+    If that changes the name, the slug ends in eight digits of its hash, so that `fix/1` and `fix-1` stay distinct.
     """
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST].rstrip("-")
     if plain == name:

@@ -15,7 +15,7 @@ from tpch_assets.settings import Settings, SettingsError, current_business, curr
 
 
 def main() -> None:
-    """Run one command; a bad setting or an unusable lake is one sentence on stderr and exit code 2."""
+    """Run one command. A bad setting or an unusable lake prints a one-line error and exits with code 2."""
     arguments = _parser().parse_args()
     try:
         arguments.run(arguments)
@@ -23,23 +23,23 @@ def main() -> None:
         print(f"tpch-assets: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.exit("tpch-assets: stopped; run it again to go on")
+        sys.exit("tpch-assets: stopped; run it again to continue")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tpch-assets", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
-    replay = commands.add_parser("replay", help="materialize batches, and the windows and days they complete")
-    replay.add_argument("--start", help="first day, a midnight in UTC (default: TPCH_START)")
+    replay = commands.add_parser("replay", help="materialize batches, and the windows and days that they complete")
+    replay.add_argument("--start", help="first day: a midnight in UTC (default: TPCH_START)")
     replay.add_argument(
         "--batches",
         type=int,
         default=BATCHES_PER_DAY,
-        help=f"batches of {every(BATCH)}; {BATCHES_PER_DAY} make a day (default: {BATCHES_PER_DAY})",
+        help=f"number of batches of {every(BATCH)} (default: {BATCHES_PER_DAY}, one day)",
     )
-    replay.add_argument("--scale-factor", help="TPC-H scale factor of a day (default: TPCH_SCALE_FACTOR)")
+    replay.add_argument("--scale-factor", help="TPC-H scale factor per day (default: TPCH_SCALE_FACTOR)")
     replay.set_defaults(run=_replay)
-    status = commands.add_parser("status", help="what the lake holds, per layer and table")
+    status = commands.add_parser("status", help="print what the lake contains, by layer and table")
     status.set_defaults(run=_status)
     show = commands.add_parser("show", help="print a query's latest answer")
     show.add_argument("query", help="such as q01_pricing_summary")
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(arguments: argparse.Namespace, **more: str) -> Settings:
-    """The settings with the command's options; they reach the asset graph by the environment, as all settings do."""
+    """Apply the command's options to the environment, where the asset graph reads its settings."""
     options = {"LAKE": arguments.lake, "SCALE_FACTOR": getattr(arguments, "scale_factor", None), **more}
     os.environ.update({f"TPCH_{name}": value for name, value in options.items() if value is not None})
     current_settings.cache_clear()
@@ -58,7 +58,7 @@ def _settings(arguments: argparse.Namespace, **more: str) -> Settings:
 
 
 def _origin(arguments: argparse.Namespace) -> datetime:
-    """Where batch numbers count from: TPCH_START, else the first day in the lake, else the replay's own start."""
+    """The day from which batches are numbered: TPCH_START, or the first day in the lake, or the replay's start."""
     settings = _settings(arguments)
     if arguments.start is None:
         return settings.start
@@ -79,12 +79,12 @@ def _replay(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments, START=origin.isoformat())
     begin = load_settings(start=arguments.start).start if arguments.start else settings.start
     if arguments.batches < 1:
-        raise SettingsError(f"--batches {arguments.batches}: write a number from 1 on.")
+        raise SettingsError(f"--batches {arguments.batches}: write a number of 1 or more.")
     end = begin + arguments.batches * BATCH
     if end > datetime.now(UTC):
         raise SettingsError(f"--batches {arguments.batches}: batch {batch_key(end - BATCH)} has not ended yet.")
     Lake(settings.lake).check(write=True)
-    # Dagster and the graph are slow to import; a bad option is told before.
+    # Dagster and the asset graph are slow to import, so bad options are reported first.
     import dagster as dg
 
     from tpch_assets.commands.replay import ReplayError, replay
@@ -106,7 +106,7 @@ def _replay(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def _progress(batches: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar per layer on a terminal; a line per finished window elsewhere."""
+    """Show a progress bar per layer on a terminal; otherwise print a line per finished window."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -159,7 +159,7 @@ def _show(arguments: argparse.Namespace) -> None:
     lake.check()
     queries = load_queries(current_business())
     if arguments.query not in queries:
-        raise SettingsError(f"{arguments.query} is no query; there are {', '.join(queries)}.")
+        raise SettingsError(f"{arguments.query} is not a query; choose one of {', '.join(queries)}.")
     gold = snapshot(lake, lake.table("gold", arguments.query))
     if not gold.files:
         raise LakeError(f"{gold.uri} has no answer yet: replay a day, or materialize it in Dagster.")

@@ -1,8 +1,8 @@
-"""Replay: materialize a stretch of batches, and the windows and days they complete, through Dagster.
+"""Replay: materialize a range of batches, and the windows and days that they complete, through Dagster.
 
-The layers run side by side in stages, each a process of its own that takes windows in order from the stages before:
-while bronze parses one window, raw makes the next. (Processes, since Dagster's runs are not safe in threads of one.)
-What the lake holds already is not made again, so a replay that was killed goes on where it was.
+The layers run concurrently in stages. Each stage is a process that takes windows in order from the stages before it:
+while bronze parses one window, raw generates the next. Stages are processes because Dagster's runs are not safe in
+threads of one process. A replay skips what the lake already contains, so a killed replay resumes where it stopped.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 import dagster as dg
-import distributed  # noqa: F401 - this and pandas are imported once, before the layers' processes are forked
+import distributed  # noqa: F401 - imported, like pandas, once before the processes are forked
 import pandas as pd  # noqa: F401
 
 from tpch_assets.bronze.arrivals import pending_of
@@ -40,12 +40,12 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 class ReplayError(RuntimeError):
-    """A layer's run failed; the message says which and why. Dagster's run log holds the rest."""
+    """A layer's run failed. The message says which one and why; Dagster's run log has the details."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Batches of one window: from `begin` up to `end`, both in UTC."""
+    """Consecutive batches of one window: from `begin` to `end` (exclusive), in UTC."""
 
     begin: datetime
     end: datetime
@@ -57,7 +57,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Stage:
-    """One process of the replay: what it has to run for a stretch, and the stages that it waits for."""
+    """One process of the replay: the runs that it requests for a stretch, and the stages that it waits for."""
 
     name: str
     layer: str
@@ -66,7 +66,7 @@ class Stage:
 
 
 def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
-    """`batches` batches from `begin` on, cut at the ends of windows."""
+    """Split `batches` batches, starting at `begin`, at the ends of windows."""
     end, found = begin + batches * BATCH, []
     while begin < end:
         stop = min(end, floor(begin, WINDOW) + WINDOW)
@@ -76,15 +76,15 @@ def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
 
 
 def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) -> None:
-    """Replay `batches` batches from `begin` on.
+    """Replay `batches` batches, starting at `begin`.
 
     Args:
         progress: Called with (layer, batches) as each layer finishes a stretch.
 
     Raises:
-        ReplayError: A run failed; the layers behind it have stopped.
+        ReplayError: A run failed. The replay has stopped.
     """
-    # Forking shares what is imported; Dask and DuckDB start in each process when it first needs them.
+    # Forked processes share the imported modules. Each process starts Dask and DuckDB on first use.
     context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     stages = Stages(current_settings(), current_business()).all()
     queues = {(before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)}
@@ -111,7 +111,7 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
     try:
         _follow(stages, processes, news, progress)
         for process in processes:
-            process.join(timeout=30)  # Each clears up after itself.
+            process.join(timeout=30)  # Each process cleans up after itself.
     finally:
         for process in processes:
             process.terminate()
@@ -119,7 +119,7 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
 
 
 def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
-    """Tell the progress of each layer, that is of its slowest stage, until all have finished."""
+    """Report the progress of each layer, measured by its slowest stage, until all stages have finished."""
     done = {stage.name: 0 for stage in stages}
     told = dict.fromkeys(LAYERS, 0)
     finished = 0
@@ -152,8 +152,8 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
                 for request in stage.requests(Lake(settings.lake), stretch):
                     _execute(instance, stage.layer, request)
             except dg.DagsterExecutionInterruptedError:
-                return  # The parent has said to stop; it knows why.
-            except Exception as error:  # noqa: BLE001 - raised again by the parent
+                return  # The parent stopped this stage and knows why.
+            except Exception as error:  # noqa: BLE001 - the parent raises it again
                 cause = error.__cause__ or error
                 traceback.print_exc(limit=-3)
                 news.put(("failed", stage.name, f"{type(cause).__name__}: {cause}"))
@@ -167,14 +167,14 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
 
 
 def _leave_with(parent: int) -> None:
-    """End this process when its parent is gone, however it went."""
+    """Exit this process when its parent is gone, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
 
 
 class Stages:
-    """The stages of a business: what each has to run for a stretch."""
+    """The stages of a business, with the runs that each requests for a stretch."""
 
     def __init__(self, settings: Settings, business: Business) -> None:
         self.start, self.business = settings.start, business
@@ -182,7 +182,7 @@ class Stages:
         self.planner = planner_of(settings, business)
 
     def all(self) -> list[Stage]:
-        """Two stages for a layer, where it can be split: while Dagster writes down what one did, the other works."""
+        """Return all stages. A layer gets two if possible: one works while Dagster records the events of the other."""
         dimensions, facts = self.business.dimensions, self.business.facts
         first, rest = (*dimensions, facts[0]), facts[1:]
         split = [Stage("raw dimensions", "raw", partial(self._raw, dimensions))] if dimensions else []
@@ -213,7 +213,7 @@ class Stages:
     def _bronze(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
         pending = pending_of(lake, tables, stretch.keys)
         first = batch_key(self.start)
-        if first not in stretch.keys:  # Tables that come once come with it.
+        if first not in stretch.keys:  # Tables that arrive once arrive with the first batch.
             begun = pending_of(lake, tables, [first])
             pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
         return self.planner.ranges("bronze", {name: found for name, found in pending.items() if found})

@@ -1,6 +1,6 @@
-"""Dagster's UI and the dashboard side by side, until Ctrl-C or until Dagster ends. `--check` only checks the ports.
+"""Run the Dagster UI and the dashboard until Ctrl-C or until Dagster exits. `--check` only checks the ports.
 
-The dashboard starts again when it ends or stops answering.
+The dashboard restarts when it exits or stops responding.
 """
 
 import os
@@ -18,11 +18,11 @@ from threading import Event, Thread
 from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.settings import PREFIX, PROJECT, DashboardAddress, SettingsError, current_settings, load_address
 
-# `dagster dev` is what Dagster's users know; the hint that `dg dev` does the same helps nobody here.
+# Dagster users know `dagster dev`. Hide its hint that `dg dev` does the same.
 QUIETLY = ("-W", "ignore:Function `dev_command` is superseded")
 DAGSTER = (*QUIETLY, "-m", "dagster", "dev", "-w", "workspace.yaml", "--log-level", "warning", "--host", "127.0.0.1")
-# Dagster logs the events of runs at DEBUG; the console shows only where runs begin and end. DuckDB's binding complains
-# of itself where a process ends.
+# Dagster logs the events of runs at DEBUG; the console shows only when runs start and finish. DuckDB's Python binding
+# prints warnings about itself when a process exits.
 NOISE = re.compile(
     r"- DEBUG -(?!.*- RUN_(START|SUCCESS|CANCELED) -)|Found a dagster instance configuration value"
     r"|nanobind|^ - (leaked|\.\.\.) "
@@ -31,9 +31,9 @@ DASHBOARD = ("-m", "dashboards")
 
 
 def start(arguments: Sequence[str], stopping: Event) -> Popen[str]:
-    """Start Python in a process group of its own, and pass its output on until we stop.
+    """Start Python in its own process group, and relay its output until `stopping` is set.
 
-    A terminal's Ctrl-C then reaches only us, and `stop` reaches all that the child started.
+    Ctrl-C in a terminal then reaches only this process, and `stop` reaches every process that the child started.
     """
     command = [sys.executable, *arguments]
     child = Popen(
@@ -52,12 +52,12 @@ def start(arguments: Sequence[str], stopping: Event) -> Popen[str]:
 
 
 def stop(child: Popen[str], patience: float = 3) -> None:
-    """End a child and all that it started; kill what does not end in time, since it would keep its port."""
+    """Terminate a child and every process it started. Kill those that do not exit in time: they would keep a port."""
     deadline = time.monotonic() + patience
-    with suppress(ProcessLookupError):  # None of them is left.
+    with suppress(ProcessLookupError):  # No process is left.
         os.killpg(child.pid, signal.SIGTERM)
         while time.monotonic() < deadline:
-            child.poll()  # An ended child is gone only when we have asked.
+            child.poll()  # Reap the child, or it would stay a zombie.
             os.killpg(child.pid, 0)
             time.sleep(0.05)
         os.killpg(child.pid, signal.SIGKILL)
@@ -65,9 +65,9 @@ def stop(child: Popen[str], patience: float = 3) -> None:
 
 
 def keep_up(url: str, arguments: Sequence[str], stopping: Event, patience: float = 60, pause: float = 1) -> None:
-    """Keep a dashboard up until we stop. One that does not answer for `patience` seconds starts again.
+    """Keep a dashboard running until `stopping` is set. Restart it if it does not respond for `patience` seconds.
 
-    The pause before that doubles while it does not stay up.
+    The pause before a restart doubles while the dashboard does not stay up.
     """
     wait = pause
     while not stopping.is_set():
@@ -86,13 +86,17 @@ def keep_up(url: str, arguments: Sequence[str], stopping: Event, patience: float
 
 
 def say(sentence: str) -> None:
-    """Write a line, where somebody is still there to read it."""
+    """Write a line to stderr, if it is still open."""
     with suppress(OSError):
         sys.stderr.write(f"{sentence}\n")
 
 
 def check_ports(address: DashboardAddress, dagster_port: int) -> None:
-    """Refuse to go on unless both ports are free."""
+    """Check that both ports are free.
+
+    Raises:
+        SettingsError: A port is in use, or its address cannot be used.
+    """
     wanted = (("127.0.0.1", dagster_port, "DAGSTER_PORT"), (address.address, address.port, "DASHBOARD_PORT"))
     with ExitStack() as held:
         for host, port, name in wanted:
@@ -105,8 +109,8 @@ def check_ports(address: DashboardAddress, dagster_port: int) -> None:
 
 
 def prepare(lake: str) -> None:
-    """Clear up after processes that died."""
-    import dagster as dg  # Slow to import, so the ports are checked before.
+    """Clean up after processes that died."""
+    import dagster as dg  # Slow to import, so the ports are checked first.
 
     from tpch_assets.lake.lake import Lake
     from tpch_assets.lake.recovery import REPAIRED, repair
@@ -121,7 +125,7 @@ def prepare(lake: str) -> None:
 
 
 def main() -> None:
-    """Serve until a signal comes or Dagster ends; what cannot be started is one sentence on stderr."""
+    """Serve until a signal arrives or Dagster exits. A bad setting or a used port prints a one-line error."""
     stopping = Event()
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, lambda *_: stopping.set())
@@ -145,7 +149,7 @@ def main() -> None:
     stopping.set()
     stop(dagster)
     dashboard.join()
-    os._exit(code or 0)  # Leaving as usual would take as long again as importing Dagster did.
+    os._exit(code or 0)  # A regular exit would take as long as importing Dagster did.
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the lake stands: per layer and table its partitions, rows, files, bytes and latest partition."""
+"""The state of the lake: partitions, rows, files, bytes and latest partition of each table, by layer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tpch_assets.schema import Business
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One table's figures; `rows` is None for raw, whose files are not read for it."""
+    """The figures of one table. `rows` is None for raw, because its files are not read."""
 
     layer: str
     name: str
@@ -26,7 +26,7 @@ class TableStatus:
 
 
 def status(lake: Lake, business: Business) -> Iterator[TableStatus]:
-    """The figures of every table that exists, layer by layer."""
+    """Yield the figures of every existing table, layer by layer."""
     for name in business.names:
         batches = {batch: files for batch, files in deliveries(lake, name) if is_batch(batch)}
         files = [file for found in batches.values() for file in found]

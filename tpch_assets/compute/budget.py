@@ -1,6 +1,6 @@
-"""The budget of a day: what is spent of it, and whether runs have to wait.
+"""The daily budget: how much of it is spent, and whether runs have to wait.
 
-The figures come from `costs`. What waits, and how, is up to Dagster's side (`orchestration.waiting`).
+The figures come from `costs`. `orchestration.waiting` makes runs wait, and `orchestration.ticks` makes ticks skip.
 """
 
 import threading
@@ -13,8 +13,8 @@ from tpch_assets.compute.costs import billing
 from tpch_assets.deployment import deployment
 from tpch_assets.settings import Settings
 
-ALERT = 0.8  # From this share of the budget on we warn.
-KEEP_SECONDS = 60  # Sensors ask every minute, and so does each run; Coiled's figures are not fresher.
+ALERT = 0.8  # The share of the budget at which warnings start.
+KEEP_SECONDS = 60  # How long to cache the figures. Each sensor tick and run asks; Coiled's figures are not fresher.
 
 _lock = threading.Lock()
 _kept: "tuple[float, Settings, Spending] | None" = None
@@ -22,7 +22,7 @@ _kept: "tuple[float, Settings, Spending] | None" = None
 
 @dataclass(frozen=True)
 class Spending:
-    """What a deployment has spent on a day (UTC), and its budget, in US dollars."""
+    """What a deployment spent on a day (UTC), and its budget, in US dollars."""
 
     day: date
     spent: float
@@ -42,11 +42,11 @@ class Spending:
 
 
 def spending(settings: Settings) -> Spending | None:
-    """What today has cost; None if there is no budget, or if nothing costs. Asks at most once a minute.
+    """Return today's spending; None if there is no budget, or if compute is free. Queries Coiled at most once a minute.
 
     Raises:
         SettingsError: There is no Coiled token.
-        CoiledError: Coiled does not answer, or refuses.
+        CoiledError: Coiled does not respond, or rejects the request.
     """
     global _kept
     if settings.budget_dollars_per_day is None or settings.compute != "coiled":
@@ -62,13 +62,13 @@ def spending(settings: Settings) -> Spending | None:
 
 
 def forget() -> None:
-    """Ask again what has been spent, next time."""
+    """Clear the cached spending."""
     global _kept
     _kept = None
 
 
 def reason_to_wait(settings: Settings) -> str | None:
-    """Why runs have to wait, in a sentence; None if they need not."""
+    """Return a sentence that says why runs have to wait; None if they may run."""
     found = spending(settings)
     if found is None or found.state != "over":
         return None

@@ -1,6 +1,7 @@
-"""What computing costs, by kind of work and day, in US dollars.
+"""Compute costs by kind of work and day, in US dollars.
 
-Only Coiled costs; for other places we ask nobody. What may be spent is in `budget`, the control plane in `coiled_api`.
+Only Coiled charges by use; all other places cost zero. `budget` compares costs with the budget, and `coiled_api` talks
+to the control plane.
 """
 
 from collections.abc import Iterable
@@ -16,18 +17,18 @@ if TYPE_CHECKING:
     from tpch_assets.compute.coiled_api import CoiledApi
 
 ENDED = ("stopped", "error")
-SETTLED = timedelta(hours=1)  # This long after its end, a cluster's cost is final.
+SETTLED = timedelta(hours=1)  # A cluster's cost is final this long after it ended.
 
 
 class Billing(Protocol):
-    """Knows what has been spent."""
+    """Reports what has been spent."""
 
     def dollars(self, day: date) -> dict[Work, float]:
-        """Dollars by kind of work on a day (UTC), so far if it is today."""
+        """Dollars by kind of work on a day (UTC); for today, the dollars so far."""
 
 
 class Free:
-    """Threads, processes and schedulers at an address: nobody pays them by use."""
+    """Billing for threads, processes and schedulers at an address, which do not charge by use."""
 
     def dollars(self, day: date) -> dict[Work, float]:
         return dict.fromkeys(MADE_BY, 0.0)
@@ -45,12 +46,12 @@ class CoiledBilling:
         """Dollars by kind of work on a day (UTC), from Coiled's own figures.
 
         Raises:
-            CoiledError: Coiled does not answer, or refuses.
+            CoiledError: Coiled does not respond, or rejects the request.
         """
         return {work: sum(on_day(one, day) for one in self._clusters(work, day)) for work in MADE_BY}
 
     def _clusters(self, work: Work, day: date) -> Iterable[ClusterDetails]:
-        """Details of the deployment's clusters that lived on a day."""
+        """Details of the deployment's clusters that existed on a day."""
         from tpch_assets.compute.coiled_cluster import cluster_name, tags
 
         want = tags(self.settings, work)
@@ -62,17 +63,17 @@ class CoiledBilling:
 
 @cache
 def _settled(api: "CoiledApi", cluster_id: int) -> ClusterDetails:
-    """Details of a cluster that ended long ago; they are final."""
+    """Cached details of a cluster whose cost is final."""
     return api.details(cluster_id)
 
 
 def billing(settings: Settings) -> Billing:
-    """The billing of the place that the settings name."""
+    """The billing for the place in the settings."""
     return CoiledBilling(settings) if settings.compute == "coiled" else Free()
 
 
 def on_day(details: ClusterDetails, day: date) -> float:
-    """The share of a cluster's cost that falls on a day, by time."""
+    """The part of a cluster's cost that belongs to a day, by time."""
     from tpch_assets.compute.coiled_api import dollars
 
     begin, end = _life(details)
@@ -81,7 +82,7 @@ def on_day(details: ClusterDetails, day: date) -> float:
 
 
 def split(cost: dict[Work, float], seconds: dict[str, float]) -> dict[str, float]:
-    """Cost by layer: layers share a kind of work's cost by the seconds of their runs, or evenly if none ran."""
+    """Split the cost of each kind of work between its layers, by the seconds of their runs; evenly if none ran."""
     found: dict[str, float] = {}
     for work, layers in MADE_BY.items():
         whole = sum(seconds.get(layer, 0.0) for layer in layers)
@@ -91,14 +92,14 @@ def split(cost: dict[Work, float], seconds: dict[str, float]) -> dict[str, float
 
 
 def _overlap(cluster: ClusterDetails, day: date) -> float:
-    """Seconds for which a cluster lived on a day."""
+    """Seconds for which a cluster existed on a day."""
     begin, end = _life(cluster)
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return max(0.0, (min(end, midnight + timedelta(days=1)) - max(begin, midnight)).total_seconds())
 
 
 def _life(cluster: ClusterDetails) -> tuple[datetime, datetime]:
-    """When a cluster began and ended; now, if it has not ended."""
+    """Start and end of a cluster's life. The end is now if the cluster is still alive."""
     begin = _moment(cluster["created"])
     return begin, _moment(cluster["current_state"]["updated"]) if _state(cluster) in ENDED else datetime.now(UTC)
 

@@ -116,7 +116,7 @@ def test_a_day_before_the_lakes_first_is_one_sentence(shell: Shell, lake: Lake) 
 
 def test_an_unknown_query_is_one_sentence(shell: Shell) -> None:
     message = shell.refuses("show", "q99")
-    assert "q99 is no query" in message
+    assert "q99 is not a query" in message
     assert "q01_pricing_summary" in message
 
 

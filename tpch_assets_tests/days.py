@@ -35,7 +35,7 @@ from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.dagster_private import databases_held_open
 from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.orchestration.resources import LakeResource
-from tpch_assets.settings import PREFIX, Settings, current_settings
+from tpch_assets.settings import PREFIX, PROJECT, Settings, current_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
@@ -92,7 +92,8 @@ class Place:
         values["owners"] = "team:data-platform"
         there = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         found = {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
-        return {**there, **found, "DAGSTER_HOME": str(self.home)}
+        # The tests' own businesses are packages of this folder, which is not installed.
+        return {**there, **found, "DAGSTER_HOME": str(self.home), "PYTHONPATH": str(PROJECT)}
 
     def deliver(self, table: str, batch: str, name: str, rows: bytes | Iterable[dict[str, Any]]) -> Path:
         """Put a file into raw as anybody would: under another name first. A name with .gz packs it."""

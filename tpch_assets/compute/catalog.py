@@ -5,6 +5,7 @@ Opening a connection takes 20 ms, so there is one per process. The database that
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import count
 
 import duckdb
 
@@ -19,7 +20,9 @@ def parser() -> duckdb.DuckDBPyConnection:
 
 def binder(tables: Sequence[Table]) -> duckdb.DuckDBPyConnection:
     """A cursor of a database in which the tables are empty, with the columns and types that the lake stores."""
-    return _with_tables(tuple(tables)).cursor()
+    con = parser()
+    con.execute(f"USE {_schema_with(tuple(tables))}")
+    return con
 
 
 @cache
@@ -30,10 +33,15 @@ def _empty() -> duckdb.DuckDBPyConnection:
 
 
 @cache
-def _with_tables(tables: tuple[Table, ...]) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect(config={"threads": 1})
-    con.execute("SET GLOBAL TimeZone = 'UTC'")
-    for table in tables:
-        columns = ", ".join(f"{identifier(name)} {type_}" for name, type_ in table.stored_columns)
-        con.execute(f"CREATE TABLE {identifier(table.name)} ({columns}, _batch VARCHAR)")
-    return con
+def _schema_with(tables: tuple[Table, ...]) -> str:
+    """The name of a schema that holds the tables."""
+    name = f"tables_{next(_numbers)}"
+    with parser() as con:
+        con.execute(f"CREATE SCHEMA {name}")
+        for table in tables:
+            columns = ", ".join(f"{identifier(column)} {type_}" for column, type_ in table.stored_columns)
+            con.execute(f"CREATE TABLE {name}.{identifier(table.name)} ({columns}, _batch VARCHAR)")
+    return name
+
+
+_numbers = count()

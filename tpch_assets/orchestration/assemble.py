@@ -1,4 +1,4 @@
-"""All that a business has in Dagster, put together. Each part is made in a module of its own."""
+"""Assembles the Dagster definitions of a business from the parts in the other modules."""
 
 import dagster as dg
 
@@ -18,12 +18,12 @@ from tpch_assets.settings import Settings
 
 
 def planner_of(settings: Settings, business: Business) -> Planner:
-    """What finds out which runs are due."""
+    """Return the planner that finds out which runs are due."""
     return Planner(settings, business, Requests(data_checks(business)))
 
 
 def assemble(settings: Settings, business: Business) -> dg.Definitions:
-    """The definitions of a business under some settings."""
+    """Return the definitions of a business for the given settings."""
     checks, freshness = data_checks(business), freshness_checks(business)
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
@@ -47,6 +47,6 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
         ],
         sensors=layer_sensors(planner, jobs),
         resources=resources(settings, business),
-        # Dask does the parallel work; a process per step would cost more than most steps do.
+        # Dask does the parallel work. A process per step would cost more than most steps themselves.
         executor=dg.in_process_executor,
     )

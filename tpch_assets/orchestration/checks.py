@@ -1,6 +1,6 @@
-"""Asset checks: what must hold of the data, recounted from the files; and how old it may be.
+"""Asset checks: data checks, which recount the files, and freshness checks.
 
-The counting itself belongs in `bronze/recount.py` and `silver/recount.py`.
+`bronze/recount.py` and `silver/recount.py` do the counting.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,12 +28,12 @@ Results = Iterator[dg.AssetCheckResult]
 
 
 def data_checks(business: Business) -> list[dg.AssetChecksDefinition]:
-    """The checks that run with the assets that they check."""
+    """Return the checks that run together with their assets."""
     return [_bronze_lines(business), _silver_keys(business)]
 
 
 def freshness_checks(business: Business) -> list[dg.AssetChecksDefinition]:
-    """The checks of age, which have a schedule of their own."""
+    """Return the freshness checks, which have their own schedule."""
     streams, facts = [t.name for t in business.streams], [t.name for t in business.facts]
     return [
         _freshness(LAYERS["raw"], streams, _latest_raw),
@@ -44,7 +44,7 @@ def freshness_checks(business: Business) -> list[dg.AssetChecksDefinition]:
 
 
 def _keys_of_run(context: dg.AssetCheckExecutionContext, step: timedelta) -> list[str] | None:
-    """The partition keys that the run is about; None where it names none."""
+    """Return the run's partition keys; None if it has none."""
     tags = context.run.tags
     first, last = tags.get(RANGE_START, tags.get(PARTITION)), tags.get(RANGE_END, tags.get(PARTITION))
     if not first or not last:
@@ -54,7 +54,7 @@ def _keys_of_run(context: dg.AssetCheckExecutionContext, step: timedelta) -> lis
 
 
 def _selected(context: dg.AssetCheckExecutionContext) -> dict[str, set[str]]:
-    """The names of the checks to make, by table."""
+    """Return the names of the selected checks, by table."""
     found: dict[str, set[str]] = {}
     for key in context.selected_asset_check_keys:
         found.setdefault(key.asset_key.path[-1], set()).add(key.name)
@@ -63,8 +63,8 @@ def _selected(context: dg.AssetCheckExecutionContext) -> dict[str, set[str]]:
 
 def _bronze_lines(business: Business) -> dg.AssetChecksDefinition:
     descriptions = {
-        ACCOUNTED: "Lines in the raw files = rows in bronze + rows in its rejects, counted again.",
-        CLEAN: "No line was rejected; the reasons of some that were.",
+        ACCOUNTED: "Recounted: lines in the raw files = rows in bronze + rows in its rejects.",
+        CLEAN: "No line was rejected. Otherwise lists the reasons of some rejects.",
     }
     specs = [
         dg.AssetCheckSpec(name, asset=["bronze", table], description=description)
@@ -99,13 +99,13 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
         dg.AssetCheckSpec(name, asset=["silver", table], description=description)
         for table in business.names
         for name, description in {
-            UNIQUE: "Every row has a primary key, and no two rows have the same.",
-            COMPLETE: "Silver has exactly the distinct keys that bronze has.",
+            UNIQUE: "Every row has a primary key, and no two rows have the same one.",
+            COMPLETE: "Silver has exactly the distinct keys of bronze.",
         }.items()
     ]
     specs += [
         dg.AssetCheckSpec(
-            PARENTS, asset=["silver", table.name], description=f"Every row of {table.name} belongs to {table.parent}."
+            PARENTS, asset=["silver", table.name], description=f"Every row of {table.name} has its parent row in {table.parent}."
         )
         for table in business.facts
         if table.parent

@@ -1,7 +1,7 @@
-"""Keeps the dashboard on Coiled up: every 5 minutes a tick asks whether it answers, and a run starts one that does not.
+"""Keeps the dashboard running on Coiled: a tick checks it every 5 minutes, and launches a run if it does not respond.
 
-A run for every look would fill the list of runs, and cost a credit each in Dagster Cloud. The command line of `coiled`
-has only names of environment variables, so that no list of processes and no log shows a secret.
+A run per check would fill the list of runs and cost a Dagster Cloud credit each time. The command line of `coiled`
+contains only names of environment variables, so no process list and no log shows a secret.
 """
 
 import os
@@ -19,27 +19,27 @@ from tpch_assets.orchestration.ticks import UNDER_WAY
 from tpch_assets.settings import Settings, SettingsError, variables
 
 NAME = "dashboard_job"
-OFF = "TPCH_DASHBOARD_MODE=off: nothing here keeps a dashboard up; `coiled` does."
+OFF = "TPCH_DASHBOARD_MODE=off: set it to `coiled` to keep a dashboard running on Coiled."
 PROGRAM = (str(Path(sys.executable).with_name("coiled")),)
 DASHBOARD = ("python", "-m", "dashboards")
-PATIENCE, START = 30.0, 600.0  # Seconds for a dashboard that is slow, and for a new machine.
-# The machine reads the lake with the role attached to it, so it gets no credentials.
+PATIENCE, START = 30.0, 600.0  # Seconds to wait for a slow dashboard, and for a new machine.
+# The machine reads the lake with the role attached to it, so it receives no credentials.
 FORWARDED = re.compile(
     r"TPCH_(DASHBOARD_\w+|LAKE|START|SCALE_FACTOR|BUSINESS)|AWS_((DEFAULT_)?REGION|ENDPOINT_URL(_S3)?)"
 )
 SECRET = re.compile(r"TPCH_DASHBOARD_\w*(AUTH|KEY|SECRET)")
-PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~-]*")  # `coiled run` puts values unquoted into a shell command.
+PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~-]*")  # `coiled run` inserts values unquoted into a shell command.
 
 
 def start(settings: Settings) -> str:
-    """Start a machine in the place of one that does not answer. Returns what was done, in a sentence."""
-    from tpch_assets.compute.coiled_api import CoiledApi  # Loading the definitions does not wait for it.
+    """Replace the dashboard's machine if it does not respond. Returns a sentence that says what was done."""
+    from tpch_assets.compute.coiled_api import CoiledApi  # Imported lazily, so that definitions load faster.
 
     url, name, values = str(settings.dashboard_url), f"tpch-dashboard-{deployment().name}", environment(settings)
     if not lasting_trouble(url, PATIENCE):
         return f"The dashboard answers at {url}."
     api = CoiledApi.configured()
-    api.check()  # Where the token is refused, `coiled` would open a browser and poll.
+    api.check()  # With a rejected token, `coiled` would open a browser and poll.
     secrets = [api.token, *(value for name, value in values.items() if SECRET.fullmatch(name))]
     call(["cluster", "stop", name], values, secrets)
     said = call(command(settings, name, values), values, secrets)
@@ -49,14 +49,18 @@ def start(settings: Settings) -> str:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The machine's environment variables; refuses what `coiled` cannot hand over, and a dashboard without sign-in."""
+    """Return the machine's environment variables.
+
+    Raises:
+        SettingsError: The dashboard has no sign-in or no lake on S3, or `coiled` cannot pass a value.
+    """
     found = {name: value for name, value in variables().items() if value and FORWARDED.fullmatch(name)}
     if not settings.lake.startswith("s3://"):
-        raise SettingsError(f"TPCH_LAKE={settings.lake}: a dashboard on Coiled reads only a lake on S3.")
+        raise SettingsError(f"TPCH_LAKE={settings.lake}: a dashboard on Coiled can only read a lake on S3.")
     sign_in = found.keys() & {"TPCH_DASHBOARD_BASIC_AUTH", "TPCH_DASHBOARD_OAUTH_PROVIDER"}
     if not sign_in or "TPCH_DASHBOARD_COOKIE_SECRET" not in found:
         raise SettingsError(
-            "The dashboard would be open to everybody: set TPCH_DASHBOARD_BASIC_AUTH or "
+            "The dashboard would be open to everyone: set TPCH_DASHBOARD_BASIC_AUTH or "
             "TPCH_DASHBOARD_OAUTH_PROVIDER, and TPCH_DASHBOARD_COOKIE_SECRET."
         )
     address, origins = urlsplit(str(settings.dashboard_url)), found.get("TPCH_DASHBOARD_ORIGINS", "")
@@ -65,12 +69,12 @@ def environment(settings: Settings) -> dict[str, str]:
     found["TPCH_DASHBOARD_PORT"] = str(address.port or {"https": 443}.get(address.scheme, 80))
     found["TPCH_DASHBOARD_ORIGINS"] = f"{origins},{address.netloc}"
     if bad := [name for name, value in found.items() if not PLAIN.fullmatch(value)]:
-        raise SettingsError(f"`coiled run` cannot hand over the characters of {bad[0]}: use letters, digits, ._-+=")
+        raise SettingsError(f"`coiled run` cannot pass some characters of {bad[0]}: use letters, digits, ._-+=")
     return found
 
 
 def command(settings: Settings, name: str, values: dict[str, str]) -> list[str]:
-    """The arguments of `coiled`."""
+    """Return the arguments of `coiled`."""
     options = {
         "--name": name,
         "--subdomain": str(urlsplit(settings.dashboard_url).hostname).split(".")[0],
@@ -82,12 +86,12 @@ def command(settings: Settings, name: str, values: dict[str, str]) -> list[str]:
     given = [word for option, value in options.items() if value for word in (option, value)]
     tags = ["--tag", "project=tpch-assets", "--tag", f"deployment={deployment().name}"]
     names = [word for name in values for word in ("--env", name)]
-    # The machine's role stays valid; forwarded credentials end within hours.
+    # The machine's role stays valid. Forwarded credentials expire within hours.
     return ["run", *given, *tags, *names, "--detach", "--no-credential-forwarding", "--", *DASHBOARD]
 
 
 def call(arguments: list[str], values: dict[str, str], secrets: list[str]) -> str:
-    """Call `coiled`; returns the end of what it says, without secrets."""
+    """Run `coiled`. Returns the end of its output, without secrets."""
     given, name = {**os.environ, **values}, f"`coiled {arguments[0]}`"
     try:
         done = run([*PROGRAM, *arguments], env=given, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, timeout=START)
@@ -102,10 +106,10 @@ def call(arguments: list[str], values: dict[str, str], secrets: list[str]) -> st
 
 
 def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
-    """The job and its schedule."""
+    """Return the job and its schedule."""
     off, url = settings.dashboard_mode == "off", str(settings.dashboard_url)
 
-    @dg.op(pool="dashboard", description="Start the dashboard on Coiled where it does not answer.")
+    @dg.op(pool="dashboard", description="Start the dashboard on Coiled if it does not respond.")
     def keep_dashboard(context: dg.OpExecutionContext) -> None:
         if off:
             raise dg.Failure(OFF)
@@ -116,7 +120,7 @@ def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefiniti
         context.log.info(done)
         context.add_output_metadata({"url": dg.MetadataValue.url(url), "done": done})
 
-    @dg.job(name=NAME, description="Ask whether the dashboard answers, and start it where it does not.")
+    @dg.job(name=NAME, description="Check whether the dashboard responds, and start it if it does not.")
     def dashboard_job() -> None:
         keep_dashboard()
 
@@ -126,7 +130,7 @@ def dashboard(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefiniti
         job=dashboard_job,
         cron_schedule="*/5 * * * *",
         default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
-        description="Every 5 minutes: start the dashboard where it does not answer.",
+        description="Every 5 minutes: start the dashboard if it does not respond.",
     )
     def dashboard_schedule(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | dg.RunRequest:
         if off:

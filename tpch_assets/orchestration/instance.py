@@ -1,6 +1,6 @@
-"""The local Dagster instance: where its home is, and what to clear up after processes that died.
+"""The local Dagster instance: prepares its home, and cleans up after processes that died.
 
-What reaches into Dagster's own tables and files is in `dagster_private`; what runs do is in `assets` and `jobs`.
+`dagster_private` accesses Dagster's own tables and files.
 """
 
 import json
@@ -17,7 +17,7 @@ from tpch_assets.orchestration.dagster_private import free_slots
 from tpch_assets.settings import PROJECT
 
 OWNER_TAG = "tpch_assets/process"
-SERVER_TAG = ".dagster/grpc_info"  # Dagster's: the code server that executes a run.
+SERVER_TAG = ".dagster/grpc_info"  # Set by Dagster: the code server that executes a run.
 EXECUTED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -27,9 +27,9 @@ EXECUTED = [
 
 
 def prepare_home() -> Path:
-    """Make `DAGSTER_HOME` (by default `.dagster` in the project) with the project's dagster.yaml in it.
+    """Create `DAGSTER_HOME` (by default `.dagster` in the project) with the project's dagster.yaml.
 
-    Where `DAGSTER_LOGS_BUCKET` names a bucket, the file is that of `deploy/`, which keeps the output of runs there.
+    If `DAGSTER_LOGS_BUCKET` is set, use the dagster.yaml in `deploy/`, which stores the output of runs in that bucket.
     """
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT / ".dagster")))
     home.mkdir(parents=True, exist_ok=True)
@@ -41,30 +41,30 @@ def prepare_home() -> Path:
 
 
 def owner() -> str:
-    """This process, as a tag of the runs that it executes itself."""
+    """Identify this process in a tag of the runs that it executes."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def reap(instance: dg.DagsterInstance) -> int:
-    """Fail runs whose process on this machine is gone, and free their pool slots. Returns how many there were."""
+    """Fail runs whose process on this machine is gone, and free their pool slots. Returns their number."""
     return _fail(instance, lambda tags: _is_dead(tags.get(OWNER_TAG, "")))
 
 
 def reap_served(instance: dg.DagsterInstance) -> int:
-    """The same for runs of a `dagster dev` of this machine, which has ended: Dagster would wait hours for them."""
+    """The same for runs of a `dagster dev` on this machine that has exited. Dagster would wait hours for them."""
     return _fail(instance, lambda tags: _is_unserved(json.loads(tags.get(SERVER_TAG, "{}")).get("socket")))
 
 
 def _fail(instance: dg.DagsterInstance, is_dead: Callable[[Mapping[str, str]], bool]) -> int:
     dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=EXECUTED)) if is_dead(run.tags)]
     for run in dead:
-        instance.report_run_failed(run, "The process that executed this run is gone; run it again.")
+        instance.report_run_failed(run, "The process that executed this run is gone. Run it again.")
         free_slots(instance, run.run_id)
     return len(dead)
 
 
 def _is_unserved(path: str | None) -> bool:
-    """Whether no code server listens at a socket file."""
+    """Whether no code server listens on a socket file."""
     if path is None:
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -75,7 +75,7 @@ def _is_dead(process: str) -> bool:
     host, _, pid = process.rpartition(":")
     if host != socket.gethostname():
         return False
-    try:  # A zombie has ended, though nobody has asked for its end yet, as in containers without an init process.
+    try:  # A zombie has exited but nobody has reaped it yet, as in containers without an init process.
         return psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True

@@ -1,7 +1,7 @@
-"""The IO manager: what an asset returns is computed on the cluster and stored; what it asks for is loaded.
+"""The IO manager: computes and stores what an asset returns, and loads its inputs.
 
-An asset returns a `TableUpdate`, plain rows (`pa.Table`, `pd.DataFrame`) or Dask (`dd.DataFrame`, delayed Arrow
-tables). An asset's argument is loaded as its annotation says, or as a `Snapshot`.
+An asset returns a `TableUpdate`, plain rows (`pa.Table`, `pd.DataFrame`) or a Dask collection (`dd.DataFrame`, delayed
+Arrow tables). The annotation of an argument selects how it is loaded; by default it is a `Snapshot`.
 """
 
 import time
@@ -30,9 +30,9 @@ Metadata = dict[str, dg.MetadataValue | str | int | float | dg.TableSchema]
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Dask writes, Delta commits: workers write the files of a table, the driver makes one commit."""
+    """Workers write the files of a table with Dask. Then the run makes one Delta commit."""
 
-    uri: str = Field(description="The lake: a folder, or s3://bucket/prefix.")
+    uri: str = Field(description="Location of the lake: a folder, or s3://bucket/prefix.")
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         if obj is None:
@@ -64,7 +64,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
 
 def _options(layer: str) -> str:
-    """How files of a layer are written, for DuckDB's COPY."""
+    """Options for DuckDB's COPY that write a layer's files."""
     if layer == "raw":
         return "FORMAT json"
     return (LAYERS[layer].parquet if layer in LAYERS else Parquet()).options
@@ -115,7 +115,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
 
 
 def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdate) -> None:
-    """Replace the partitions' rejects. They go first: a batch counts as ingested once its good rows are in too."""
+    """Replace the partitions' rejects. Call this before committing the good rows, which mark a batch as ingested."""
     rejected = [piece.rejects for piece in pieces if piece.rejects]
     present = snapshot(lake, uri)
     if rejected or present.of(set(update.files)):
@@ -124,7 +124,7 @@ def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdat
 
 
 def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:
-    """Compute on the cluster; what tasks log, and how far it is, goes into the run's log."""
+    """Compute on the cluster. Task logs and progress go to the run's log."""
     work = work_of(context.asset_key.path[0])
     if work:
         check_run(context)
@@ -133,7 +133,7 @@ def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[
 
 
 def _counts(pieces: list[Piece], update: TableUpdate, committed: Committed) -> Counts:
-    """Rows, bytes and files per partition, and for parsed files their lines and rejects."""
+    """Count rows, bytes and files per partition, and lines and rejects of parsed files."""
     counts: Counts = {key: Counter(rows=0, bytes=0, files=0) for key in update.files}
     for piece in pieces:
         one = counts[piece.partition]
@@ -152,7 +152,7 @@ def _report(
     shared: Metadata,
     seconds: float,
 ) -> None:
-    """Metadata for each partition's materialization, under the keys that Dagster's UI plots."""
+    """Add metadata to each partition's materialization, under the keys that the Dagster UI plots."""
     total: Counter[str] = sum(counts.values(), Counter())
     speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
     where = cluster.facts(work_of(context.asset_key.path[0]))

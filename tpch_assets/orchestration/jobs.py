@@ -1,4 +1,4 @@
-"""The jobs, one per layer, and requests for ranges of their partitions: many batches in one run."""
+"""One job per layer, and run requests for ranges of partitions: many batches in one run."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -15,9 +15,9 @@ RANGE_START, RANGE_END, PARTITION = (
     "dagster/partition",
 )
 PARTITIONS_PER_RUN = BATCHES_PER_DAY
-"""A run has at most a day of batches: a failure costs no more than that."""
+"""The maximum number of partitions per run. It limits the work that a failure loses to a day of batches."""
 FRESH = "is_fresh"
-Job: TypeAlias = Any  # Dagster's public API has no name for what `define_asset_job` returns.
+Job: TypeAlias = Any  # Dagster's public API does not name the return type of `define_asset_job`.
 
 
 def job_name(layer: str) -> str:
@@ -25,7 +25,7 @@ def job_name(layer: str) -> str:
 
 
 def layer_jobs(freshness: Sequence[dg.AssetChecksDefinition]) -> list[Job]:
-    """One job per layer. Freshness checks have a job of their own."""
+    """Return one job per layer. Freshness checks are in a separate job."""
     return [
         dg.define_asset_job(
             job_name(layer.name),
@@ -37,22 +37,22 @@ def layer_jobs(freshness: Sequence[dg.AssetChecksDefinition]) -> list[Job]:
 
 
 def freshness_job(freshness: Sequence[dg.AssetChecksDefinition]) -> Job:
-    """The job that checks how old data is."""
+    """Return the job that checks how old the data is."""
     return dg.define_asset_job(
         "freshness_job",
         selection=dg.AssetSelection.checks(*freshness),
-        description="Check how old each layer's data is.",
+        description="Check how old the data of each layer is.",
     )
 
 
 class Requests:
-    """Makes run requests for assets and the data checks that run with them."""
+    """Creates run requests for assets, together with their data checks."""
 
     def __init__(self, data_checks: Collection[dg.AssetChecksDefinition]) -> None:
         self._checks = [key for check in data_checks for key in check.check_keys]
 
     def for_ranges(self, layer: str, wanted: Mapping[str, Sequence[str]]) -> list[dg.RunRequest]:
-        """Requests for the partitions each asset wants: assets that want the same stretch share a run.
+        """Return requests for the wanted partitions. Assets that want the same range share a run.
 
         Args:
             wanted: Partition keys by asset name in the layer.
@@ -68,14 +68,14 @@ class Requests:
         ]
 
     def for_assets(self, layer: str, names: Iterable[str], tags: dict[str, str] | None = None) -> dg.RunRequest:
-        """A request for some assets of a layer and the checks that run with them."""
+        """Return a request for some assets of a layer and their data checks."""
         keys = [dg.AssetKey([layer, name]) for name in names]
         checks = [check for check in self._checks if check.asset_key in keys]
         return dg.RunRequest(job_name=job_name(layer), asset_selection=keys, asset_check_keys=checks, tags=tags or {})
 
 
 def _split(found: list[tuple[str, str]], step: timedelta) -> Iterator[tuple[str, str]]:
-    """Stretches cut into pieces of at most `PARTITIONS_PER_RUN`."""
+    """Split ranges into pieces of at most `PARTITIONS_PER_RUN`."""
     form = key_format(step)
     for first, last in found:
         begin, end = parse(first), parse(last)

@@ -1,4 +1,4 @@
-"""Asks a dashboard whether it answers. No Dagster."""
+"""Checks whether a dashboard responds. Does not import Dagster."""
 
 import time
 from urllib.parse import urlsplit
@@ -7,10 +7,10 @@ from tpch_assets.settings import HEALTH
 
 
 def trouble(url: str, timeout: float = 5) -> str | None:
-    """Why no dashboard answers at `url`, in words; None where one does."""
-    import httpx  # Loading the definitions does not wait for it.
+    """Return why no dashboard responds at `url`, in words; None if one does."""
+    import httpx  # Imported lazily, so that definitions load faster.
 
-    remote = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")  # No proxy reaches our own addresses.
+    remote = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")  # Local addresses are not behind a proxy.
     try:
         status = httpx.get(url + HEALTH, timeout=timeout, trust_env=remote, verify=remote).status_code
     except httpx.HTTPError as error:
@@ -19,7 +19,7 @@ def trouble(url: str, timeout: float = 5) -> str | None:
 
 
 def lasting_trouble(url: str, seconds: float) -> str | None:
-    """Why no dashboard answers within some seconds; None as soon as one does."""
+    """Wait up to `seconds` for a dashboard. Return why none responds; None as soon as one does."""
     deadline = time.monotonic() + seconds
     while (why := trouble(url)) and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Housekeeping, once a day: deletes files that no table version needs any more, and old Dagster runs."""
+"""Daily maintenance: deletes files that left their table long ago, and old Dagster runs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,35 +14,35 @@ from tpch_assets.settings import Settings
 if TYPE_CHECKING:
     from dagster_deltalake import DeltaTableResource
 
-# A week spares what slow readers and writers on their way still use.
+# Slow readers and writers in progress may still use younger files.
 KEEP_FILES = timedelta(hours=168)
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 RUNS_AT_ONCE = 500
 
 
 def vacuum(resource: "DeltaTableResource") -> list[str]:
-    """Delete a table's files that left it a week ago or never entered it; returns their paths.
+    """Delete files that left the table a week ago or never entered it. Returns their paths.
 
     Raises:
-        RuntimeError: This machine's clock is far from the table's newest commit, so that live files would look old.
+        RuntimeError: The table's newest commit is in the future on this machine's clock, so live files may look old.
     """
     table = resource.load()
     newest = datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, UTC)
     if newest > datetime.now(UTC) + timedelta(hours=1):
         raise RuntimeError(
-            f"{resource.url}: the newest commit is of {newest:%Y-%m-%d %H:%M}, which is in the future on this clock"
+            f"{resource.url}: the newest commit is from {newest:%Y-%m-%d %H:%M}, which is in the future on this clock"
         )
     hours = int(KEEP_FILES.total_seconds() // 3600)
     return table.vacuum(retention_hours=hours, full=True, dry_run=False)
 
 
 def tables(lake: Lake) -> list[str]:
-    """Every Delta table in the lake."""
+    """The URIs of all Delta tables in the lake."""
     return [uri for uri in lake.tables() if opened(lake, uri)]
 
 
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
-    """Delete finished runs, with their events, that are older than `days`; at most some hundreds at once."""
+    """Delete finished runs older than `days`, with their events; at most `RUNS_AT_ONCE`. Returns their number."""
     before = datetime.now(UTC) - timedelta(days=days)
     old = instance.get_run_records(dg.RunsFilter(statuses=FINISHED, created_before=before), limit=RUNS_AT_ONCE)
     for record in old:
@@ -51,7 +51,7 @@ def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
 
 
 def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
-    """The daily job and its schedule."""
+    """Return the daily job and its schedule."""
 
     @dg.op(description="Delete files that left their table a week ago or never entered it.")
     def vacuum_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
@@ -65,7 +65,7 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
     def delete_runs(context: dg.OpExecutionContext) -> None:
         context.log.info(f"{delete_old_runs(context.instance, settings.keep_runs_days)} runs deleted")
 
-    @dg.job(description="Delete what nobody needs any more: old files of tables, old runs.")
+    @dg.job(description="Delete files that tables no longer need, and old runs.")
     def maintenance_job() -> None:
         vacuum_tables()
         delete_runs()
@@ -75,6 +75,6 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
         job=maintenance_job,
         cron_schedule="30 3 * * *",
         default_status=schedule_status(settings),
-        description="Every night: housekeeping.",
+        description="Every night: delete old files and runs.",
     )
     return maintenance_job, schedule

@@ -1,6 +1,6 @@
-"""What an asset may return besides a `TableUpdate`: plain rows or Dask collections, turned into one.
+"""Converts the return value of an asset, such as plain rows or a Dask collection, to a `TableUpdate`.
 
-Writing and committing belong in the IO manager and in `lake/`.
+The IO manager and `lake/` write and commit it.
 """
 
 from datetime import datetime
@@ -21,15 +21,16 @@ Files = dict[str, dict[str, TableRows]]
 
 
 def update_of(returned: object, keys: list[str], expression: str | None, options: str) -> TableUpdate:
-    """What an asset returned as the update of its table.
+    """Convert the return value of an asset to the update of its table.
 
     Args:
         returned: A `TableUpdate`, `pa.Table`, `pd.DataFrame`, `dd.DataFrame`, or a list of (delayed) tables.
-        keys: The partitions of the run; rows of several are told apart by `expression`, their time column.
+        keys: The partitions of the run.
+        expression: The time column that assigns rows to partitions, if there are several.
         options: How Parquet files are written.
 
     Raises:
-        ValueError: The run has several partitions and the asset names no time column.
+        ValueError: The run has several partitions, but the asset names no time column.
     """
     if isinstance(returned, TableUpdate):
         return returned
@@ -42,7 +43,7 @@ def update_of(returned: object, keys: list[str], expression: str | None, options
 def _pieces(returned: object) -> "list[Rows]":
     if isinstance(returned, list | tuple):
         return list(returned)
-    # The type is asked, since a delayed object claims to have any attribute.
+    # Check the type, because a delayed object claims to have any attribute.
     return [*delayed_parts(returned)] if issubclass(type(returned), Frame) else [returned]
 
 
@@ -66,7 +67,7 @@ def _by_column(returned: object, keys: list[str], expression: str | None, option
 def _between(
     rows: object, column: str, begin: datetime, end: datetime, whole: tuple[datetime, datetime] | None
 ) -> pa.Table:
-    """The rows of one partition; an error if any row lies outside of `whole`, which nobody would store."""
+    """Return the rows of one partition. Fail if a row is outside of `whole`, because no partition would store it."""
     inside = f"{column}::TIMESTAMPTZ >= $begin AND {column}::TIMESTAMPTZ < $end"
     with cursor() as con:
         con.register("piece", arrow(rows))

@@ -1,4 +1,4 @@
-"""Dagster's partitions of the layers: batches, windows and days since the calendar's start."""
+"""Dagster partitions of the layers: batches, windows and days since the start of the calendar."""
 
 from datetime import datetime
 
@@ -9,10 +9,10 @@ from tpch_assets.layers import Layer, cron
 
 
 def partitions(layer: Layer, start: datetime, *, with_current: bool = False) -> dg.TimeWindowPartitionsDefinition:
-    """The partitions of a layer since `start`, a midnight.
+    """Return the partitions of a layer since `start`, a midnight.
 
     Args:
-        with_current: The partition that has begun counts too.
+        with_current: Include the partition in progress.
     """
     return dg.TimeWindowPartitionsDefinition(
         start=start,

@@ -1,4 +1,4 @@
-"""The resources of the graph, as the Dagster UI shows them: the lake, its tables, and the settings in force."""
+"""The Dagster resources: the lake, its tables, and the effective settings."""
 
 from typing import TYPE_CHECKING
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class LakeResource(dg.ConfigurableResource[Lake]):
-    """The lake; assets, checks and sensors open it from here."""
+    """The lake, as used by assets, checks and sensors."""
 
     uri: str = Field(description="A folder, or s3://bucket/prefix.")
 
     def open(self) -> Lake:
-        """The lake, to list files and to read and write tables."""
+        """Open the lake to list files and to read and write tables."""
         return Lake(self.uri)
 
 
 class LakeTable(dg.ConfigurableResource["DeltaTableResource"]):
-    """A table of the lake: assets get it as dagster-deltalake's `DeltaTableResource`, whose `load()` opens it."""
+    """A table of the lake. Assets receive dagster-deltalake's `DeltaTableResource`, and open the table with `load()`."""
 
-    url: str = Field(description="Where the table is.")
+    url: str = Field(description="Location of the table.")
 
     def create_resource(self, context: dg.InitResourceContext) -> "DeltaTableResource":
         from tpch_assets.orchestration.delta_table import delta_table
@@ -36,16 +36,16 @@ class LakeTable(dg.ConfigurableResource["DeltaTableResource"]):
 
 
 class InForce(dg.ConfigurableResource[None]):
-    """The settings that decide what runs where. To change one, set its environment variable."""
+    """The effective settings of the code location. To change one, set its environment variable."""
 
-    business: str = Field(description="The Python module with tables, queries and generator.")
-    scale_factor: str = Field(description="How much the generator makes per day.")
-    compute: str = Field(description="Where Dask computes.")
-    budget: str = Field(description="What a day may cost.")
+    business: str = Field(description="Python module with the tables, queries and generator.")
+    scale_factor: str = Field(description="Scale factor of the generated data per day.")
+    compute: str = Field(description="Where Dask runs.")
+    budget: str = Field(description="Budget per day.")
 
 
 def in_force(settings: Settings) -> InForce:
-    """The settings in words."""
+    """Describe the settings in words."""
     places = {
         "threads": f"{settings.workers} threads of the run's process, {settings.memory} for DuckDB",
         "processes": f"{settings.workers} processes of this machine, {settings.memory} for DuckDB in each",
@@ -55,14 +55,14 @@ def in_force(settings: Settings) -> InForce:
     dollars = settings.budget_dollars_per_day
     return InForce(
         business=settings.business,
-        scale_factor=f"{settings.scale_factor:g} a day" if settings.generate else "nothing: files land by themselves",
+        scale_factor=f"{settings.scale_factor:g} a day" if settings.generate else "none: files land on their own",
         compute=places[settings.compute],
         budget="no limit" if dollars is None else f"${dollars:,.2f}",
     )
 
 
 def resources(settings: Settings, business: Business) -> dict[str, object]:
-    """All resources by name. Each silver table is there as `silver_<table>`, for people's own assets."""
+    """Return all resources by name. Each silver table is available to your own assets as `silver_<table>`."""
     lake = Lake(settings.lake)
     tables = {f"silver_{name}": LakeTable(url=lake.table("silver", name)) for name in business.names}
     return {

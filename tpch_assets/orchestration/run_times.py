@@ -1,4 +1,4 @@
-"""How long the runs behind an asset took, read from Dagster's own storage. Charts of it belong in the dashboard."""
+"""Reads from Dagster's storage how long the runs of an asset took. The dashboard draws the charts."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ LIMIT = 200
 
 
 def run_times(home: Path, layer: str, name: str) -> list[tuple[float, float]]:
-    """Begin and end (Unix seconds) of the finished runs behind an asset's newest materializations.
+    """Return start and end (Unix seconds) of the finished runs of an asset's newest materializations.
 
     Args:
         home: The folder of the Dagster instance.

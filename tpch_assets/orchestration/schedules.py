@@ -1,8 +1,8 @@
-"""When layers run: raw, silver and gold by schedules, bronze by the files it finds, and what was late by a sensor.
+"""Decides when layers run: schedules for raw, silver and gold, a sensor for new raw files, and one for late data.
 
-Every tick asks the lake what is missing or stale and requests exactly that, so a gap (a night off, a failed run, a late
-file) is caught up by itself, many partitions in few runs. Dagster's declarative automation does not see files in a
-folder, and its open defects (#34094, #27857) would ask for partitions twice; so the project has sensors of its own.
+Every tick checks the lake for missing or stale partitions and requests exactly those. Gaps (a night off, a failed run, a
+late file) are caught up automatically, with many partitions in few runs. Dagster's declarative automation does not see
+files in a folder, and its open bugs (#34094, #27857) would request partitions twice, so the project has its own sensors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,29 +24,29 @@ from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
 from tpch_assets.silver.stale import stale_dimensions, stale_windows
 
-WHOLE_HISTORY = 0  # In this hour the raw schedule looks at all of the history.
+WHOLE_HISTORY = 0  # The hour in which the raw schedule checks the whole history.
 AFTER_WINDOW, AFTER_DAY = timedelta(minutes=20), timedelta(minutes=45)
-"""When silver and gold run after a window or day has ended, so that the layer before is done."""
+"""Delay of silver and gold after the end of a window or day, so that the previous layer is done."""
 AFTER_BATCH = timedelta(minutes=5)
-"""When freshness is checked after a batch has ended; a third of the batch where batches are shorter."""
+"""Delay of the freshness checks after the end of a batch. At most a third of a batch."""
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Asks the lake what is missing or stale, layer by layer, and makes requests for it."""
+    """Finds the missing or stale partitions of each layer in the lake, and requests runs for them."""
 
     settings: Settings
     business: Business
     requests: Requests
 
     def raw(self, lake: Lake, moment: datetime) -> Found:
-        """Runs for batches that ended by `moment` and are not in raw, and for tables that come once."""
+        """Request batches that ended by `moment` and are missing in raw, and missing tables that arrive once."""
         if not self.settings.generate or self.business.source is None:
-            return Found(reason="TPCH_GENERATE=false: files land in raw by themselves.")
+            return Found(reason="TPCH_GENERATE=false: files land in raw on their own.")
         start = self.settings.start
         recent = max(start, floor(moment, BATCH) - arrivals.RECENT)
         missing = missing_batches(lake, self.business, recent, moment)
-        # Batches are made in order: a gap goes on before the recent ones only if it holds the first of them.
+        # Batches are generated in order, so a gap reaches further back only if the first recent batch is missing.
         if recent > start and (moment.hour == WHOLE_HISTORY or batch_key(recent) in missing):
             missing = missing_batches(lake, self.business, start, moment)
         requests = self.requests.for_ranges("raw", {table.name: missing for table in self.business.streams})
@@ -55,49 +55,49 @@ class Planner:
         return Found(requests, "Every batch that has ended is in raw.")
 
     def bronze(self, lake: Lake, cursor: str | None) -> Found:
-        """Runs for batches whose raw files bronze does not hold."""
+        """Request batches with raw files that are not in bronze."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
         warnings = []
         for name in self.business.names:
             if odd := [batch for batch in found.pending[name] if batch < start] + found.strays[name]:
                 warnings.append(
-                    f"raw/{name}/{odd[0]} is not a batch since TPCH_START={start}: {len(odd)} such folders are not read"
+                    f"raw/{name}/{odd[0]} is not a batch since TPCH_START={start}: {len(odd)} such folders are ignored"
                 )
         wanted = {name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()}
-        return Found(self.ranges("bronze", wanted), "Bronze holds every raw file.", found.cursor, warnings)
+        return Found(self.ranges("bronze", wanted), "Bronze contains every raw file.", found.cursor, warnings)
 
     def ranges(self, layer: str, wanted: Mapping[str, Sequence[str]]) -> list[dg.RunRequest]:
-        """Runs for partitions by asset."""
+        """Request partitions by asset."""
         return self.requests.for_ranges(layer, wanted)
 
     def windows(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
-        """Silver runs for stale windows that ended by `until`."""
+        """Request stale windows of silver that ended by `until`."""
         wanted: dict[str, Sequence[str]] = {}
         for group in self.business.groups:
             wanted |= dict.fromkeys(group.names, stale_windows(lake, group, until))
         return self.ranges("silver", wanted)
 
     def dimensions(self, lake: Lake) -> list[dg.RunRequest]:
-        """One silver run for the stale dimensions, if there are any."""
+        """Request one run for all stale dimensions of silver."""
         stale = stale_dimensions(lake, self.business)
         return [self.requests.for_assets("silver", [table.name for table in stale])] if stale else []
 
     def silver(self, lake: Lake, moment: datetime) -> Found:
-        """Silver runs for everything that is stale."""
-        return Found(self.windows(lake, moment) + self.dimensions(lake), "Silver holds all that bronze holds.")
+        """Request everything that is stale in silver."""
+        return Found(self.windows(lake, moment) + self.dimensions(lake), "Silver is up to date with bronze.")
 
     def days(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
-        """Gold runs for the days whose answers are missing or made from other data than silver's."""
+        """Request days with answers that are missing, or not made from the current silver."""
         queries = load_queries(self.business).values()
         return self.ranges("gold", stale_days(lake, self.business, queries, self.settings.start, until))
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
-        """Gold runs for days that ended by `moment`."""
-        return Found(self.days(lake, moment), "Every day in silver is answered.")
+        """Request stale days of gold that ended by `moment`."""
+        return Found(self.days(lake, moment), "Gold is up to date with silver.")
 
     def late(self, lake: Lake, cursor: str | None) -> Found:
-        """Silver or gold runs for what came late; younger windows and days are the schedules' own work."""
+        """Request windows or days with late data. The schedules handle younger windows and days."""
         until = datetime.now(UTC) - LATE
         if windows := self.windows(lake, until):
             return Found(windows + self.dimensions(lake))
@@ -105,21 +105,21 @@ class Planner:
 
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:
-    """The schedules of raw, silver and gold, and of the freshness checks."""
+    """Return the schedules of raw, silver and gold, and of the freshness checks."""
     settings = planner.settings
     freshness = dg.ScheduleDefinition(
         name="freshness_schedule",
         job=jobs["freshness"],
         cron_schedule=cron(BATCH, min(AFTER_BATCH, BATCH // 3)),
         default_status=schedule_status(settings),
-        description=f"Every {RAW.every}: check how old each layer's data is.",
+        description=f"Every {RAW.every}: check how old the data of each layer is.",
     )
     return [
         layer_schedule(
             settings,
             jobs["raw"],
             cron(RAW.step),
-            f"Every {RAW.every}: make the batches that have ended and are not in raw.",
+            f"Every {RAW.every}: generate the batches that have ended and are missing in raw.",
             ["raw"],
             planner.raw,
         ),
@@ -127,7 +127,7 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
             settings,
             jobs["silver"],
             cron(SILVER.step, AFTER_WINDOW),
-            f"Every {SILVER.every}: compact the windows that have ended, and merge the dimensions.",
+            f"Every {SILVER.every}: compact the windows that have ended, and update the dimensions.",
             ["silver"],
             planner.silver,
         ),
@@ -135,7 +135,7 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
             settings,
             jobs["gold"],
             cron(GOLD.step, AFTER_DAY),
-            f"Every {GOLD.every}, when its last window is in silver: answer every query as of that day.",
+            f"Every {GOLD.every}, after its last window is in silver: answer every query as of that day.",
             ["gold", "silver"],
             planner.gold,
         ),
@@ -144,14 +144,14 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
 
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
-    """The sensors of bronze, and of what was late."""
+    """Return the sensors of bronze and of late data."""
     return [
         layer_sensor(
             planner.settings,
             "bronze_sensor",
             [jobs["bronze"]],
             60,
-            "Every minute: ingest raw files that bronze does not hold, whoever wrote them and however late.",
+            "Every minute: ingest raw files that are not in bronze, whoever wrote them and however late they arrive.",
             ["bronze"],
             planner.bronze,
         ),
@@ -160,7 +160,7 @@ def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDe
             "late_data_sensor",
             [jobs["silver"], jobs["gold"]],
             300,
-            "Every 5 minutes: bring late, redelivered or missed data on to silver, and from there to gold.",
+            "Every 5 minutes: propagate late, redelivered or missed data to silver, and from there to gold.",
             ["bronze", "silver", "gold"],
             planner.late,
         ),

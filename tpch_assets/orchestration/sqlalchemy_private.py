@@ -1,7 +1,8 @@
-"""All that we use of SQLAlchemy's private parts.
+"""Every use of private parts of SQLAlchemy.
 
 `tpch-assets replay --batches 96 --scale-factor 0.01` needs 27.9 s of CPU time (user and system; the smallest of three
-runs in turn, median 29.2) with compiled statements shared, and 30.6 (33.0) without: 10 %.
+alternating runs, median 29.2) with compiled statements shared, and 30.6 (33.0) without: 10 %.
+
 Keep every assumption about SQLAlchemy here; `test_sqlalchemy_private.py` fails when SQLAlchemy changes them.
 """
 
@@ -10,9 +11,9 @@ from sqlalchemy.event import listens_for
 
 
 class OneDialect(dict[tuple[object, ...], object]):
-    """Compiled SQL by statement, whichever engine compiled it.
+    """A cache of compiled SQL by statement, shared between engines.
 
-    SQLAlchemy's keys begin with the engine's own dialect object. Our engines all speak one dialect, so we leave it out.
+    SQLAlchemy's keys start with the engine's dialect object. All our engines have the same dialect, so we drop it.
     """
 
     def get(self, key: tuple[object, ...], default: object = None) -> object:
@@ -23,9 +24,9 @@ class OneDialect(dict[tuple[object, ...], object]):
 
 
 def share_compiled_sql() -> OneDialect:
-    """Let this process's SQLite engines share compiled statements, and return the place where they are kept.
+    """Make this process's SQLite engines share compiled statements. Return the shared cache.
 
-    Dagster makes an engine per event, and each would compile every statement anew.
+    Dagster creates an engine per event, and each would compile every statement again.
     """
     shared = OneDialect()
 

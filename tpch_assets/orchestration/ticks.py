@@ -1,7 +1,7 @@
-"""How every schedule and sensor is made: on or off by the setting, within the budget, and one run of a layer at a time.
+"""Builds schedules and sensors that follow the automation setting, wait for running layers, and respect the budget.
 
-A tick returns run requests, or a sentence that says why there is nothing to do. What each layer asks for belongs in
-`schedules.py`.
+A tick returns run requests, or a sentence that says why there are none. `schedules.py` decides what each layer
+requests.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ UNDER_WAY = [
 
 @dataclass(frozen=True)
 class Found:
-    """What a tick found: runs to request, or a reason why there are none; warnings; and where the next tick goes on."""
+    """The result of a tick: run requests or a reason why there are none, warnings, and the next tick's cursor."""
 
     requests: Sequence[dg.RunRequest] = ()
     reason: str = ""
@@ -36,18 +36,18 @@ class Found:
 
 
 ScheduleTick = Callable[[Lake, datetime], Found]
-"""Finds what there is to do, given the lake and the scheduled time (UTC)."""
+"""Finds what is due, given the lake and the scheduled time (UTC)."""
 SensorTick = Callable[[Lake, str | None], Found]
-"""Finds what there is to do, given the lake and the last tick's cursor."""
+"""Finds what is due, given the lake and the last tick's cursor."""
 
 
 def schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
-    """Whether schedules start switched on."""
+    """Return whether schedules are on by default."""
     return dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
 
 
 def busy_layer(instance: dg.DagsterInstance, layers: Sequence[str]) -> str | None:
-    """A sentence that names the first of some layers of which a run is under way, if there is one."""
+    """Return a sentence that names the first of the layers with a run in progress; None if there is none."""
     for layer in layers:
         if instance.get_runs(dg.RunsFilter(job_name=job_name(layer), statuses=UNDER_WAY), limit=1):
             return f"A {layer} run is under way."
@@ -57,7 +57,7 @@ def busy_layer(instance: dg.DagsterInstance, layers: Sequence[str]) -> str | Non
 def layer_schedule(
     settings: Settings, job: Job, cron: str, description: str, waits_for: Sequence[str], tick: ScheduleTick
 ) -> dg.ScheduleDefinition:
-    """A schedule that runs what `tick` finds, unless a run of some layers is under way."""
+    """Return a schedule that requests what `tick` finds, unless a layer in `waits_for` has a run in progress."""
 
     @dg.schedule(
         name=job.name.removesuffix("_job") + "_schedule",
@@ -73,7 +73,7 @@ def layer_schedule(
         found = tick(lake.open(), moment)
         if not found.requests:
             return dg.SkipReason(found.reason)
-        # Dagster refuses several requests of one tick without keys. The tick's time in them never suppresses a retry.
+        # Dagster needs run keys if a tick makes several requests. With the tick's time in them, they never suppress a retry.
         return [
             request.with_replaced_attrs(run_key=f"{moment.isoformat()} {index}")
             for index, request in enumerate(found.requests)
@@ -91,7 +91,7 @@ def layer_sensor(
     waits_for: Sequence[str],
     tick: SensorTick,
 ) -> dg.SensorDefinition:
-    """A sensor that runs what `tick` finds, unless a run of some layers is under way."""
+    """Return a sensor that requests what `tick` finds, unless a layer in `waits_for` has a run in progress."""
 
     @dg.sensor(
         name=name,

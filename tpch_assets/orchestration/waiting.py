@@ -1,6 +1,6 @@
-"""Dagster's side of the budget: when the day's budget is spent, runs do not begin.
+"""Fails a run before it computes anything if the day's budget is spent.
 
-What is spent, and the reason to wait, come from `compute.budget`. That ticks skip is up to `ticks`.
+`compute.budget` provides the figures and the reason. `ticks` makes schedules and sensors skip.
 """
 
 import dagster as dg
@@ -8,14 +8,14 @@ import dagster as dg
 from tpch_assets.compute import budget
 from tpch_assets.settings import current_settings
 
-_begun: set[str] = set()  # Runs that began within the budget; they go on when it is spent meanwhile.
+_begun: set[str] = set()  # Runs that started within the budget. They continue if it is spent meanwhile.
 
 
 def check_run(context: dg.OutputContext) -> None:
-    """Refuse to begin a run when the day's budget is spent; warn in its log when most of it is.
+    """Fail if the day's budget is spent. Warn in the run's log if most of it is.
 
     Raises:
-        dg.Failure: Nothing may be computed today; the message says why and until when.
+        dg.Failure: The budget is spent. The message says how much, and until when runs wait.
     """
     if context.run_id in _begun:
         return

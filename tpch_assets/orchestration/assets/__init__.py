@@ -1,8 +1,8 @@
-"""The asset graph, one module per layer: each a factory over the tables or the queries."""
+"""The asset graph. Each module is a factory for the assets of one layer."""
 
 import warnings
 
 import dagster as dg
 
-# Dagster's backfill policies are what its own documentation says to use for range runs, yet each use warns.
+# Dagster's documentation recommends backfill policies for range runs, but each use raises a beta warning.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)

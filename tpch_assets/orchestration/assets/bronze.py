@@ -1,4 +1,4 @@
-"""bronze: every line of every raw file, typed, in a Delta table; a bad line in `<table>_rejects`, with its reason."""
+"""bronze: the typed rows of all raw files. Bad lines go to `<table>_rejects`, each with its reason."""
 
 import dagster as dg
 
@@ -22,10 +22,10 @@ def bronze_assets(settings: Settings, business: Business) -> list[dg.AssetsDefin
 def _bronze(table: Table, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["bronze", table.name],
-        # The files are listed here, not loaded as an input: Dagster would write events about loading them.
+        # List the files here instead of loading them as an input, which would add Dagster events.
         deps=[["raw", table.name]],
-        description=f"{table.description} Every row as delivered, with types and provenance; "
-        f"lines that do not parse are in bronze/{table.name}_rejects.",
+        description=f"{table.description} Every row as delivered, with types and provenance. "
+        f"Lines that do not parse are in bronze/{table.name}_rejects.",
         group_name="bronze",
         kinds={"deltalake", "duckdb"},
         owners=settings.owners,

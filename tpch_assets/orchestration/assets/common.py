@@ -1,4 +1,4 @@
-"""What the assets of every layer share: retries, column schemas as Dagster shows them, and where they are stored."""
+"""Helpers shared by the assets of all layers: retry policy, column schemas and storage location."""
 
 from collections.abc import Iterable
 
@@ -9,11 +9,11 @@ from tpch_assets.settings import current_settings
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 Extra = Iterable[tuple[str, str, str]]
-"""More columns, as (name, type, description)."""
+"""Additional columns as (name, type, description)."""
 
 
 def column_schema(table: Table, extra: Extra = ()) -> dict[str, dg.TableSchema]:
-    """A table's columns as Dagster shows them."""
+    """Metadata that shows a table's columns in the Dagster UI."""
     columns = [
         dg.TableColumn(
             column.name,
@@ -28,5 +28,5 @@ def column_schema(table: Table, extra: Extra = ()) -> dict[str, dg.TableSchema]:
 
 
 def place(layer: str, name: str) -> dict[str, str]:
-    """Where an asset is stored, as metadata."""
+    """Metadata that shows where an asset is stored."""
     return {"dagster/uri": f"{current_settings().lake}/{layer}/{name}"}

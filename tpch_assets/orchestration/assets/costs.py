@@ -1,6 +1,6 @@
-"""operations/costs: what each layer cost on each day, and the time of its runs; and the budget's check.
+"""operations/costs: the cost and run time of each layer on each day, and the budget check.
 
-Coiled's figures come from `compute.costs`; here they become a table, a check and a schedule.
+`compute.costs` provides Coiled's figures; this module makes a table, a check and a schedule of them.
 """
 
 from collections.abc import Iterator
@@ -32,24 +32,24 @@ SCHEMA = pa.schema(
 DESCRIPTIONS = {
     "day": "The day (UTC).",
     "layer": "raw, bronze, silver or gold.",
-    "dollars": "What its part of the clusters cost, by the seconds of its runs; zero where nobody pays by use.",
-    "run_seconds": "The seconds of its runs on that day.",
-    "runs": "Its runs on that day.",
+    "dollars": "The layer's share of the clusters' cost, by the seconds of its runs; zero without Coiled.",
+    "run_seconds": "Total seconds of the layer's runs on that day.",
+    "runs": "Number of the layer's runs on that day.",
 }
 
 COSTS_JOB = dg.define_asset_job(
     "costs_job",
     selection=dg.AssetSelection.assets(KEY),
-    description="Bring the costs per layer and day up to date, and check the day's budget.",
+    description="Update the costs by layer and day, and check the day's budget.",
 )
 
 
 def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The one asset; today's partition holds what is spent so far."""
+    """Return the asset. Today's partition holds what has been spent so far."""
 
     @dg.asset(
         key=KEY,
-        description="What each layer cost per day, from Coiled's own figures, and the time of its runs.",
+        description="The cost of each layer per day, from Coiled's own figures, and the time of its runs.",
         group_name="operations",
         kinds={"deltalake"},
         owners=settings.owners,
@@ -80,7 +80,7 @@ def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def rows(day: date, dollars: dict[str, float], seconds: dict[str, float], runs: dict[str, int]) -> pa.Table:
-    """A day's rows, one per layer."""
+    """The rows of a day, one per layer."""
     found = [
         {
             "day": day,
@@ -95,13 +95,13 @@ def rows(day: date, dollars: dict[str, float], seconds: dict[str, float], runs: 
 
 
 def run_seconds(instance: dg.DagsterInstance, day: date) -> tuple[dict[str, float], dict[str, int]]:
-    """The seconds of each layer's runs within a day (UTC), and their number; runs that have not begun do not count.
+    """Return the seconds and number of each layer's runs within a day (UTC), without runs that have not started.
 
-    A run of several layers counts for each of them alike.
+    The seconds of a run over several layers are split evenly between them.
     """
     begin = parse(day.isoformat())
     end, now = begin + DAY, datetime.now(UTC)
-    # A run that was created before the day may still be under way; no run may take two days.
+    # Runs created before the day may still be in progress. No run takes two days.
     filters = dg.RunsFilter(created_after=begin - 2 * DAY, created_before=end)
     seconds: dict[str, float] = {}
     runs: dict[str, int] = {}
@@ -124,7 +124,7 @@ def _layers() -> set[str]:
 
 
 def cost_checks() -> list[dg.AssetChecksDefinition]:
-    """The budget's check: it warns from 80 % on, and fails when the budget is spent."""
+    """Return the budget check. It warns from 80 % on, and fails when the budget is spent."""
 
     @dg.multi_asset_check(
         name="budget",
@@ -138,14 +138,14 @@ def cost_checks() -> list[dg.AssetChecksDefinition]:
             asset_key=KEY,
             check_name=CHECK,
             metadata={"spent ($)": found.spent, "budget ($)": found.budget} if found else {"budget ($)": "none"},
-            description=str(found) if found else "There is no budget, or nobody pays by use.",
+            description=str(found) if found else "There is no budget, or compute is free.",
         )
 
     return [within_budget]
 
 
 def cost_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """The schedule that brings the costs up to date."""
+    """Return the schedule that updates the costs."""
     status = dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED
 
     @dg.schedule(
@@ -153,7 +153,7 @@ def cost_schedule(settings: Settings) -> dg.ScheduleDefinition:
         job=COSTS_JOB,
         cron_schedule="50 * * * *",
         default_status=status,
-        description="Every hour: what yesterday and today have cost, by layer.",
+        description="Every hour: update the costs of yesterday and today.",
     )
     def costs_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         moment = context.scheduled_execution_time.astimezone(UTC)

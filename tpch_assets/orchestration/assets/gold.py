@@ -1,4 +1,4 @@
-"""gold: one asset per business query, one result per day, over all of silver up to that day."""
+"""gold: one asset per business query, with one answer per day over all of silver up to that day."""
 
 import dagster as dg
 
@@ -14,16 +14,16 @@ from tpch_assets.settings import Settings, SettingsError
 
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
-    """One asset per .sql file of the business.
+    """Return one asset per .sql file of the business.
 
     Raises:
-        SettingsError: A query is to be answered by a shuffle join that is not written.
+        SettingsError: TPCH_SHUFFLE_QUERIES names a query that has no shuffle join.
     """
     names = settings.shuffle_queries or []
     if unknown := [name for name in names if name not in business.shuffled]:
         raise SettingsError(
-            f"TPCH_SHUFFLE_QUERIES={','.join(names)}: no shuffle join is written for {unknown[0]}; "
-            f"there is one for {', '.join(business.shuffled) or 'no query'}"
+            f"TPCH_SHUFFLE_QUERIES={','.join(names)}: no shuffle join exists for {unknown[0]}, "
+            f"only for {', '.join(business.shuffled) or 'no query'}"
         )
     return [_gold(query, settings, business) for query in load_queries(business).values()]
 

@@ -1,4 +1,4 @@
-"""raw: JSON lines as delivered, `raw/<table>/<batch>/*`. With `TPCH_GENERATE` the source makes them; else they land."""
+"""raw: JSON lines in `raw/<table>/<batch>/*`. The source generates them if `TPCH_GENERATE` is set; else they land."""
 
 from functools import partial
 
@@ -13,11 +13,11 @@ from tpch_assets.raw.generated import GeneratedFile
 from tpch_assets.schema import Business, Source, Table
 from tpch_assets.settings import Settings
 
-MANY = 4  # From so many batches on, one call of the generator for the whole day is cheaper than one for each.
+MANY = 4  # From this number of batches on, one generator call for the whole day is cheaper than one per batch.
 
 
 def raw_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
-    """One asset per table: generated, or external where real files land by themselves."""
+    """Return one asset per table: generated, or external if files land there."""
     source = business.source if settings.generate else None
     return [_generated(table, settings, source) if source else _external(table, settings) for table in business.tables]
 

@@ -1,4 +1,4 @@
-"""silver: unique by key and compact. Facts of a group are cut into shards at the same keys; dimensions are whole."""
+"""silver: compact tables with unique keys. Facts of a group are cut into shards at the same keys."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from tpch_assets.silver.stale import layer_snapshots
 
 
 def silver_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
-    """The tables of a group, made together, and one asset per dimension."""
+    """Return one multi-asset per group of facts, and one asset per dimension."""
     facts = [_facts(group, settings) for group in business.groups]
     return [*facts, *(_dimension(table, settings) for table in business.dimensions)]
 
@@ -30,7 +30,7 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         outs={
             _output(table.name): dg.AssetOut(
                 key=["silver", table.name],
-                description=f"{table.description} Unique by {', '.join(table.key)} (the {KEEP} arrival stays), sorted, "
+                description=f"{table.description} Unique by {', '.join(table.key)} (keeps the {KEEP} arrival), sorted, "
                 f"and cut into shards by {table.shard_key}.",
                 kinds={"deltalake", "duckdb", "dask"},
                 owners=settings.owners,
@@ -63,7 +63,7 @@ def _output(table: str) -> str:
 def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["silver", table.name],
-        # All of bronze is read; to name the last partition spares Dagster from listing every one of the calendar.
+        # The asset reads all of bronze. Mapping only the last partition saves Dagster from listing all partitions.
         deps=[dg.AssetDep(["bronze", table.name], partition_mapping=dg.LastPartitionMapping())],
         description=f"{table.description} The {KEEP} row per {', '.join(table.key)}.",
         group_name="silver",

@@ -105,7 +105,9 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
     ]
     specs += [
         dg.AssetCheckSpec(
-            PARENTS, asset=["silver", table.name], description=f"Every row of {table.name} has its parent row in {table.parent}."
+            PARENTS,
+            asset=["silver", table.name],
+            description=f"Every row of {table.name} has its parent in {table.parent}.",
         )
         for table in business.facts
         if table.parent

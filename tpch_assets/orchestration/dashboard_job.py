@@ -56,11 +56,11 @@ def environment(settings: Settings) -> dict[str, str]:
     """
     found = {name: value for name, value in variables().items() if value and FORWARDED.fullmatch(name)}
     if not settings.lake.startswith("s3://"):
-        raise SettingsError(f"TPCH_LAKE={settings.lake}: a dashboard on Coiled can only read a lake on S3.")
+        raise SettingsError(f"TPCH_LAKE={settings.lake}: a dashboard on Coiled can read only a lake on S3.")
     sign_in = found.keys() & {"TPCH_DASHBOARD_BASIC_AUTH", "TPCH_DASHBOARD_OAUTH_PROVIDER"}
     if not sign_in or "TPCH_DASHBOARD_COOKIE_SECRET" not in found:
         raise SettingsError(
-            "The dashboard would be open to everyone: set TPCH_DASHBOARD_BASIC_AUTH or "
+            "The dashboard would be open to everybody: set TPCH_DASHBOARD_BASIC_AUTH or "
             "TPCH_DASHBOARD_OAUTH_PROVIDER, and TPCH_DASHBOARD_COOKIE_SECRET."
         )
     address, origins = urlsplit(str(settings.dashboard_url)), found.get("TPCH_DASHBOARD_ORIGINS", "")

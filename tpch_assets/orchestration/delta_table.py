@@ -1,6 +1,6 @@
-"""A table of the lake as dagster-deltalake's resource, for people's own assets and for housekeeping.
+"""The dagster-deltalake resource for a table of the lake, for your own assets and for maintenance.
 
-A module of its own, imported late: dagster-deltalake loads pandas, which takes half as long as loading the definitions.
+Import this module lazily: dagster-deltalake imports pandas, which takes half as long as loading the definitions.
 """
 
 from dagster_deltalake import DeltaTableResource, LocalConfig, S3Config
@@ -12,22 +12,22 @@ from tpch_assets.lake.lake import Lake
 
 
 class LakeDeltaTable(DeltaTableResource):
-    """`load()` opens the table where the lake is, with the credentials of this process.
+    """A table of the lake. `load()` opens it with the credentials of this process.
 
-    Credentials are looked up when the table is opened, so that no configuration holds one.
+    Credentials are looked up when the table is opened, so no configuration contains them.
     """
 
     def load(self) -> DeltaTable:
-        """The table at its newest version, or at `version`.
+        """Open the table at its newest version, or at `version`.
 
         Raises:
-            deltalake.exceptions.TableNotFoundError: It does not exist yet.
+            deltalake.exceptions.TableNotFoundError: The table does not exist yet.
         """
         return DeltaTable(self.url, version=self.version, storage_options=Lake(self.url).store.options)
 
 
 def delta_table(url: str) -> LakeDeltaTable:
-    """The resource for the table at `url`, a folder or `s3://bucket/prefix`."""
+    """Return the resource for the table at `url`, a folder or `s3://bucket/prefix`."""
     if "://" not in url:
         return LakeDeltaTable(url=url, storage_options=LocalConfig())
     place = s3.endpoint()

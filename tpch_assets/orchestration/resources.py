@@ -25,7 +25,7 @@ class LakeResource(dg.ConfigurableResource[Lake]):
 
 
 class LakeTable(dg.ConfigurableResource["DeltaTableResource"]):
-    """A table of the lake. Assets receive dagster-deltalake's `DeltaTableResource`, and open the table with `load()`."""
+    """A table of the lake. Assets receive dagster-deltalake's `DeltaTableResource`; its `load()` opens the table."""
 
     url: str = Field(description="Location of the table.")
 

@@ -1,8 +1,9 @@
 """Decides when layers run: schedules for raw, silver and gold, a sensor for new raw files, and one for late data.
 
-Every tick checks the lake for missing or stale partitions and requests exactly those. Gaps (a night off, a failed run, a
-late file) are caught up automatically, with many partitions in few runs. Dagster's declarative automation does not see
-files in a folder, and its open bugs (#34094, #27857) would request partitions twice, so the project has its own sensors.
+Every tick checks the lake for missing or stale partitions and requests exactly those. So gaps (a night off, a failed
+run, a late file) are caught up automatically, with many partitions in few runs. Dagster's declarative automation does
+not see files in a folder, and its open bugs (#34094, #27857) would request partitions twice. So the project has its own
+sensors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ class Planner:
         for name in self.business.names:
             if odd := [batch for batch in found.pending[name] if batch < start] + found.strays[name]:
                 warnings.append(
-                    f"raw/{name}/{odd[0]} is not a batch since TPCH_START={start}: {len(odd)} such folders are ignored"
+                    f"raw/{name}/{odd[0]} is not a batch since TPCH_START={start}: {len(odd)} such folders are not read"
                 )
         wanted = {name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()}
         return Found(self.ranges("bronze", wanted), "Bronze contains every raw file.", found.cursor, warnings)

@@ -73,7 +73,7 @@ def layer_schedule(
         found = tick(lake.open(), moment)
         if not found.requests:
             return dg.SkipReason(found.reason)
-        # Dagster needs run keys if a tick makes several requests. With the tick's time in them, they never suppress a retry.
+        # Several requests of one tick need run keys. The tick's time in them ensures that they never suppress a retry.
         return [
             request.with_replaced_attrs(run_key=f"{moment.isoformat()} {index}")
             for index, request in enumerate(found.requests)

@@ -3,7 +3,10 @@
 Everything but the call belongs in `dashboards.app`.
 """
 
-from dashboards.app import main
+import signal
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while this imports shows no traceback.
+    from dashboards.app import main
+
     main()

@@ -3,21 +3,28 @@
 What a page shows does not belong here.
 """
 
+import asyncio
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 from functools import partial
+from multiprocessing.util import Finalize
 from pathlib import Path
+from socket import gaierror
 
 import panel as pn
+import psutil
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from jinja2 import Environment, FileSystemLoader
 from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
+from tornado.process import task_id
 
 from dashboards.charts.tpch_views import TPCH
 from dashboards.liveness import LIVENESS
@@ -30,7 +37,7 @@ from dashboards.settings import DashboardSettings, dashboard_settings
 from dashboards.store.store import Store
 from tpch_assets.lake import s3
 from tpch_assets.lake.lake import Lake
-from tpch_assets.settings import SettingsError, current_settings
+from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
 
 HERE = Path(__file__).parent
 PAGES: tuple[type[Page], ...] = (Orders, Queries, Pipeline)
@@ -40,6 +47,7 @@ LOOK = TPCH
 TITLE = "TPC-H"
 FRAME = Environment(loader=FileSystemLoader(HERE / "pages"), autoescape=False).get_template("frame.html")
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
 View = Callable[[], pn.viewable.Viewable]
 
 
@@ -72,26 +80,78 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         settings, lake = dashboard_settings(), Lake(current_settings().lake, partial(s3.connect, s3.IMPATIENT))
+        serve(lake, settings)
     except SettingsError as error:
         sys.stderr.write(f"dashboard: {error}\n")
         sys.exit(2)
-    sys.stderr.write(f"Dashboard of {lake.uri}: http://{settings.address}:{settings.port}\n")
-    serve(lake, settings)
 
 
 def serve(lake: Lake, settings: DashboardSettings) -> None:
-    """Serve a lake until stopped, in as many processes as the settings say."""
+    """Serve a lake until stopped, in as many processes as the settings say.
+
+    Raises:
+        SettingsError: Nothing can listen on the port.
+    """
     store, parent = open_store(lake, settings.poll_seconds), os.getpid()
-    with suppress(KeyboardInterrupt):  # Ctrl-C reaches the other processes by itself; this one only waits for them.
-        running = server(store, settings, num_procs=settings.processes)
-        if os.getpid() != parent:
-            PeriodicCallback(lambda: running.io_loop.stop() if os.getppid() != parent else None, 1000).start()
-        store.start()
-        running.start()
-        # Keep the collector from searching permanent objects for garbage again and again: a tenth of a second each.
-        gc.collect()
-        gc.freeze()
-        running.io_loop.start()
+    for signal_ in STOPS:  # With several processes, this one waits until it is interrupted.
+        signal.signal(signal_, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            running = _listen(store, settings)
+            running.io_loop.add_callback(_stop_at_signals)
+            if os.getpid() != parent:
+                PeriodicCallback(lambda: running.io_loop.stop() if os.getppid() != parent else None, 1000).start()
+            store.start()
+            running.start()
+            if not task_id():  # Of several processes the first one speaks.
+                sys.stderr.write(f"Dashboard of {lake.uri}: http://{settings.address}:{settings.port}\n")
+            # Keep the collector from searching permanent objects for garbage again and again: a tenth of a second each.
+            gc.collect()
+            gc.freeze()
+            running.io_loop.start()
+    finally:
+        for signal_ in STOPS:  # The end has begun, so a second Ctrl-C changes nothing.
+            signal.signal(signal_, signal.SIG_IGN)
+        _end_children()
+    # Of several processes, one that is stopped alone has failed: another takes its place.
+    _end_early(0 if os.getpid() == parent else 1)
+
+
+def _stop_at_signals() -> None:
+    loop = asyncio.get_running_loop()
+    for signal_ in STOPS:
+        loop.add_signal_handler(signal_, loop.stop)
+
+
+def _listen(store: Store, settings: DashboardSettings) -> BaseServer:
+    try:
+        return server(store, settings, num_procs=settings.processes)
+    except OSError as error:
+        setting, port = f"{DASHBOARD_PREFIX}PORT", settings.port
+        if error.errno == EADDRINUSE:
+            raise SettingsError(f"port {port} is in use: set {setting} or stop the other program") from None
+        if error.errno in (EACCES, EADDRNOTAVAIL) or isinstance(error, gaierror):
+            why = f"port {port} of {settings.address} cannot be used ({error.strerror})"
+            raise SettingsError(f"{why}: set {setting} or {DASHBOARD_PREFIX}ADDRESS") from None
+        raise
+
+
+def _end_early(code: int) -> None:
+    """End this process once it has cleared up, before Python takes itself apart.
+
+    In that, threads that still read the lake crash, and DuckDB's binding complains of what is left.
+    """
+    Finalize(None, os._exit, args=(code,), exitpriority=-101)  # -100 is the last of all others.
+
+
+def _end_children() -> None:
+    children = psutil.Process().children()
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    for child in psutil.wait_procs(children, 2)[1]:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _slug(page: type[Page]) -> str:

@@ -1,7 +1,8 @@
-"""The dashboard as `python -m dashboards` serves it: signing in, which websockets it accepts, and restarts."""
+"""The dashboard as `python -m dashboards` serves it: signing in, which websockets it accepts, restarts and its end."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,7 +31,7 @@ class Command:
     """`python -m dashboards` on a free port, over a lake with gold."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        self.lake = Lake(str(folder / "lake"))
+        self.lake, self._said = Lake(str(folder / "lake")), folder / "said"
         fill_gold(self.lake)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -42,17 +43,30 @@ class Command:
 
     def start(self, *, page: bool = True) -> "Command":
         """Start it and wait, until its first page answers, or just its port."""
-        command = [sys.executable, "-m", "dashboards"]
-        self.process = subprocess.Popen(command, env=self._environment, stderr=subprocess.DEVNULL)
+        self._run()
         deadline = time.monotonic() + 60
         while not (self.answers() if page else self.listens()):
             assert self.process.poll() is None and time.monotonic() < deadline, "the dashboard did not start"
             time.sleep(0.1)
         return self
 
+    def refused(self) -> str:
+        """What it says instead of starting."""
+        self._run()
+        assert self.process.wait(60) == 2
+        return self.said()
+
+    def _run(self) -> None:
+        command = [sys.executable, "-m", "dashboards"]
+        with self._said.open("wb") as said:
+            self.process = subprocess.Popen(command, env=self._environment, stderr=said, start_new_session=True)
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+
+    def said(self) -> str:
+        return self._said.read_text()
 
     def listens(self) -> bool:
         with socket.socket() as probe:
@@ -150,6 +164,59 @@ def test_several_processes_serve_and_end_together(environment: Path, browser: Br
     assert status(command, "http://elsewhere.example", "", token) == 403
     command.stop()
     assert not left(children) and not command.answers()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("signal_", "all_get_it"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_a_signal_ends_it_without_a_word(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, signal_: signal.Signals, all_get_it: bool, processes: int
+) -> None:
+    """A terminal's Ctrl-C reaches every process, a SIGTERM the first. A second one, as of impatience, is no error."""
+    temporary = environment / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    command = Command(environment, PROCESSES=str(processes)).start()
+    for page in ("", "/queries", "/pipeline") * 2:  # These make DuckDB and threads that read the lake.
+        with urlopen(f"{command.url}{page}") as answer:
+            answer.read()
+    family = [psutil.Process(command.process.pid), *psutil.Process(command.process.pid).children()]
+    for _ in range(2):
+        (os.killpg if all_get_it else os.kill)(command.process.pid, signal_)
+    assert command.process.wait(10) == 0
+    assert not left(family, 0) and not command.listens()
+    assert command.said() == f"Dashboard of {command.lake.uri}: {command.url}\n"
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_process_that_was_stopped_alone_is_replaced(environment: Path) -> None:
+    command = Command(environment, PROCESSES="2").start()
+    try:
+        first = psutil.Process(command.process.pid)
+        stopped, other = first.children()
+        stopped.terminate()
+        stopped.wait(10)
+        deadline = time.monotonic() + 20
+        while len(first.children()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(first.children()) == 2 and other in first.children() and command.answers()
+    finally:
+        command.stop()
+
+
+def test_a_port_in_use_is_one_sentence(environment: Path) -> None:
+    command = Command(environment, PROCESSES="2")
+    with socket.create_server(("127.0.0.1", command.port)):
+        assert command.refused() == (
+            f"dashboard: port {command.port} is in use: set TPCH_DASHBOARD_PORT or stop the other program\n"
+        )
+
+
+def test_an_address_of_another_machine_is_one_sentence(environment: Path) -> None:
+    command = Command(environment, ADDRESS="192.0.2.1")
+    assert command.refused() == (
+        f"dashboard: port {command.port} of 192.0.2.1 cannot be used (Cannot assign requested address): "
+        "set TPCH_DASHBOARD_PORT or TPCH_DASHBOARD_ADDRESS\n"
+    )
 
 
 def test_oauth_sends_people_to_their_provider(environment: Path) -> None:

@@ -10,11 +10,16 @@ from bokeh.models import ColumnDataSource, DataRange1d, Plot, Scatter, VBar
 
 from dashboards.charts import plots
 
-Data = Mapping[str, Sequence[object] | np.ndarray]
+Values = Sequence[object] | np.ndarray
+"""A column that a chart draws."""
+
+Data = Mapping[str, Values]
 """The columns a chart draws."""
 
 PALETTE = ("#2a7fc1", "#e08a00", "#159a76", "#c2659b", "#d1582b", "#7b6fd0")
 """Colours that colour-blind people can tell apart too."""
+
+HOUR = 3_600_000  # Milliseconds.
 
 
 class Chart:
@@ -39,6 +44,7 @@ def over_time(
     height: int = 260,
     colour: int = 0,
     bytes_axis: bool = False,
+    whole: bool = False,
     of: Hashable = None,
 ) -> Chart:
     """Columns over time.
@@ -46,11 +52,14 @@ def over_time(
     Args:
         width_ms: The width of a column. None draws points.
         data: `time`, the middle of each column, and `value`.
+        whole: Figures are whole numbers.
         of: Names what is drawn.
     """
     source = ColumnDataSource(dict(data))
-    plot, hover = plots.plot(plots.title(title), DataRange1d(), plots.from_zero(), height=height, zoom=True)
-    plots.add_axes(plot, plots.time_axis(), plots.number_axis(plots.BYTES if bytes_axis else plots.COMPACT))
+    times = DataRange1d(default_span=HOUR)  # Around a single point.
+    plot, hover = plots.plot(plots.title(title), times, plots.from_zero(), height=height, zoom=True)
+    figures = plots.number_axis(plots.BYTES if bytes_axis else plots.COMPACT, least=1 if whole else 0)
+    plots.add_axes(plot, plots.time_axis(), figures)
     fill = PALETTE[colour]
     if width_ms is None:
         plot.add_glyph(source, Scatter(x="time", y="value", size=8, fill_color=fill, line_color=None))

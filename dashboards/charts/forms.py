@@ -18,6 +18,7 @@ from bokeh.models import (
     HBar,
     HoverTool,
     LinearColorMapper,
+    NoOverlap,
     Plot,
     Rect,
     VBar,
@@ -26,6 +27,7 @@ from bokeh.models.annotations import ColorBar, Title
 from bokeh.models.glyph import Glyph
 
 from dashboards.charts import plots
+from dashboards.charts.chart import Data
 
 HEAT = ["#31507a", "#3a6c93", "#4788a5", "#5ba5b0", "#7ac1b5", "#a5dab7", "#d7f0bd"]
 
@@ -34,7 +36,7 @@ HEAT = ["#31507a", "#3a6c93", "#4788a5", "#5ba5b0", "#7ac1b5", "#a5dab7", "#d7f0
 class Points:
     """What a form draws: the data, its categories (`names`), and its series in their order."""
 
-    data: dict[str, Sequence[object] | np.ndarray]
+    data: Data
     names: Sequence[str]
     series: Sequence[str]
 
@@ -117,7 +119,9 @@ class Heatmap:
         self._names, self._series, self.title = FactorRange(), FactorRange(), plots.title()
         self._colours = LinearColorMapper(palette=HEAT)
         self.plot, self.hover = plots.plot(self.title, self._names, self._series)
-        plots.add_axes(self.plot, plots.name_axis(), plots.name_axis(), grid=False)
+        below = plots.name_axis()
+        below.major_label_policy = NoOverlap(min_distance=4)
+        plots.add_axes(self.plot, below, plots.name_axis(), grid=False)
         fill = Field("y", transform=self._colours)
         self.plot.add_glyph(source, Rect(x="x", y="by", width=0.97, height=0.95, fill_color=fill, line_color=None))
         formatter = CustomJSTickFormatter(code=code)

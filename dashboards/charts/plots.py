@@ -55,11 +55,13 @@ _TIME_TICKS = """
     for (let tick = Math.ceil(start / step) * step; tick <= end; tick += step) ticks.push(tick)
     return ticks
 """
+# Where no tick is a day's begin, the first one names the day too.
 _TIME = """
-    const moment = new Date(tick)
-    if (tick % 60e3) return moment.toISOString().slice(11, 19)
-    if (tick % 86400e3) return moment.toISOString().slice(11, 16)
-    return moment.toLocaleDateString('en-GB', {day: 'numeric', month: 'short', timeZone: 'UTC'})
+    const moment = new Date(tick), day = 86400e3
+    const date = moment.toLocaleDateString('en-GB', {day: 'numeric', month: 'short', timeZone: 'UTC'})
+    if (tick % day === 0) return date
+    const time = moment.toISOString().slice(11, tick % 60e3 ? 19 : 16)
+    return index === 0 && ticks.every((other) => other % day) ? `${time}\\n${date}` : time
 """
 
 
@@ -99,9 +101,9 @@ def plot(
     return made, hover
 
 
-def number_axis(code: str = COMPACT, ticks: int = 6) -> LinearAxis:
-    """An axis of figures, which `code` formats."""
-    return _axis(BasicTicker(desired_num_ticks=ticks), code)
+def number_axis(code: str = COMPACT, ticks: int = 6, *, least: float = 0) -> LinearAxis:
+    """An axis of figures, which `code` formats. Ticks are at least `least` apart."""
+    return _axis(BasicTicker(desired_num_ticks=ticks, min_interval=least), code)
 
 
 def time_axis(least: float = 0) -> LinearAxis:
@@ -139,7 +141,7 @@ def add_legend(made: Plot, glyph: "GlyphRenderer[Glyph]", column: str) -> Legend
         location="left",
         orientation="horizontal",
         ncols=3,
-        spacing=1,
+        spacing=10,
         border_line_color=None,
         background_fill_color=None,
         label_text_font_size="12px",

@@ -9,7 +9,7 @@ import pandas as pd
 from bokeh.models import ColumnDataSource
 
 from dashboards.charts import plots
-from dashboards.charts.chart import PALETTE, Chart
+from dashboards.charts.chart import PALETTE, Chart, Values
 from dashboards.charts.forms import Bars, Columns, Form, Groups, Heatmap, Numbers, Points
 from dashboards.charts.views import View
 
@@ -43,7 +43,7 @@ class Results:
         form, chart = self._drawn[key]
         form.fill(points)
         form.title.text = view.title
-        chart.source.data = points.data
+        chart.source.data = dict(points.data)
         return chart
 
 
@@ -52,7 +52,8 @@ def points_of(view: View, rows: pd.DataFrame) -> tuple[Name, Points]:
     found = view.points(rows)
     x, by = list(found["x"]), list(found["by"])
     names, series = _unique(x), _unique(by)
-    data = {"x": x, "y": found["y"].to_numpy(), "by": by, "name": x, "colour": [PALETTE[0]] * len(x)}
+    y, colour = found["y"].to_numpy(), [PALETTE[0]] * len(x)
+    data: dict[str, Values] = {"x": x, "y": y, "by": by, "name": x, "colour": colour}
     if view.kind == "bars":
         short = [_shorten(name) for name in x]
         return "bars", Points(data | {"x": short}, short, series)
@@ -68,7 +69,7 @@ def points_of(view: View, rows: pd.DataFrame) -> tuple[Name, Points]:
 
 
 def _make(view: View, name: Name, points: Points) -> tuple[Form, Chart]:
-    source = ColumnDataSource(points.data)
+    source = ColumnDataSource(dict(points.data))
     share = view.unit == "share"
     form = FORMS[name](source, plots.SHARE if share else plots.COMPACT)
     tips = [("", "@name"), ("", f"@y{{{'0.[00]%' if share else '0,0.[00]'}}}")]

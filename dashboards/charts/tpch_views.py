@@ -26,7 +26,7 @@ VIEWS: dict[str, View] = {
     "q11_important_stock": View("bars", "Stock value of the 20 most valuable parts", ("ps_partkey",), "value", top=TOP),
     "q12_shipping_modes": View(
         "columns",
-        "Late lines by shipping mode: of urgent orders, and of others",
+        "Late lines by shipping mode and urgency",
         ("l_shipmode",),
         "high_line_count",
         more=("low_line_count",),
@@ -44,7 +44,7 @@ VIEWS: dict[str, View] = {
     "q19_discounted_revenue": View("number", "Discounted revenue", (), "revenue"),
     "q20_potential_part_promotion": View("number", "Suppliers found", (), None, total="rows"),
     "q21_suppliers_who_kept_orders_waiting": View(
-        "bars", "Orders kept waiting: the 20 suppliers with the most", ("s_name",), "numwait", top=TOP
+        "bars", "Orders kept waiting, by supplier", ("s_name",), "numwait", top=TOP
     ),
     "q22_global_sales_opportunity": View("columns", "Customers by country code", ("cntrycode",), "numcust"),
     "unshipped_orders": View("bars", "Revenue of the listed orders by segment", ("segment",), "revenue"),

@@ -61,7 +61,7 @@ class View:
         """What the chart draws: columns `x`, `y` and `by`."""
         if self.kind == "number":
             return pd.DataFrame({"x": [""], "y": [self.figure(rows)], "by": [""]})
-        found = self._all_points(rows).groupby(["x", "by"], sort=False, as_index=False)["y"].sum()
+        found = self._all_points(rows).groupby(["x", "by"], sort=False, as_index=False)[["y"]].sum()
         if self.kind == "bars":
             found = found.sort_values("y", ascending=False, kind="stable")
         elif not self.x or rows[self.x[0]].dtype != object:

@@ -5,7 +5,7 @@ Reading runs does not belong here, but in `store.runs`.
 
 import pandas as pd
 
-from dashboards.charts.chart import Chart, over_time
+from dashboards.charts.chart import Chart, Data, over_time
 from dashboards.pages.parts import place, replace_chart
 from dashboards.store.runs import Run, Runs
 
@@ -33,7 +33,7 @@ class Durations:
             replace_chart(self.view, None)
             return
         times = pd.DatetimeIndex([run.ended for run in runs], tz="UTC").tz_localize(None)
-        data = {"time": times.to_numpy(), "value": [run.seconds for run in runs]}
+        data: Data = {"time": times.to_numpy(), "value": [run.seconds for run in runs]}
         if self.chart is None or not self.chart.update(data, (layer, name)):
             self.chart = over_time("Seconds of each run", None, data, colour=3, of=(layer, name))
             replace_chart(self.view, self.chart)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboards.bokeh_private import draw_at_once
-from dashboards.charts.chart import Chart, Data, over_time
+from dashboards.charts.chart import HOUR, Chart, Data, over_time
 from dashboards.charts.looks import Look
 from dashboards.pages.markup import cards, sentence
 from dashboards.pages.page import DayPage
@@ -30,7 +30,6 @@ TITLES = {
     "lines": "Lines",
     "next_shiptime": "Next ships (UTC)",
 }
-HOUR = 3_600_000  # Milliseconds.
 
 
 class Orders(DayPage):

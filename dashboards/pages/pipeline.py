@@ -128,7 +128,7 @@ class Pipeline(Page):
             return
         chart = self.charts.get(key)
         if chart is None or not chart.update(data, of):
-            chart = over_time(title, width, data, colour=colour, bytes_axis=key == "size", of=of)
+            chart = over_time(title, width, data, colour=colour, bytes_axis=key == "size", whole=True, of=of)
             self.charts[key] = chart
             replace_chart(self.places[key], chart)
 

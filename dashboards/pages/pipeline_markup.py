@@ -34,7 +34,7 @@ def table_cards(item: Health, compaction: Compaction) -> str:
     figures = [
         (f"Latest {STEP[item.layer]}", moment(item.latest) if item.latest else "—", item.note or WORDS[item.state]),
         ("Lag", lag, "since the end of the latest one" if item.lag else ""),
-        ("Rows", rows, f"{item.partitions:,} partitions, {size(item.size)}"),
+        ("Rows", rows, f"{item.partitions:,} partition{'s' * (item.partitions != 1)}, {size(item.size)}"),
     ]
     if compaction:
         before, after = compaction

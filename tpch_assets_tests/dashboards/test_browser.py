@@ -274,6 +274,46 @@ def zoom(page: Page) -> None:
     }""")
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "labels"),
+    [
+        ("2024-01-01T02:00", "2024-01-01T22:00", ["06:00\n1 Jan", "12:00", "18:00"]),
+        ("2024-01-01T20:00", "2024-01-02T10:00", ["21:00", "2 Jan", "03:00", "06:00", "09:00"]),
+        ("2024-01-01T11:24:20", "2024-01-01T12:24:20", ["11:30\n1 Jan", "11:45", "12:00", "12:15"]),
+        ("2024-01-01T11:54:19", "2024-01-01T11:54:41", ["11:54:20\n1 Jan", "11:54:30", "11:54:40"]),
+        ("2024-01-01T00:00", "2024-01-08T00:00", ["2 Jan", "4 Jan", "6 Jan", "8 Jan"]),
+    ],
+)
+def test_an_axis_of_time_names_the_day(full: Served, visit: Open, start: str, end: str, labels: list[str]) -> None:
+    page = visit(full.url)
+    expect(page.locator("canvas").first).to_be_visible()
+    assert page.evaluate(_LABELS, [start, end]) == labels
+
+
+_LABELS = """([start, end]) => {
+    for (const {type, ticker, formatter} of Bokeh.documents[0]._all_models.values())
+        if (type === 'LinearAxis' && ticker.type === 'CustomJSTicker') {
+            const range = {start: Date.parse(`${start}Z`), end: Date.parse(`${end}Z`)}
+            return formatter.doFormat(ticker.get_ticks(range.start, range.end, range, NaN).major, {loc: 0})
+        }
+}"""
+
+
+def test_the_button_has_the_frame_of_the_menus_beside_it(full: Served, visit: Open) -> None:
+    page = visit(full.url)
+    button, menu = page.locator(".bk-btn"), page.get_by_role("combobox", name="Day")
+    expect(button).to_be_visible()
+    light = frame(menu)
+    assert frame(button) == light
+    page.get_by_role("button", name="Dark theme").click()
+    page.wait_for_function("one => getComputedStyle(document.body).backgroundColor !== one", arg="rgb(255, 255, 255)")
+    assert frame(button) == frame(menu) != light
+
+
+def frame(of: Any) -> str:
+    return of.evaluate("one => getComputedStyle(one).border")
+
+
 @pytest.mark.parametrize("path", ["", "/queries?query=q09_product_type_profit", "/pipeline"])
 @pytest.mark.parametrize("width", [390, 1920])
 def test_pages_fit_both_widths_and_themes(full: Served, visit: Open, path: str, width: int) -> None:

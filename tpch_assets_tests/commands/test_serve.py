@@ -134,7 +134,8 @@ def keep(
 def listener(port: int) -> psutil.Process:
     """The process that answers."""
     wait(lambda: trouble(f"http://127.0.0.1:{port}") is None)
-    (pid,) = {one.pid for one in psutil.net_connections("tcp") if one.laddr.port == port and one.status == "LISTEN"}
+    listening = [one for one in psutil.net_connections("tcp") if one.status == "LISTEN"]
+    (pid,) = {one.pid for one in listening if one.laddr and one.laddr.port == port}
     return psutil.Process(pid)
 
 

@@ -29,19 +29,19 @@ def test_html_changes_alone() -> None:
     assert "stylesheets" in plain._get_properties(document), "Panel sends them no more: Block is not needed"
 
 
-def delays(menu: type[pn.widgets.Select]) -> list[int]:
+def delays(menu: type[pn.widgets.Select], patch: pytest.MonkeyPatch) -> list[int]:
     """The milliseconds a menu waits before it answers."""
-    document, found = Document(), []
+    document, found = Document(), list[int]()
     model: Any = menu(options=["a", "b"], value="a").get_root(document)
-    document._session_context = lambda: SimpleNamespace()
-    document.add_timeout_callback = lambda callback, milliseconds: found.append(milliseconds)  # type: ignore
+    patch.setattr(document, "_session_context", lambda: SimpleNamespace())
+    patch.setattr(document, "add_timeout_callback", lambda callback, milliseconds: found.append(milliseconds))
     model.value = "b"
     return found
 
 
-def test_a_menu_answers_at_once() -> None:
-    assert delays(Select) == [0]
-    assert delays(pn.widgets.Select) == [50], "Panel waits no more: Select is not needed"
+def test_a_menu_answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert delays(Select, monkeypatch) == [0]
+    assert delays(pn.widgets.Select, monkeypatch) == [50], "Panel waits no more: Select is not needed"
 
 
 def test_styles_come_from_this_server() -> None:
@@ -56,12 +56,17 @@ def test_styles_come_from_this_server() -> None:
 
 
 def test_models_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    document, searched = Document(), []
+    document, searched = Document(), list[int]()
     plots = [Plot() for _ in range(3)]
     for plot in plots:
         document.add_root(plot)
     recompute = document.models.recompute
-    monkeypatch.setattr(document.models, "recompute", lambda: searched.append(1) or recompute())
+
+    def count() -> None:
+        searched.append(1)
+        recompute()
+
+    monkeypatch.setattr(document.models, "recompute", count)
     with draw_at_once(document):
         for plot in plots:
             plot.x_range = FactorRange()

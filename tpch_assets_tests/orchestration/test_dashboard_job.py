@@ -16,9 +16,9 @@ import pytest
 from coiled.cli.run import run as coiled_run
 
 from dashboards.settings import DashboardSettings, load_dashboard_settings
-from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.orchestration import dashboard_job
 from tpch_assets.orchestration.instance import prepare_home
+from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.settings import HEALTH, PREFIX, Settings, SettingsError, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane
 
@@ -87,7 +87,9 @@ def port() -> Iterator[int]:
 
 def stop_at(port: int) -> None:
     for connection in psutil.net_connections("tcp"):
-        if connection.laddr.port == port and connection.status == psutil.CONN_LISTEN and connection.pid:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr:
+            continue
+        if connection.laddr.port == port and connection.pid:
             process = psutil.Process(connection.pid)
             process.kill()
             process.wait(10)

@@ -139,7 +139,7 @@ def test_url_takes_only_what_is_allowed() -> None:
     assert url.get("a", ["x"], "d") == "x"
     assert url.get("b", ["x"], "d") == url.get("c", ["x"], "d") == "d"
     url.set(a=None, c="p/q")
-    assert url.location.search == "?b=y&c=p%2Fq"
+    assert url.location is not None and url.location.search == "?b=y&c=p%2Fq"
     assert Url().get("a", ["x"], "d") == "d"
 
 

@@ -38,6 +38,11 @@ def test_the_pipeline_shows_lag_compaction_and_rejects(store: Store) -> None:
     assert page.table.value in business.queries()
 
 
+def seconds(record: dg.RunRecord) -> float:
+    assert record.start_time is not None and record.end_time is not None
+    return record.end_time - record.start_time
+
+
 def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake) -> None:
     @dg.asset(key=["bronze", "orders"])
     def orders() -> None: ...
@@ -49,7 +54,7 @@ def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake)
         made = [dg.materialize([orders], instance=instance).run_id for _ in range(2)]
         records = [instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))[0] for run_id in made]
     found = read_runs(home, "bronze", "orders")
-    assert [run.seconds for run in found] == [one.end_time - one.start_time for one in records]
+    assert [run.seconds for run in found] == [seconds(one) for one in records]
     assert read_runs(home, "bronze", "lineitem") == []
 
     fill_pipeline(lake, datetime.now(UTC))
@@ -71,7 +76,7 @@ def test_run_durations_are_those_of_dagsters_runs(environment: Path, lake: Lake)
 def test_a_panel_is_shown_each_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Costs:
         def __init__(self) -> None:
-            self.view, self.shown = pn.Column(), []
+            self.view, self.shown = pn.Column(), list[tuple[str, str]]()
 
         def show(self, layer: str, name: str) -> None:
             self.shown.append((layer, name))

@@ -9,10 +9,14 @@ from dashboards.store.cache import Cache
 
 
 def test_the_least_recently_used_result_goes_first() -> None:
-    cache, built = Cache(2), []
+    cache, built = Cache(2), list[str]()
 
     def get(key: str) -> str:
-        return cache.get(key, lambda: built.append(key) or key, lambda _: 1)
+        def build() -> str:
+            built.append(key)
+            return key
+
+        return cache.get(key, build, lambda _: 1)
 
     assert [get(key) for key in "abacb"] == list("abacb")
     assert built == list("abcb")

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame
 def test_rows_are_read_only_when_a_version_changed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[str] = []
     read = pq.ParquetFile
-    monkeypatch.setattr(pq, "ParquetFile", lambda path: reads.append(path) or read(path))
+
+    def count(path: str) -> pq.ParquetFile:
+        reads.append(path)
+        return read(path)
+
+    monkeypatch.setattr(pq, "ParquetFile", count)
     opened = store.tables
     store.poll()
     open_page(Orders, store)

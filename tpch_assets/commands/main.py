@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tpch-assets", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tpch-assets", description="Fill the lake, and show what it contains.")
     commands = parser.add_subparsers(required=True, metavar="command")
     replay = commands.add_parser("replay", help="materialize batches, and the windows and days that they complete")
     replay.add_argument("--start", help="first day: a midnight in UTC (default: TPCH_START)")

@@ -56,7 +56,7 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
 
 
 def _output(table: str) -> str:
-    """The name of a fact's output: Dagster refuses some that a table may have, such as `output` or `type`."""
+    """Return the output name of a fact. The prefix avoids names that Dagster reserves, such as `output` or `type`."""
     return f"silver_{table}"
 
 

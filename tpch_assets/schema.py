@@ -209,7 +209,9 @@ def load_business(module: str) -> Business:
         found = getattr(import_module(module), "BUSINESS", None)
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
-            raise SchemaError(f"there is no Python module {module}; install it, or put its folder on PYTHONPATH") from None
+            raise SchemaError(
+                f"there is no Python module {module}; install it, or put its folder on PYTHONPATH"
+            ) from None
         raise
     if not isinstance(found, Business):
         raise SchemaError(f"the module {module} has no BUSINESS = Business(...)")

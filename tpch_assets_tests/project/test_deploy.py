@@ -411,6 +411,11 @@ def test_a_lock_has_what_is_declared_and_the_releases_of_the_others(lock: str, p
     assert [name for name, pin in pins(lock).items() if everything.get(name, pin) != pin] == []
 
 
+def _is_for_types(node: ast.AST) -> bool:
+    """Whether a block is `if TYPE_CHECKING:`, which only the type checker imports."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 def test_what_the_code_imports_is_declared() -> None:
     """Not only there by chance, since another package brings it."""
     declared = {plain(name) for name in PYPROJECT["project"]["dependencies"]}
@@ -418,7 +423,9 @@ def test_what_the_code_imports_is_declared() -> None:
     imported = set()
     for package in ours:
         for path in (PROJECT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+            tree = ast.parse(path.read_text())
+            for_types = {id(node) for block in ast.walk(tree) if _is_for_types(block) for node in ast.walk(block)}
+            for node in (node for node in ast.walk(tree) if id(node) not in for_types):
                 if isinstance(node, ast.Import):
                     imported |= {alias.name.split(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -190,7 +190,7 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
         import dask.dataframe  # noqa: F401 - with its imports done, what a process grows by is data
         import distributed.shuffle  # noqa: F401
 
-        import tpch_assets.gold.shuffled  # noqa: F401
+        import tpch_assets.gold.shuffled
         import tpch_assets.tpch.shuffled  # noqa: F401
 
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

@@ -19,8 +19,8 @@ import pytest
 
 from tpch_assets.bronze import json_lines
 from tpch_assets.bronze.json_lines import Parsed, evident, feed, scan, sql, values, whole, write_parquet
-from tpch_assets.column_types import parse as parse_type
 from tpch_assets.schema import Column, Table
+from tpch_assets.schema.types import parse as parse_type
 from tpch_assets_tests.tpch_tables import TABLES, TIME
 
 Fields = dict[str, str]  # names to values, both as JSON

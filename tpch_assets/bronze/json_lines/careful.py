@@ -22,8 +22,8 @@ from tpch_assets.bronze.json_lines.values import (
     show,
     spell,
 )
-from tpch_assets.column_types import ColumnType, List, Struct, UnknownType
 from tpch_assets.schema import Column, Table
+from tpch_assets.schema.types import ColumnType, List, Struct, UnknownType
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tpch_assets.bronze.json_lines.values import CLOCK, ZONE, Number, encode
-from tpch_assets.column_types import INTEGER_BITS, ColumnType, Decimal, List, Scalar, Struct
 from tpch_assets.schema import Table
+from tpch_assets.schema.types import INTEGER_BITS, ColumnType, Decimal, List, Scalar, Struct
 
 _MOST_KEYS = 500  # in all: data can be spelled as keys, and no pattern should hold data
 _DEEPEST = 8  # levels

@@ -10,7 +10,7 @@ from tpch_assets.bronze.json_lines.evident import Evident
 from tpch_assets.bronze.json_lines.feed import Checker, Feed
 from tpch_assets.bronze.json_lines.sql import DOUBLE_DIGITS, Parsed, Work, literal, quoted, read_json
 from tpch_assets.bronze.json_lines.values import encode
-from tpch_assets.column_types import ColumnType, Decimal, List, Scalar, Struct
+from tpch_assets.schema.types import ColumnType, Decimal, List, Scalar, Struct
 
 _LINES = "json_lines"  # what the batches are called in SQL
 

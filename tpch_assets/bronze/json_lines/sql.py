@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from tpch_assets.column_types import ColumnType
 from tpch_assets.schema import Table
+from tpch_assets.schema.types import ColumnType
 
 # Level 1 is 15 % faster than the default, files 7 % larger. A larger dictionary would hold values that hardly repeat;
 # larger row groups would leave one thread to finish alone.

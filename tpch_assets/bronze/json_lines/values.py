@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from tpch_assets import column_types
-from tpch_assets.column_types import INTEGER_BITS, ColumnType, List, Struct
+from tpch_assets.schema.types import INTEGER_BITS, ColumnType, List, Struct
 
 Json = "None | bool | str | list[Json] | dict[str, Json]"  # a number is a `Number`, which is a str
 Check = Callable[[object], str]  # from a parsed value to the JSON to be stored; it raises Wrong

@@ -18,7 +18,7 @@ from tpch_assets.bronze.json_lines.sql import (
     read_json,
     read_parquet,
 )
-from tpch_assets.column_types import INTEGER_BITS, ColumnType, Decimal, Scalar
+from tpch_assets.schema.types import INTEGER_BITS, ColumnType, Decimal, Scalar
 
 Kind = Literal["number", "DATE", "TIMESTAMP WITH TIME ZONE", "VARCHAR"]
 

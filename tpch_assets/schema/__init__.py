@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
-from tpch_assets.column_types import ColumnType, UnknownType
-from tpch_assets.column_types import parse as parse_type
+from tpch_assets.schema.types import ColumnType, UnknownType
+from tpch_assets.schema.types import parse as parse_type
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

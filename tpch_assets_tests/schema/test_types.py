@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from tpch_assets.column_types import Decimal, List, Scalar, Struct, UnknownType, parse
+from tpch_assets.schema.types import Decimal, List, Scalar, Struct, UnknownType, parse
 from tpch_assets_tests.tpch_tables import TABLES
 
 # fmt: off

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tpch_assets import column_types
 from tpch_assets.bronze.json_lines.values import (
     Check,
     Constant,
@@ -23,6 +22,7 @@ from tpch_assets.bronze.json_lines.values import (
     spell,
 )
 from tpch_assets.schema import Column, Table
+from tpch_assets.schema import types as column_types
 from tpch_assets.schema.types import ColumnType, List, Struct, UnknownType
 
 

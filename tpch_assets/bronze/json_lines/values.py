@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
-from tpch_assets import column_types
+from tpch_assets.schema import types as column_types
 from tpch_assets.schema.types import INTEGER_BITS, ColumnType, List, Struct
 
 Json = "None | bool | str | list[Json] | dict[str, Json]"  # a number is a `Number`, which is a str

@@ -65,13 +65,16 @@ def _origin(arguments: argparse.Namespace) -> datetime:
     begin = load_settings(start=arguments.start).start
     lake = Lake(settings.lake)
     lake.check()
-    stream = current_business().facts[0].name
-    present = (name for name, files in deliveries(lake, stream) if files and is_batch(name))
-    first = next((parse(name).replace(hour=0, minute=0) for name in present), None)
+    firsts = [_first_batch(lake, table.name) for table in current_business().streams]
+    first = min((parse(batch).replace(hour=0, minute=0) for batch in firsts if batch), default=None)
     origin = settings.start if "start" in settings.model_fields_set and settings.start <= begin else first or begin
     if begin < origin:
         raise SettingsError(f"--start {arguments.start}: the lake {settings.lake} begins on {origin:%Y-%m-%d}.")
     return origin
+
+
+def _first_batch(lake: Lake, table: str) -> str | None:
+    return next((name for name, files in deliveries(lake, table) if files and is_batch(name)), None)
 
 
 def _replay(arguments: argparse.Namespace) -> None:

@@ -1111,3 +1111,14 @@ def test_unknown_field_may_have_any_name(name, parse):
     _, rows, _ = parse(b"\n".join([line] * 3 + [b'{"id":2}']), of_types(("id", "INT")))
     rescued = [row["_rescued"] and json.loads(row["_rescued"]) for row in rows]
     assert rescued == [{name: [1, {name: None}], name * 2: "x"}] * 3 + [None]
+
+
+def test_source_that_cannot_be_read_to_its_end_is_an_error_that_leaves_nothing(parse, monkeypatch):
+    def cut_off(_):
+        yield b'{"id":1}\n'
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(feed, "_blocks", cut_off)
+    with pytest.raises(OSError, match="the disk is gone"):
+        parse(b'{"id":1}\nbad', of_types(("id", "INT")))
+    assert [path.name for path in parse.rows.parent.iterdir()] == ["source.json"]

@@ -66,6 +66,9 @@ class Video(Settled):
             "studio": {"name": None, "country": "FR", "order": 0},
         }
         unknown = {**again["studio"], "colour": "red"}
+        users = [line.row for batch, *_, line in self.delivery.of("users") if line.row and batch == BATCHES[7]]
+        changed = [good({**row, "active": not row["active"], "age": 0}) for row in users]
+        self.delivery.put("users", BATCHES[7], "ÿ behind the others.json", changed)
         self.delivery.put("videos", BATCHES[5], "renamed.json", [good_with(again, studio=unknown)])
         session = {**self._session(BATCHES[2]), "session_id": f"{LATE}{str(uuid.UUID(int=7))[8:]}"}
         self.delivery.put("sessions", BATCHES[2], "late.json", [good(session)])

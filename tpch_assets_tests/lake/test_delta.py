@@ -406,8 +406,8 @@ WIDE = pa.schema(
         ("nothing", pa.string()),
     ]
 )
-LONG = "ä" * 40
-TEXTS = ["", "a", "é", "z" * 31, "z" * 33, LONG, LONG + "x", '"\\']
+LONG = "ä" * 70
+TEXTS = ["", "a", "é", "z" * 31, "z" * 33, "ü" * 64, "z" * 65, LONG, LONG + "x", '"\\']
 
 
 def awkward(chance: random.Random, ids: range, *, empty: frozenset[str]) -> pa.Table:

@@ -10,8 +10,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from tpch_assets.schema import types as column_types
 from tpch_assets.schema.types import INTEGER_BITS, ColumnType, List, Struct
 
-Json = "None | bool | str | list[Json] | dict[str, Json]"  # a number is a `Number`, which is a str
-Check = Callable[[object], str]  # from a parsed value to the JSON to be stored; it raises Wrong
+Check = Callable[[object], str]  # from a parsed value, a number as `Number`, to the JSON to be read; it raises Wrong
 
 MAX_DEPTH = 250  # levels of a value whose fields are not declared: far below what Python's stack allows
 

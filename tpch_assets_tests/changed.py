@@ -81,7 +81,7 @@ def keep(folder: Path) -> dict[str, Any]:
     _deliver(place, 3, "n.json", "n")
     with graph(place, **TRAINS) as loaded:
         loaded.settle()
-        found = {"before": _kept(place)}
+        found: dict[str, Any] = {"before": _kept(place)}
         _deliver(place, 3, "a.json", "a")
         _deliver(place, 4, "z.json", "z")
         loaded.settle()

@@ -72,7 +72,7 @@ def test_shorter_batches_reach_schedules_partitions_and_texts(often: Copy) -> No
 
 
 def test_a_day_of_shorter_batches_is_all_of_tpch(often: Copy, tmp_path: Path) -> None:
-    command = [SCRIPTS / "tpchgen-cli", "csv", "--quiet", "-s", "0.001", "-o", tmp_path]
+    command = [str(SCRIPTS / "tpchgen-cli"), "csv", "--quiet", "-s", "0.001", "-o", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     counts = {path.stem: path.read_bytes().count(b"\n") - 1 for path in tmp_path.glob("*.csv")}
     told = often.told("stream")

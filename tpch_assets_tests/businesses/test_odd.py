@@ -1,6 +1,7 @@
 """Tables named like words of SQL and Dagster; one stays empty as all of its lines are bad, and some never come."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tpch_assets_tests.businesses.delivery import BATCHES, Line, Row, good
 from tpch_assets_tests.businesses.settled import BusinessTests, Settled, moment
 from tpch_assets_tests.days import Place
 
-PLACES = (None, [], [None, {"x": None, "names": ["a", None]}], [{"x": 0.5, "names": None}])
+PLACES: tuple[Any, ...] = (None, [], [None, {"x": None, "names": ["a", None]}], [{"x": 0.5, "names": None}])
 
 
 class Odd(Settled):
@@ -23,7 +24,7 @@ class Odd(Settled):
         self.delivery.put("type", BATCHES[0], "types.json", [good(row) for row in types])
         self.delivery.put("user", BATCHES[0], "users.json", [Line(b'{"user": "a"}'), Line(b"nobody")])
         for batch in BATCHES:
-            orders = [{"number": batch * 100 + n, "order": n, "type": n % 4, "user": "a"} for n in range(20)]
+            orders: list[Row] = [{"number": batch * 100 + n, "order": n, "type": n % 4, "user": "a"} for n in range(20)]
             self.delivery.put("order", batch, "orders.json", [good(row, colour="red") for row in orders])
             if batch < BATCHES[6]:
                 outputs = [self._output(row["number"], row["order"], batch) for row in orders]

@@ -63,7 +63,7 @@ class Trains(Settled):
         self.delivery.put("departures", BATCHES[6], "late.json", [good(late)])
 
     def _line(self, electric: bool, line: str) -> Row:
-        stops = [
+        stops: list[Row] = [
             {"name": f"stop {index}", "km": Decimal(index * 3).scaleb(-1)} for index in range(self.chance.randint(0, 3))
         ]
         return {"electric": electric, "line": line, "stops": [{**stop, "km": float(stop["km"])} for stop in stops]}

@@ -2,6 +2,7 @@
 
 import struct
 import uuid
+from typing import Any
 
 import pytest
 
@@ -98,7 +99,7 @@ class Video(Settled):
     def _session(self, batch: int) -> Row:
         chance = self.chance
         started = moment(batch * 15 + chance.randint(0, 14))
-        client = chance.choice(
+        client: Any = chance.choice(
             [None, {"os": chance.choice(["linux", "mac"]), "v": [1, 2.50]}, {"os": None}, [], "text"]
         )
         return {

@@ -168,3 +168,24 @@ def test_columns_are_those_of_the_tables(con: duckdb.DuckDBPyConnection) -> None
 def test_a_generator_that_fails_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"tpchgen-cli parquet .* failed: .*no_such_table"):
         generator._generate(SCALE_FACTOR, "no_such_table")
+
+
+@pytest.mark.parametrize("number", [94, 95])
+def test_large_batches_lose_no_line(number: int) -> None:
+    """In 96 parts at scale factor 3, 390 lines lie in another part than their orders."""
+    time = START + number * BATCH
+    with cursor() as con:
+        for name, key in (("orders", "o_orderkey"), ("lineitem", "l_orderkey")):
+            rows = source.rows(TABLES[name], number, time, 3, many=False)
+            con.execute(f"CREATE TEMP TABLE large_{name} AS SELECT {key} FROM ({rows})")
+        orders = one(con, "SELECT count(*) FROM large_orders")
+        assert 45_000 < orders < 48_000
+        assert one(con, "SELECT count(DISTINCT l_orderkey) FROM large_lineitem") == orders
+        assert one(con, "SELECT count(*) FROM large_lineitem ANTI JOIN large_orders ON o_orderkey = l_orderkey") == 0
+
+
+def test_orders_and_lines_that_were_cut_differently_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator, "LARGEST_PART", 1_000_000)
+    lines = source.rows(TABLES["lineitem"], 94, START, 3, many=False)
+    with cursor() as con, pytest.raises(duckdb.Error, match="batch 94: the generator cut orders and lines"):
+        con.execute(f"SELECT count(l_orderkey) FROM ({lines})").fetchall()

@@ -56,8 +56,8 @@ class Layer:
     Attributes:
         step: The length of a partition.
         partition: What people call one.
-        amber: A layer is late when its latest partition ended longer ago: its own step, plus time to run.
-        red: It is very late after this.
+        amber: A layer is behind when its latest partition ended longer ago: its own step, plus time to run.
+        red: It is far behind after this.
         work: The kind of cluster that makes it.
         parquet: How its files are written.
         description: What its job does.

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tpch_assets.bronze.json_lines import reasons
 from tpch_assets.bronze.json_lines.values import (
     Check,
     Constant,
@@ -64,7 +65,7 @@ def judge_of(table: Table) -> Judge:
         }
         text = spell(rescued) if rescued else None
         if text and not text.isascii() and text != encodable(text):
-            raise Reject("an unknown field holds a lone surrogate, which no text can hold")
+            raise Reject(reasons.UNKNOWN_FIELD_SURROGATE)
         return Judged(f"{{{','.join(values)}}}\n".encode(), text)
 
     return _recursion_is_a_reject(judge)
@@ -76,13 +77,13 @@ def parse(line: bytes) -> dict[str, object]:
         text = line.decode()
     except UnicodeDecodeError as error:
         byte, position = line[error.start], error.start + 1
-        raise Reject(f"not valid UTF-8: byte 0x{byte:02x} at position {position}") from None
+        raise Reject(reasons.NOT_UTF8.format(byte=byte, position=position)) from None
     try:
         fields = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise Reject(f"not valid JSON: {error.msg} at character {error.pos + 1}") from None
+        raise Reject(reasons.NOT_JSON.format(problem=error.msg, position=error.pos + 1)) from None
     if not isinstance(fields, dict):
-        raise Reject(f"{show(fields)} is not a JSON object")
+        raise Reject(reasons.NOT_AN_OBJECT_LINE.format(value=show(fields)))
     return fields
 
 
@@ -91,7 +92,7 @@ def _recursion_is_a_reject(judge: Judge) -> Judge:
         try:
             return judge(line)
         except RecursionError:
-            raise Reject("nested too deeply") from None
+            raise Reject(reasons.TOO_DEEP) from None
 
     return judge_any
 
@@ -100,7 +101,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields: dict[str, object] = {}
     for name, value in pairs:
         if name in fields:
-            raise Reject(f"{name}: the key comes more than once")
+            raise Reject(reasons.KEY_TWICE.format(name=name))
         fields[name] = value
     return fields
 
@@ -113,7 +114,7 @@ def _stored(column: Column, fields: dict[str, object], check: Check) -> str:
     value = fields.get(column.name)
     if value is None:
         if not column.nullable:
-            raise Reject(f"{column.name}: {'null' if column.name in fields else 'missing'}, but must have a value")
+            raise Reject(reasons.NO_VALUE.format(name=column.name, what="null" if column.name in fields else "missing"))
         return "null"
     try:
         return check(value)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tpch_assets.bronze.json_lines import reasons
 from tpch_assets.bronze.json_lines.careful import Judge, Judged
 from tpch_assets.bronze.json_lines.values import Reject, encodable, encode
 
@@ -85,7 +86,7 @@ class Checker:
     def _verdict(self, line: bytes) -> tuple[Judged | None, str | None]:
         """The line as it is to be read, or why it is a reject; neither for a blank line."""
         if len(line) > MAX_LINE:
-            return None, f"longer than {MAX_LINE} bytes; only its beginning is kept"
+            return None, reasons.TOO_LONG.format(bytes=MAX_LINE)
         text = line.strip(_SPACE)
         if not text:
             return None, None

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tpch_assets.bronze.json_lines import reasons
+
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 16
 
@@ -22,7 +24,7 @@ def unpacked(source: str, folder: str) -> tuple[str, str | None]:
                 for block in _gunzip(file):
                     output.write(block)
             except (EOFError, zlib.error) as error:
-                return str(plain), f"the gzip file is damaged from here on: {error}"
+                return str(plain), reasons.DAMAGED_GZIP.format(error=error)
     return str(plain), None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
+from tpch_assets.bronze.json_lines import reasons
 from tpch_assets.schema import types as column_types
 from tpch_assets.schema.types import INTEGER_BITS, ColumnType, List, Struct
 
@@ -58,9 +59,9 @@ encode = json.JSONEncoder(ensure_ascii=False).encode
 def spell(value: object, depth: int = 0) -> str:
     """JSON again, with the numbers as they were."""
     if depth > MAX_DEPTH:
-        raise Reject("nested too deeply")
+        raise Reject(reasons.TOO_DEEP)
     if isinstance(value, Constant):
-        raise Reject(f"not valid JSON: {value}")
+        raise Reject(reasons.NOT_A_JSON_VALUE.format(value=value))
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):
@@ -107,7 +108,7 @@ def _struct_check(type_: Struct) -> Check:
 
     def check(value: object) -> str:
         if not isinstance(value, dict):
-            raise Wrong(value, "is not an object")
+            raise Wrong(value, reasons.NOT_AN_OBJECT)
         stored = []
         for name, key, check_field in checks:
             field = value.get(name)
@@ -126,7 +127,7 @@ def _list_check(type_: List) -> Check:
 
     def check(value: object) -> str:
         if not isinstance(value, list):
-            raise Wrong(value, "is not a list")
+            raise Wrong(value, reasons.NOT_A_LIST)
         stored = []
         for index, item in enumerate(value):
             try:
@@ -143,9 +144,9 @@ def _integer_check(name: str) -> Check:
     limit = 1 << (INTEGER_BITS[name] - 1)
 
     def check(value: object) -> str:
-        number = int(_exactly(value, name, _INTEGERS, _ONE, "is not an integer"))
+        number = int(_exactly(value, name, _INTEGERS, _ONE, reasons.NOT_AN_INTEGER))
         if not -limit <= number < limit:
-            raise Wrong(value, f"is out of range for {name}")
+            raise Wrong(value, reasons.OUT_OF_RANGE.format(type=name))
         return str(number)
 
     return check
@@ -154,7 +155,7 @@ def _integer_check(name: str) -> Check:
 def _decimal_check(type_: column_types.Decimal) -> Check:
     unit = _ONE.scaleb(-type_.scale)
     context = Context(prec=type_.precision, traps=[Inexact, InvalidOperation])
-    finer = f"has more than {type_.scale} decimals"
+    finer = reasons.TOO_MANY_DECIMALS.format(scale=type_.scale)
 
     def check(value: object) -> str:
         return f'"{_exactly(value, type_.sql, context, unit, finer):f}"'
@@ -165,32 +166,32 @@ def _decimal_check(type_: column_types.Decimal) -> Check:
 def _exactly(value: object, type_: str, context: Context, unit: Decimal, finer: str) -> Decimal:
     """A parsed number as a whole number of units; `finer` ends the sentence where it has a fraction of one."""
     if not isinstance(value, Number):
-        raise Wrong(value, "is not a number")
+        raise Wrong(value, reasons.NOT_A_NUMBER)
     try:
         return context.quantize(Decimal(value), unit)
     except Inexact:
         raise Wrong(value, finer) from None
     except InvalidOperation:
-        raise Wrong(value, f"is out of range for {type_}") from None
+        raise Wrong(value, reasons.OUT_OF_RANGE.format(type=type_)) from None
 
 
 def _check_double(value: object) -> str:
     if not isinstance(value, Number):
-        raise Wrong(value, "is not a number")
+        raise Wrong(value, reasons.NOT_A_NUMBER)
     number = float(value)
     if number in (float("inf"), float("-inf")):
-        raise Wrong(value, "is out of range for DOUBLE")
+        raise Wrong(value, reasons.OUT_OF_RANGE.format(type="DOUBLE"))
     return repr(number)
 
 
 def _check_float(value: object) -> str:
     """The nearest of the 32-bit numbers. By way of a DOUBLE it could be the second nearest: see `_single`."""
     if not isinstance(value, Number):
-        raise Wrong(value, "is not a number")
+        raise Wrong(value, reasons.NOT_A_NUMBER)
     try:
         return repr(_single(float(value), value))
     except OverflowError:
-        raise Wrong(value, "is out of range for FLOAT") from None
+        raise Wrong(value, reasons.OUT_OF_RANGE.format(type="FLOAT")) from None
 
 
 def _single(double: float, text: str) -> float:
@@ -212,55 +213,55 @@ def _single(double: float, text: str) -> float:
 def _check_boolean(value: object) -> str:
     if value is True or value is False:
         return "true" if value else "false"
-    raise Wrong(value, "is neither true nor false")
+    raise Wrong(value, reasons.NOT_A_BOOLEAN)
 
 
 def _check_date(value: object) -> str:
     if type(value) is not str or not _DATE.fullmatch(value):
-        raise Wrong(value, "is not a date YYYY-MM-DD")
+        raise Wrong(value, reasons.NOT_A_DATE)
     try:
         return f'"{date.fromisoformat(value)}"'
     except ValueError:
-        raise Wrong(value, "is a date that does not exist") from None
+        raise Wrong(value, reasons.NO_SUCH_DATE) from None
 
 
 def _check_time(value: object) -> str:
     if type(value) is not str or not _TIME.fullmatch(value):
-        raise Wrong(value, "is not a time YYYY-MM-DDThh:mm:ss[.ffffff][Z]")
+        raise Wrong(value, reasons.NOT_A_TIME)
     try:
         time = datetime.fromisoformat(value)
         return f'"{(time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()}"'
     except (ValueError, OverflowError):
-        raise Wrong(value, "is a time that does not exist") from None
+        raise Wrong(value, reasons.NO_SUCH_TIME) from None
 
 
 def _check_timestamp(value: object) -> str:
     if type(value) is not str or not _TIMESTAMP.fullmatch(value):
-        raise Wrong(value, "is not a time without zone, YYYY-MM-DDThh:mm:ss[.ffffff]")
+        raise Wrong(value, reasons.NOT_A_TIME_WITHOUT_ZONE)
     try:
         return f'"{datetime.fromisoformat(value).isoformat()}"'
     except ValueError:
-        raise Wrong(value, "is a time that does not exist") from None
+        raise Wrong(value, reasons.NO_SUCH_TIME) from None
 
 
 def _check_text(value: object) -> str:
     if type(value) is not str:
-        raise Wrong(value, "is not a string")
+        raise Wrong(value, reasons.NOT_A_STRING)
     if not value.isascii() and value != encodable(value):
-        raise Wrong(value, "holds a lone surrogate, which no text can hold")
+        raise Wrong(value, reasons.SURROGATE)
     return encode(value)
 
 
 def _check_uuid(value: object) -> str:
     if type(value) is not str or not _UUID.fullmatch(value):
-        raise Wrong(value, "is not a UUID of 36 characters")
+        raise Wrong(value, reasons.NOT_A_UUID)
     return f'"{value.lower()}"'
 
 
 def _check_json(value: object) -> str:
     text = spell(value)
     if not text.isascii() and text != encodable(text):
-        raise Wrong(value, "holds a lone surrogate, which no text can hold")
+        raise Wrong(value, reasons.SURROGATE)
     return text
 
 

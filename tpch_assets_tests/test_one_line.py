@@ -84,7 +84,7 @@ def test_a_day_of_shorter_batches_is_all_of_tpch(often: Copy, tmp_path: Path) ->
 
 
 def test_a_replay_makes_shorter_batches(often: Copy) -> None:
-    assert "batches of 5 minutes; 288 make a day (default: 288)" in " ".join(often.command("replay", "--help").split())
+    assert "batches of 5 minutes (default: 288, one day)" in " ".join(often.command("replay", "--help").split())
     often.command("replay", "--start", day(0), "--batches", "3")
     raw = often.folder / "place" / "lake" / "raw" / "orders"
     assert sorted(path.name for path in raw.iterdir()) == [f"{day(0)}T{time}" for time in ("0000", "0005", "0010")]
@@ -104,7 +104,7 @@ def test_the_first_arrival_stays_where_the_layers_say_so(tmp_path: Path) -> None
     told = Copy(tmp_path, KEEP_LINE).told("keep")
     assert told["before"] == ["M", "M"], "of files the first by name, of its lines the first"
     assert told["after"] == ["A", "A"], "a file that comes later to the same batch is before it by name"
-    assert "(the first arrival stays)" in told["departures"]
+    assert "(keeps the first arrival)" in told["departures"]
     assert "The first row per day." in told["calendar"]
 
 

@@ -9,19 +9,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tpch_assets.lake import s3
 from tpch_assets.lake.folder import Folder
-from tpch_assets.lake.s3_store import S3
 from tpch_assets.lake.store import Store
+from tpch_assets.layers import DELTA
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LAYERS = ("bronze", "silver", "gold")
-
 
 class LakeError(RuntimeError):
     """The lake cannot be used; the message says where, why and what to do."""
+
+
+def _client() -> "S3Client":
+    """This process's S3 client. boto3 takes a while to import, so a lake in a folder goes without it."""
+    from tpch_assets.lake import s3
+
+    return s3.client()
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Lake:
     """
 
     uri: str
-    connect: "Callable[[], S3Client]" = field(default=s3.client, compare=False, repr=False)
+    connect: "Callable[[], S3Client]" = field(default=_client, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[type["Lake"], tuple[str]]:
         return Lake, (self.uri,)
@@ -46,7 +50,11 @@ class Lake:
     @cached_property
     def store(self) -> Store:
         """Reads and writes the lake's files."""
-        return S3(self.uri, self.connect) if self.remote else Folder(self.uri)
+        if not self.remote:
+            return Folder(self.uri)
+        from tpch_assets.lake.s3_store import S3
+
+        return S3(self.uri, self.connect)
 
     def path(self, *parts: str) -> str:
         return "/".join((self.uri, *parts))
@@ -56,7 +64,7 @@ class Lake:
 
     def tables(self) -> list[str]:
         """Where Delta tables are or may be: the folders of the layers and of `operations`, in order."""
-        layers = (*LAYERS, "operations")
+        layers = (*(layer.name for layer in DELTA), "operations")
         return [self.table(layer, name) for layer in layers for name in sorted(self.store.names(self.path(layer)))]
 
     def check(self, *, write: bool = False) -> None:

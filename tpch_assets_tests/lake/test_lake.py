@@ -145,7 +145,7 @@ def test_a_lake_has_one_store_which_stays_in_its_process(lake: Lake, monkeypatch
     assert remote.store is remote.store and remote.store.client is remote.store.client
     assert made == [os.getpid()]
     sent = pickle.loads(pickle.dumps(remote))
-    assert sent == remote and sent.store is not remote.store and sent.connect is s3.client
+    assert sent == remote and sent.store is not remote.store and sent.connect is Lake(remote.uri).connect
     here = remote.store.client
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert remote.store.client is not here, "a forked process connects anew"

@@ -73,6 +73,7 @@ check: install ## check lint, types, import rules, and that Dagster loads the de
 bench: install ## compare with other tools, and show where a replay's time goes
 	$(BIN)/python -m benchmarks.import_time
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.parse
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.scale

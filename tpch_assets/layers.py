@@ -77,9 +77,9 @@ class Layer:
         """How often it is made, in words."""
         return every(self.step)
 
-    def lag(self, ended: datetime, now: datetime) -> timedelta:
-        """Time since its latest partition ended."""
-        return now - ended
+    def lag(self, begin: datetime, now: datetime) -> timedelta:
+        """Time since the end of a partition that began at `begin`."""
+        return now - (begin + self.step)
 
     def state(self, lag: timedelta) -> State:
         """Green, amber or red, for a lag."""

@@ -12,11 +12,12 @@ from dashboards.pages.text import moment, short, size, span
 from dashboards.store.health import Health, State, worst
 from dashboards.store.raw import BATCHES_KEPT
 from dashboards.store.state import Commit
+from tpch_assets.layers import LAYERS
 
 Compaction = tuple[int, int] | None
 """Files before and after compaction."""
 
-STEP = {"raw": "batch", "bronze": "batch", "silver": "window", "gold": "day"}
+STEP = {name: layer.partition for name, layer in LAYERS.items()}
 """What a partition of each layer is called."""
 
 WORDS: dict[State, str] = {"green": "on time", "amber": "late", "red": "very late", "none": "not timed"}

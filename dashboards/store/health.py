@@ -119,5 +119,5 @@ def _lag(layer: str, name: str, latest: str, now: datetime) -> tuple[timedelta |
     if not must_be_fresh(layer, name):
         return None, "none"
     rule = layers.LAYERS[layer]
-    lag = now - (parse(latest) + rule.step)
+    lag = rule.lag(parse(latest), now)
     return lag, rule.state(lag)

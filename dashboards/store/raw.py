@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dashboards.store.state import Raw
 from tpch_assets.calendar import is_batch
 from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import BATCHES_PER_DAY
 from tpch_assets.raw import files as raw_files
 
-BATCHES_KEPT = 96
+BATCHES_KEPT = BATCHES_PER_DAY
 FULL_LISTING_EVERY = 180  # Listings: once an hour. A late folder may be anywhere.
 
 

@@ -172,7 +172,7 @@ def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str
         opened, now = lake.open(), datetime.now(UTC)
         for name in _selected(context):
             key = latest(opened, name)
-            lag = now - (parse(key) + layer.step) if key else None
+            lag = layer.lag(parse(key), now) if key else None
             state = layer.state(lag) if lag is not None else "red"
             yield dg.AssetCheckResult(
                 passed=state == "green",

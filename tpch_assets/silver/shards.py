@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from tpch_assets.calendar import window_of
-from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
+from tpch_assets.lake.snapshot import DataFile, Snapshots, bounds
 from tpch_assets.lake.update import Content, TableUpdate
 from tpch_assets.schema import Group, Table
 from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges
@@ -141,8 +141,3 @@ def complete_shards(group: Group, silver: Snapshots, until: str) -> list[Shard]:
 def content_of(file: DataFile) -> str:
     """What names the content of a shard's file."""
     return f"{ShardName.parse(file.name).content}.parquet"
-
-
-def snapshots_of(source: dict[str, Snapshot], group: Group) -> Snapshots:
-    """Of snapshots by table name, those of a group."""
-    return {name: source[name] for name in group.names}

@@ -1,5 +1,6 @@
 """What tests share: an environment of their own, a lake in a temporary folder, and a Dagster instance."""
 
+import contextvars
 import os
 import shutil
 import time
@@ -96,6 +97,15 @@ def use(place: pytest.MonkeyPatch, **settings: str) -> None:
     for name, value in settings.items():
         place.setenv(f"{PREFIX}{name.upper()}", value)
     current_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_instance_of_another_test() -> None:
+    """Dagster keeps the last instance's storage in a context variable, and instances that end out of order leave a
+    dead one behind: then no definitions resolve any more in this process."""
+    for variable in contextvars.copy_context():
+        if variable.name == "_current_storage":
+            variable.set(None)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
         (table.name, column, table.column(column).stored)
         for table in business.tables
         for text in query.statements.values()
-        for column in columns_read(text, table)
+        for column in sorted(columns_read(text, table))
     ]
     used = parameter_names("\n".join((*query.statements.values(), *query.param_expressions.values())))
     parts = [texts, expressions, types, query.columns, query.live, scale_factor if "scale_factor" in used else None]

@@ -98,11 +98,6 @@ def parameter_names(sql: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match["name"] for match in _PARAMETER.finditer(sql) if match["name"]))
 
 
-def without_parameters(sql: str) -> str:
-    """The text with NULL in the place of each parameter."""
-    return _PARAMETER.sub(lambda match: "NULL" if match["name"] else match[0], sql)
-
-
 def with_types(sql: str, types: Mapping[str, str]) -> str:
     """The text with a typed NULL in the place of each parameter, so that it can be bound without values."""
     return _PARAMETER.sub(lambda match: f"CAST(NULL AS {types[match['name']]})" if match["name"] else match[0], sql)

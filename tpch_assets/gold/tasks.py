@@ -27,7 +27,7 @@ class Input:
     Attributes:
         paths: Its files, local or remote.
         columns: The columns of a dimension to load into memory; of facts, whose files are read in place, none.
-        empty: Names and types of the columns, for a table without files, and for files that lack some.
+        empty: Names and types of the columns, for a table without files.
     """
 
     name: str
@@ -109,11 +109,7 @@ def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[I
         elif table.columns:
             rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths)}"
         else:
-            # Files of before a column was added lack it.
-            rows = f"SELECT * FROM read_parquet({sql_list(paths)}, union_by_name = true)"
-            have = {name.lower() for name in con.sql(rows).columns}
-            if missing := [(name, type_) for name, type_ in table.empty if name.lower() not in have]:
-                rows = f"SELECT *, {nulls(missing)} FROM ({rows})"
+            rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
         con.execute(f"CREATE TEMP VIEW {identifier(table.name)} AS {rows}")
 
 

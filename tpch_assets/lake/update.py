@@ -81,7 +81,9 @@ class TableUpdate:
         keep: Paths of files in these partitions that stay as they are.
         base: The table version that this was planned on; the commit is refused on any other.
         marks: Application versions to record with the commit.
-        schema: The table's columns, where it may be that no file is written.
+        schema: The table's columns, where it may be that no file is written, or that files lack some.
+        properties: The table's properties to set.
+        replace: These are all files of the table; it is replaced as a whole, whatever its columns were.
         extra: More materialization metadata, by partition key.
     """
 
@@ -90,6 +92,8 @@ class TableUpdate:
     base: int | None = None
     marks: Mapping[str, int] = field(default_factory=dict)
     schema: pa.Schema | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    replace: bool = False
     extra: Mapping[str, Mapping[str, int | float | str]] = field(default_factory=dict)
 
 

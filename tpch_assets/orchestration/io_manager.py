@@ -102,7 +102,9 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
         schema=update.schema,
         keep=update.keep,
         base=update.base,
-        marks=dict(update.marks),
+        marks=update.marks,
+        properties=update.properties,
+        replace=update.replace,
     )
     shared: Metadata = {
         "delta version": committed.version,

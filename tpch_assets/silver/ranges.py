@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
-from tpch_assets.compute.database import cursor, identifier, quote, sql_list
+from tpch_assets.compute.database import cursor, identifier, quote, scan_of
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 
 Other = Any  # Python has no type for a value of the same column.
@@ -77,4 +77,4 @@ def cut(source: Snapshot, files: Collection[DataFile], key: str, count: int) -> 
 
 def scan(source: Snapshot, files: Collection[DataFile], options: str = "") -> str:
     """Files of a table as what stands after FROM; at least one file."""
-    return f"read_parquet({sql_list([source.lake.store.local(path) for path in source.paths(files)])}{options})"
+    return scan_of([source.lake.store.local(path) for path in source.paths(files)], options)

@@ -28,11 +28,15 @@ class Report:
     """What became of a file: its rows, and for content that parses lines how many there were and how many are rejects.
 
     `lines == rows + rejects`, always.
+
+    Attributes:
+        unfit: Values that do not fit a column that was added since, and stay among the unknown fields.
     """
 
     rows: int
     lines: int | None = None
     rejects: int = 0
+    unfit: int = 0
 
 
 class Content(Protocol):

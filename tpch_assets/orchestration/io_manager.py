@@ -110,6 +110,8 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
         "delta version": committed.version,
         "files changed": len(committed.added) + len(committed.removed),
     }
+    if unfit := sum(piece.unfit for piece in pieces):
+        shared["values that do not fit an added column"] = unfit
     if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
         columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
         shared["dagster/column_schema"] = dg.TableSchema(columns)

@@ -127,9 +127,7 @@ def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[
         batch: {BronzeName.parse(file.name).content for file in files} for batch, files in bronze.by_partition().items()
     }
     return [
-        batch
-        for batch, files in there
-        if not all(naming.contents(file) & have.get(batch, set()) for file in files)
+        batch for batch, files in there if not all(naming.contents(file) & have.get(batch, set()) for file in files)
     ]
 
 

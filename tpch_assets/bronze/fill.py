@@ -1,7 +1,7 @@
 """Fills columns of bronze's past from what its rows kept as unknown fields, without reading raw again.
 
-A field that was delivered before its column was declared stands in `_rescued`. It moves to the column by the parser that
-would have read it, as strictly: a value that does not fit stays where it is, and the column is NULL in that row.
+A field that was delivered before its column was declared stands in `_rescued`. It moves to the column by the parser
+that would have read it, as strictly: a value that does not fit stays where it is, and the column is NULL in that row.
 """
 
 import tempfile
@@ -122,9 +122,10 @@ class FilledFile:
 def _unused(con: duckdb.DuckDBPyConnection, column: str) -> str:
     """A name for the number of a row that no row's unknown fields hold."""
     name = "row_number"
-    while name == column.lower() or con.execute(
-        "SELECT 1 FROM rest WHERE contains(lower(_rescued), ?) LIMIT 1", [name]
-    ).fetchone():
+    while (
+        name == column.lower()
+        or con.execute("SELECT 1 FROM rest WHERE contains(lower(_rescued), ?) LIMIT 1", [name]).fetchone()
+    ):
         name += "_"
     return name
 

@@ -1,7 +1,7 @@
 """The names of bronze's files: each names the content of one raw file, as parsed by one version of the parser.
 
-Bronze compares these names to find what is not ingested yet. Columns do not count: a file keeps its name while its table
-changes in place, and a table that is made again names all of its files anew. Parsing does not belong here.
+Bronze compares these names to find what is not ingested yet. Columns do not count: a file keeps its name while its
+table changes in place, and a table that is made again names all of its files anew. Parsing does not belong here.
 """
 
 import hashlib
@@ -90,6 +90,10 @@ class Naming:
     def name(self, file: RawFile) -> BronzeName:
         """The name that a raw file's bronze file gets."""
         return BronzeName(file_hash(file.name), _content(file, self.origin))
+
+    def copied(self, name: str, raw_file: str) -> BronzeName:
+        """The name of a copy of a bronze file, whose raw file (by the hash of its name) is gone."""
+        return BronzeName(raw_file, _digest(f"{self.origin} {name}"))
 
     def contents(self, file: RawFile) -> set[str]:
         """The `content` of names that stand for a raw file as it is now."""

@@ -4,7 +4,7 @@ How a file is parsed belongs in `json_lines/`, how a column of the past is fille
 `arrivals.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tpch_assets.bronze.fill import FilledFile, files_to_fill
@@ -16,10 +16,10 @@ from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
 from tpch_assets.raw.files import RawFile
-from tpch_assets.schema import Table
-from tpch_assets.schema.changes import Declared, added, refusal
+from tpch_assets.schema import Column, Table
+from tpch_assets.schema.changes import Declared, added, obstacle, refusal
 
-__all__ = ["PROVENANCE", "ParsedFile", "plan_batches"]
+__all__ = ["PROVENANCE", "ParsedFile", "plan_again", "plan_batches"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,44 @@ def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Sna
     )
 
 
+def plan_again(
+    table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Snapshot, *, accept_loss: bool = False
+) -> TableUpdate:
+    """The update that makes a bronze table again as a whole from all batches in raw, as it is declared now.
+
+    Rows whose raw file is gone are copied, as long as their columns can be those of today.
+
+    Raises:
+        LakeError: They cannot, and the loss is not accepted.
+    """
+    before, naming = declared(table, bronze), Naming.again(table, bronze)
+    reason, afresh = obstacle(table, before), Snapshot(bronze.lake, bronze.uri, -1)
+    build: dict[str, dict[str, Content]] = {
+        batch: {str(naming.name(file)): ParsedFile(bronze.lake, table, batch, file) for file in files}
+        for batch, files in raw.items()
+        if files
+    }
+    columns, rejected, held = bronze_columns(table, afresh), _rejected(bronze), bronze.by_partition()
+    gone = {batch: _of_vanished(bronze, raw.get(batch, ()), files) for batch, files in held.items()}
+    if reason is not None and not accept_loss and (rows := sum(file.rows for files in gone.values() for file in files)):
+        raise LakeError(
+            f"bronze/{table.name} has {rows:,} rows whose raw files are gone, and it cannot keep them ({reason}): "
+            f"put the raw files back, or give the rows up by `tpch-assets rebuild {table.name} --accept-loss`"
+        )
+    for batch, files in gone.items() if reason is None else ():
+        for file in files:
+            name = naming.copied(file.name, _raw_file(bronze, file))
+            copied = _filled(bronze, file, columns, added(table, before), rejected)
+            build.setdefault(batch, {})[str(name)] = copied
+    return TableUpdate(
+        build,
+        schema=bronze_schema(table, afresh),
+        properties={**Declared.of(table).properties, **naming.properties},
+        base=bronze.version,
+        replace=True,
+    )
+
+
 def _batch(
     bronze: Snapshot, naming: Naming, files: Sequence[RawFile], held: Sequence[DataFile]
 ) -> tuple[dict[str, RawFile], list[DataFile]]:
@@ -121,15 +159,28 @@ def _fill(
     new = added(table, before)
     if not new or not bronze.files:
         return
-    rejects, held = snapshot(bronze.lake, f"{bronze.uri}_rejects"), bronze.by_partition()
-    rejected = {file.path for file in rejects.files}
-    columns = bronze_columns(table, bronze)
+    columns, rejected, held = bronze_columns(table, bronze), _rejected(bronze), bronze.by_partition()
     for file in files_to_fill(bronze, new):
         batch, name = file.partition, BronzeName.parse(file.name)
         stay = keep.setdefault(batch, list(held[batch]))
-        if file not in stay:
-            continue
-        stay.remove(file)
-        (uri,) = bronze.paths([file])
-        theirs = f"{rejects.uri}/{file.path}" if file.path in rejected else None
-        build.setdefault(batch, {})[str(name.filled_with(new))] = FilledFile(bronze.lake, uri, theirs, columns, new)
+        if file in stay:
+            stay.remove(file)
+            filled = _filled(bronze, file, columns, new, rejected)
+            build.setdefault(batch, {})[str(name.filled_with(new))] = filled
+
+
+def _filled(
+    bronze: Snapshot,
+    file: DataFile,
+    columns: tuple[tuple[str, str], ...],
+    new: Sequence[Column],
+    rejected: Collection[str],
+) -> FilledFile:
+    (uri,) = bronze.paths([file])
+    rejects = f"{bronze.uri}_rejects/{file.path}" if file.path in rejected else None
+    return FilledFile(bronze.lake, uri, rejects, columns, tuple(new))
+
+
+def _rejected(bronze: Snapshot) -> set[str]:
+    """The paths of files with rejects; a bronze file and its rejects have the same."""
+    return {file.path for file in snapshot(bronze.lake, f"{bronze.uri}_rejects").files}

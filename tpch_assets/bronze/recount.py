@@ -22,7 +22,7 @@ class LineCount:
 
 
 def lines_against_bronze(lake: Lake, table: str, batches: Collection[str]) -> LineCount:
-    """Count again. Raw files that are gone (their retention is over) are left out, and so is what bronze made of them."""
+    """Count again. Raw files that are gone (their retention is over) are left out, and what bronze made of them."""
     there = {batch: files for batch, files in files_of(lake, table, batches).items() if files}
     paths = [lake.store.local(file.uri, file.stamp) for files in there.values() for file in files]
     count = LineCount(lines=sum(map(lines_in, paths)))
@@ -44,7 +44,7 @@ def lines_against_bronze(lake: Lake, table: str, batches: Collection[str]) -> Li
 
 
 def _of_vanished(source: Snapshot, delivered: Mapping[str, set[str]]) -> Iterator[DataFile]:
-    """The files of some batches whose rows (or rejects) stood in a raw file that is gone, by their own column `_file`."""
+    """The files of some batches whose rows (or rejects) stood in a raw file that is gone, by their column `_file`."""
     for file in source.of(delivered):
         extent = bounds(source, file, "_file")
         if extent and file_hash(str(extent[0])) not in delivered[file.partition]:

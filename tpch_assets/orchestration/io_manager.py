@@ -124,7 +124,7 @@ def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdat
     present = snapshot(lake, uri)
     if rejected or present.of(set(update.files)):
         keep = {file.path for file in present.files} & set(update.keep)
-        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS)
+        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS, replace=update.replace)
 
 
 def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:

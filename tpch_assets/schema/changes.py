@@ -69,17 +69,18 @@ def added(table: Table, before: Declared) -> tuple[Column, ...]:
 
 
 def refusal(table: Table, before: Declared, *, keys: bool = False) -> str | None:
-    """Why a stored table cannot take a declaration in place, in one sentence; None if it can.
+    """Why a stored table cannot take a declaration in place, and what to do, in one sentence; None if it can.
 
     Args:
         keys: The primary key and the colocation key count, too.
     """
-    found = next(_reasons(table, before, keys), None)
+    found = obstacle(table, before, keys=keys)
     return found and f"{found}: take the edit back, or run `tpch-assets rebuild {table.name}`"
 
 
-def _reasons(table: Table, before: Declared, keys: bool) -> Iterable[str]:
-    return iter([*_of_columns(table, before), *(_of_keys(table, before) if keys else ())])
+def obstacle(table: Table, before: Declared, *, keys: bool = False) -> str | None:
+    """The same without what to do."""
+    return next(iter([*_of_columns(table, before), *(_of_keys(table, before) if keys else ())]), None)
 
 
 def _of_columns(table: Table, before: Declared) -> Iterable[str]:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import end_of_day
+from tpch_assets.compute.database import arrow_schema
 from tpch_assets.gold import shuffled
 from tpch_assets.gold.form import form_of
 from tpch_assets.gold.graph import PartialGraph
@@ -17,9 +18,10 @@ from tpch_assets.gold.identity import fingerprint, made_from
 from tpch_assets.gold.queries import Query, Value, bind, load_queries, parameters
 from tpch_assets.gold.syntax import columns_read, tables_read
 from tpch_assets.gold.tasks import Input, Statement, run_combine
+from tpch_assets.lake.evolve import delta_schema
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
-from tpch_assets.lake.snapshot import Snapshots, existing
+from tpch_assets.lake.snapshot import Snapshots, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
 from tpch_assets.layers import DAY, GOLD
 from tpch_assets.schema import Business, Group, Table
@@ -58,7 +60,14 @@ def plan_answers(
         name = f"{made_from(query, business, silver, key, scale_factor)}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
         extra[key] = facts
-    return TableUpdate(files, extra=extra)
+    return TableUpdate(files, replace=_has_other_columns(lake, query), extra=extra)
+
+
+def _has_other_columns(lake: Lake, query: Query) -> bool:
+    """Whether the answers there are have other columns. Then all days are stale, and give way at once."""
+    have = snapshot(lake, lake.table("gold", query.name)).schema
+    want = arrow_schema([*query.columns, ("as_of", "DATE")])
+    return have is not None and delta_schema(have) != delta_schema(want)
 
 
 def snapshots_for(query: Query, business: Business, lake: Lake) -> Snapshots:

@@ -63,11 +63,6 @@ class Settings(BaseSettings):
         ge=1_000,
         description="Approximate rows per silver shard, counted in the group's largest fact.",
     )
-    shuffle_queries: Annotated[list[str] | None, NoDecode] = Field(
-        default=None,
-        description="Gold queries to answer with a shuffle join, comma-separated. Use it for dimensions larger than a "
-        "worker's memory.",
-    )
     settle_seconds: float = Field(
         default=5,
         ge=0,
@@ -159,7 +154,7 @@ class Settings(BaseSettings):
                 raise ValueError("the start must be a midnight in UTC, such as 2026-01-01")
         return value
 
-    @field_validator("owners", "shuffle_queries", mode="before")
+    @field_validator("owners", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value

@@ -50,6 +50,8 @@ def parameters(query: Query, day: date) -> dict[str, object]:
 
 def statements(query: Query) -> dict[str, str]:
     """The SQL of a query, by what each statement does."""
+    if query.function:
+        return {"Python": query.function.text}
     names = {"statement": "SQL of the answer", "partial": "SQL over each shard (partial)"}
     names["combine"] = "SQL of the answer over all partials (combine)" if query.partial else names["statement"]
     return {names[section]: text for section, text in query.statements.items()}

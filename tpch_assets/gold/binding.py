@@ -19,6 +19,8 @@ from tpch_assets.gold.sql_file import (
 )
 from tpch_assets.gold.syntax import NotASelect
 from tpch_assets.schema import Business
+from tpch_assets.schema.types import UnknownType
+from tpch_assets.schema.types import parse as parse_type
 
 Columns = tuple[tuple[str, str], ...]
 """Columns as (name, SQL type)."""
@@ -53,6 +55,20 @@ def bound(business: Business, file: SqlFile) -> tuple[Columns, dict[str, str]]:
             file.statements["combine"].line,
         )
     return columns, types
+
+
+def declared(columns: Columns) -> Columns:
+    """The columns that a Python answer declares, with their types as the lake stores them.
+
+    Raises:
+        ValueError: A type is unknown, or no file holds it exactly; the message names the column.
+    """
+    try:
+        stored = tuple((name, parse_type(type_).stored) for name, type_ in columns)
+    except UnknownType as error:
+        raise ValueError(f"a declared column has an unknown type: {error}") from error
+    exact.check_answer(stored)
+    return stored
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from tpch_assets.calendar import end_of_day
@@ -16,7 +15,7 @@ from tpch_assets.compute.database import cursor, identifier
 from tpch_assets.lake.frames import Frame, dask_frame, delayed_parts, load
 from tpch_assets.lake.pieces import task
 from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots
-from tpch_assets.lake.update import arrow
+from tpch_assets.lake.update import ROWS_READ, arrow
 from tpch_assets.schema import Business
 from tpch_assets.schema.functions import Kind, PythonAnswer
 
@@ -24,16 +23,16 @@ if TYPE_CHECKING:
     from dask.delayed import Delayed
 
 Source = tuple[Snapshot, list[DataFile]]
-_TYPES = {"pandas": pd.DataFrame, "arrow": pa.Table}
+Facts = dict[str, int | float | str]
 
 
 def plan(
     answer: PythonAnswer, business: Business, silver: Snapshots, day: date, scale_factor: float
-) -> tuple["Delayed", dict[str, int]]:
+) -> tuple["Delayed", Facts]:
     """A Dask delayed Arrow table with the answer as of `day`, and counts: rows read, and partitions of Dask frames."""
     sources = {name: _as_of(business, silver[name], name, day) for name in answer.inputs}
     given = {name: value for name, value in (("as_of", day), ("scale_factor", scale_factor)) if name in answer.given}
-    counts = {"rows read": sum(file.rows for _, files in sources.values() for file in files)}
+    counts: Facts = {ROWS_READ: sum(file.rows for _, files in sources.values() for file in files)}
     if "dask" not in answer.inputs.values():
         # The list of all files stays here: a task carries only those that it reads.
         bare = {name: (source.bare, files) for name, (source, files) in sources.items()}
@@ -51,12 +50,20 @@ def _as_of(business: Business, source: Snapshot, name: str, day: date) -> Source
 
 
 def _frame(source: Snapshot, files: list[DataFile], kind: Kind) -> object:
-    return dask_frame(source, files) if kind == "dask" else load(source, files, _TYPES[kind])
+    return dask_frame(source, files) if kind == "dask" else _loaded(source, files, kind)
+
+
+def _loaded(source: Snapshot, files: list[DataFile], kind: Kind) -> object:
+    if kind == "arrow":
+        return load(source, files, pa.Table)
+    import pandas as pd  # Not with the definitions: it takes a third of a second.
+
+    return load(source, files, pd.DataFrame)
 
 
 def _call(answer: PythonAnswer, sources: Mapping[str, Source], given: Mapping[str, object], day: date) -> pa.Table:
     """Runs on a worker."""
-    frames = {name: load(*sources[name], _TYPES[kind]) for name, kind in answer.inputs.items()}
+    frames = {name: _loaded(*sources[name], kind) for name, kind in answer.inputs.items()}
     return _checked(answer.name, answer.columns, day, [answer.function(**frames, **given)])
 
 

@@ -34,6 +34,10 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
 
     Comments, white space and the case of keywords do not count, nor does how an answer is shown.
     """
+    if query.function:
+        whole = [(t.name, t.stored_columns) for t in business.tables if t.name in query.tables]
+        sized = scale_factor if "scale_factor" in query.function.given else None
+        return _digest([json.dumps([query.function.code, whole, query.columns, sized])])
     texts = {name: normal(text) for name, text in query.statements.items()}
     expressions = {name: normal(f"SELECT {text}") for name, text in query.param_expressions.items()}
     types = [
@@ -68,12 +72,19 @@ def shards_digest(group: Group, silver: Snapshots, day: str) -> str:
 def dimension_digest(query: Query, business: Business, silver: Snapshots) -> str:
     """Names the content of the dimension columns that a query reads, whatever files hold it."""
     prints = [
-        fingerprint(table, silver[table.name], columns_read(text, table))
+        fingerprint(table, silver[table.name], columns)
         for table in business.dimensions
         if table.name in query.tables
-        for text in query.statements.values()
+        for columns in _columns_read(query, table)
     ]
     return _digest(prints)
+
+
+def _columns_read(query: Query, table: Table) -> list[tuple[str, ...]]:
+    """The columns that each statement reads; a function may read any."""
+    if query.function:
+        return [table.column_names]
+    return [columns_read(text, table) for text in query.statements.values()]
 
 
 def _digest(parts: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import end_of_day
 from tpch_assets.compute.database import arrow_schema
-from tpch_assets.gold import shuffled
+from tpch_assets.gold import functions
 from tpch_assets.gold.form import form_of
 from tpch_assets.gold.graph import PartialGraph
 from tpch_assets.gold.identity import fingerprint, made_from
@@ -36,13 +36,8 @@ RUNS_WHOLE = "runs whole"  # Why its statement runs over all files.
 WARNING = "warning"  # What somebody should look at.
 
 
-def plan_answers(
-    query: Query, business: Business, lake: Lake, days: Sequence[str], scale_factor: float, *, shuffle: bool = False
-) -> TableUpdate:
+def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[str], scale_factor: float) -> TableUpdate:
     """The update of gold that holds a query's answers as of some days.
-
-    Args:
-        shuffle: Answer by the query's shuffle join instead of its SQL.
 
     Raises:
         HalfWritten: The files of a shard are not from the same build.
@@ -53,8 +48,8 @@ def plan_answers(
     extra: dict[str, Facts] = {}
     for key in days:
         day = date.fromisoformat(key)
-        if shuffle:
-            answer, facts = shuffled.plan(query, business, silver, day, scale_factor)
+        if query.function:
+            answer, facts = functions.plan(query.function, business, silver, day, scale_factor)
         else:
             answer, facts = plan(query, business, silver, day, scale_factor)
         name = f"{made_from(query, business, silver, key, scale_factor)}-{{content}}.parquet"

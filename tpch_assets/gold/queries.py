@@ -1,4 +1,4 @@
-"""The gold queries of a business: one `.sql` file each, read, checked and bound to the business's tables.
+"""The gold queries of a business, read, checked and bound to its tables: `.sql` files, and Python functions.
 
 A query is one plain SELECT. Where its file has the sections `partial` and `combine`, these run instead: `partial` over
 each shard of a group of facts, `combine` over all partials. Nothing here runs a query or knows where data lies.
@@ -14,12 +14,13 @@ from pathlib import Path
 
 from tpch_assets.compute.catalog import parser
 from tpch_assets.gold import presentation, sql_file
-from tpch_assets.gold.binding import Columns, bound, located
+from tpch_assets.gold.binding import Columns, bound, declared, located
 from tpch_assets.gold.impure import refuse_impure
 from tpch_assets.gold.presentation import Chart
 from tpch_assets.gold.sql_file import Malformed, Section, SqlFile, Statement, parameter_names
 from tpch_assets.gold.syntax import tables_read
 from tpch_assets.schema import Business, Group
+from tpch_assets.schema.functions import PythonAnswer
 
 Value = None | bool | int | float | str | date | list["Value"]
 """A parameter's value; also `Decimal` and whatever else DuckDB returns."""
@@ -40,6 +41,7 @@ class Query:
         groups: The groups of facts that the statements read.
         tables: The tables that any statement reads, in the business's order.
         columns: The answer's columns, as (name, SQL type).
+        function: The Python function that answers; then there are no statements.
         chart: How to draw the answer; None leaves that to the dashboard. It and what follows is from `presentation`.
     """
 
@@ -60,6 +62,7 @@ class Query:
     units: dict[str, str]
     titles: dict[str, str]
     total: bool
+    function: PythonAnswer | None = None
 
     @property
     def statements(self) -> dict[str, str]:
@@ -81,7 +84,7 @@ class BrokenQuery:
 
 
 def load_queries(business: Business, folder: Path | None = None) -> dict[str, Query]:
-    """Read every .sql file of a folder, by default of the business's. Broken files are left out.
+    """Read the business's .sql files and functions, or the files of another folder. Broken ones are left out.
 
     Returns:
         The queries by name, sorted.
@@ -126,7 +129,42 @@ def _all(business: Business, folder: Path | None) -> dict[str, Query | BrokenQue
     for path in sorted((folder or business.queries).glob("*.sql")):
         query = _load(business, path)
         found[query.name] = query
+    for answer in business.answers if folder is None else ():
+        found[answer.name] = _of_function(business, answer, taken=answer.name in found)
     return found
+
+
+def _of_function(business: Business, answer: PythonAnswer, taken: bool) -> Query | BrokenQuery:
+    """What is known of a function; or what is wrong with it, where the arguments and columns name what is not there."""
+    where = f"{answer.function.__module__}.{answer.name}"
+    if taken:
+        return BrokenQuery(answer.name, f"{where}: there is a query file of this name too; rename one of the two")
+    if unknown := [name for name in answer.inputs if name not in business.names]:
+        return BrokenQuery(answer.name, f"{where}: unknown table {unknown[0]}{nearest(unknown[0], business.names)}")
+    try:
+        columns = declared(answer.columns)
+    except ValueError as error:
+        return BrokenQuery(answer.name, f"{where}: {error}")
+    return Query(
+        name=answer.name,
+        title=answer.title,
+        question=answer.question,
+        source=answer.source,
+        plain=None,
+        partial=None,
+        combine=None,
+        param_expressions={},
+        param_types={},
+        live=None,
+        groups=tuple(group for group in business.groups if not answer.inputs.keys().isdisjoint(group.names)),
+        tables=tuple(name for name in business.names if name in answer.inputs),
+        columns=columns,
+        chart=None,
+        units={},
+        titles={},
+        total=True,
+        function=answer,
+    )
 
 
 def _load(business: Business, path: Path) -> Query | BrokenQuery:

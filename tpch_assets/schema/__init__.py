@@ -5,14 +5,15 @@ nothing about layers, storage or Dagster belongs here.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
+from tpch_assets.schema.functions import PythonAnswer
 from tpch_assets.schema.types import ColumnType, UnknownType
 from tpch_assets.schema.types import parse as parse_type
 
@@ -135,10 +136,6 @@ class Source(Protocol):
         """
 
 
-Answer = Callable[..., object]
-"""A function over Dask DataFrames (one per table) and parameters that returns a Dask DataFrame with the answer."""
-
-
 @dataclass(frozen=True, eq=False)
 class Business:
     """Everything that is about the data of one business, and not about how it is processed.
@@ -147,13 +144,13 @@ class Business:
         tables: Facts and dimensions, in the order in which they are shown.
         queries: The folder with one `.sql` file per question.
         source: Makes raw batches. Without one, files land in raw by themselves.
-        shuffled: Queries that may be answered by a shuffle join, by name.
+        answers: Questions that are answered by a Python function, not by a `.sql` file.
     """
 
     tables: tuple[Table, ...]
     queries: Path
     source: Source | None = None
-    shuffled: Mapping[str, Answer] = field(default_factory=dict)
+    answers: tuple[PythonAnswer, ...] = ()
 
     def __post_init__(self) -> None:
         _check_business(self)

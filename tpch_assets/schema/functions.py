@@ -71,9 +71,7 @@ class PythonAnswer:
         return hashlib.sha256(repr([ast.dump(tree), self.columns]).encode()).hexdigest()[:16]
 
 
-def answer(
-    *, source: str | None = None, **columns: str
-) -> Callable[[Callable[..., object]], PythonAnswer]:
+def answer(*, source: str | None = None, **columns: str) -> Callable[[Callable[..., object]], PythonAnswer]:
     """Make a function the answer to a question, on equal footing with a `.sql` file of the same name.
 
         @answer(brand="VARCHAR", customers="BIGINT")

@@ -1,4 +1,4 @@
-"""The business of this project, TPC-H: its tables, generator and queries, and nothing about how they are processed.
+"""The business of this project, TPC-H: tables, generator, queries, Python answers; nothing about processing them.
 
 Another business is a package like this one, with a `BUSINESS` of its own, named by the setting `TPCH_BUSINESS`.
 """
@@ -6,8 +6,13 @@ Another business is a package like this one, with a `BUSINESS` of its own, named
 from pathlib import Path
 
 from tpch_assets.schema import Business
+from tpch_assets.tpch.baskets import customer_baskets
 from tpch_assets.tpch.generator import Generator
-from tpch_assets.tpch.shuffled import SHUFFLED
 from tpch_assets.tpch.tables import TABLES
 
-BUSINESS = Business(TABLES, queries=Path(__file__).parent / "queries", source=Generator(), shuffled=SHUFFLED)
+BUSINESS = Business(
+    TABLES,
+    queries=Path(__file__).parent / "queries",
+    source=Generator(),
+    answers=(customer_baskets,),
+)

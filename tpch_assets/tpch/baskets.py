@@ -35,15 +35,14 @@ def _numbered(orders: "pd.DataFrame") -> "pd.DataFrame":
     customer = rows["o_custkey"]
     times = rows["o_ordertime"].astype("int64[pyarrow]")  # Microseconds. Sums of whole numbers are exact in any order.
     waits = times - times.groupby(customer, sort=False).shift()
-    numbers = {
-        "o_custkey": customer,
-        "nth_order": (rows.groupby("o_custkey", sort=False).cumcount() + 1).clip(upper=STEPS),
-        "orders": 1,
-        "cents": rows["o_totalprice"] * 100,
-        "waits": waits.notna(),
-        "microseconds": waits.fillna(0),
-    }
-    return rows.assign(**numbers)[list(numbers)].astype("int64[pyarrow]")
+    numbers = rows.assign(
+        nth_order=(rows.groupby("o_custkey", sort=False).cumcount() + 1).clip(upper=STEPS),
+        orders=1,
+        cents=rows["o_totalprice"] * 100,
+        waits=waits.notna(),
+        microseconds=waits.fillna(0),
+    )
+    return numbers[["o_custkey", "nth_order", *SUMS]].astype("int64[pyarrow]")
 
 
 def _answer(total: "pd.DataFrame") -> "pd.DataFrame":

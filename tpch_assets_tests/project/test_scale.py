@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import dask
 import dask.dataframe as dd
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -27,18 +28,17 @@ from tpch_assets.compute.database import cursor, sql_list
 from tpch_assets.gold import graph as partial_graph
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.gold.shuffled import plan as plan_shuffled
 from tpch_assets.lake import frames
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshot, read, snapshot
-from tpch_assets.layers import DAY, WINDOW
+from tpch_assets.layers import WINDOW
 from tpch_assets.orchestration.io_manager import LakeIOManager
-from tpch_assets.settings import PROJECT, SettingsError, current_settings
+from tpch_assets.settings import PROJECT, current_settings
 from tpch_assets.silver.shards import plan_shards
 from tpch_assets.silver.stale import stale_windows_of
-from tpch_assets.tpch import BUSINESS, shuffled
+from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days
 from tpch_assets_tests.conftest import START
 from tpch_assets_tests.days import Place, graph
@@ -115,59 +115,31 @@ def test_a_task_does_not_carry_the_list_of_all_files(lake: Lake) -> None:
 # The shuffle join.
 
 
-def test_a_shuffle_join_takes_over_a_query(place: Place, own_cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On worker processes, in more partitions than one, the answer is the SQL query's, to type and order."""
-    expected = days.answer(place.lake, Q13.name, days.day(0))
-    monkeypatch.setattr(frames, "PART_BYTES", 20_000)
-    settings = {"shuffle_queries": Q13.name, "compute": "processes", "workers": 2}
-    with graph(place, **settings) as loaded:
-        assert loaded.run([days.request("gold", [Q13.name], days.day(0))])[0].success
-        asset = dg.AssetKey(["gold", Q13.name])
-        (record,) = loaded.instance.fetch_materializations(asset, limit=1).records
-        assert record.asset_materialization is not None
-        shuffled_partitions: Any = record.asset_materialization.metadata["shuffled partitions"].value
-        assert shuffled_partitions > 6
-        assert not loaded.sensor("late_data_sensor").run_requests, "the answer is known to be fresh"
-    answer = days.answer(place.lake, Q13.name, days.day(0))
-    assert expected.num_rows > 10
-    assert_same(answer, expected)
-    assert answer.schema == expected.schema
-
-
-def test_a_shuffled_answer_is_as_of_its_day(lake: Lake, own_cluster: None) -> None:
-    def orders(*rows: tuple[int, str]) -> str:
-        values = ", ".join(f"({i}, {customer}, '{remark}')" for i, (customer, remark) in enumerate(rows))
-        return f"SELECT * FROM (VALUES {values}) AS t(o_orderkey, o_custkey, o_comment)"
-
-    plain, other = "special", "a special\nwish, some requests"
-    files = {
-        f"{window_key(START)}/1.parquet": orders((1, plain), (1, plain), (2, plain), (3, other), (9, plain)),
-        f"{window_key(START + DAY)}/1.parquet": orders((1, plain), (2, plain), (2, plain)),
-    }
-    customers = {"latest/1.parquet": "SELECT range::INTEGER AS c_custkey FROM range(4)"}
-    silver: dict[str, Snapshot] = {
-        "customer": store(lake, "customer", customers),
-        "orders": store(lake, "orders", files),
-    }
-    for day, counts in ((START, {0: 2, 1: 1, 2: 1}), (START + DAY, {0: 2, 3: 2})):
-        answer, _ = plan_shuffled(Q13, BUSINESS, silver, day.date(), 1)
-        (found,) = cluster.compute([answer])
-        assert dict(zip(found["c_count"].to_pylist(), found["custdist"].to_pylist(), strict=True)) == counts
-        assert set(found["as_of"].to_pylist()) == {day.date()}
-
-
-def test_a_query_without_a_shuffle_join_is_one_sentence(place: Place) -> None:
-    with (
-        pytest.raises(
-            SettingsError, match=r"TPCH_SHUFFLE_QUERIES=q01_pricing_summary: no shuffle join .* q13_customer"
-        ),
-        graph(place, shuffle_queries="q01_pricing_summary"),
-    ):
-        pass
-
-
 MEGABYTE = 1 << 20
 ORDERS = 6_000_000
+
+
+def customer_distribution(customer: dd.DataFrame, orders: dd.DataFrame) -> dd.DataFrame:
+    """TPC-H Q13 as a shuffle join: how many customers have placed how many orders."""
+    kept = orders[~orders["o_comment"].str.contains("(?s)special.*requests")][["o_custkey"]]
+    joined = customer[["c_custkey"]].merge(
+        kept, how="left", left_on="c_custkey", right_on="o_custkey", shuffle_method="p2p", broadcast=False
+    )
+    # All rows of a customer are in one partition now, so each partition counts for itself.
+    counted = joined.map_partitions(_customers_by_orders)
+    total = counted.groupby("c_count")["custdist"].sum(split_out=1).reset_index()
+    answer: dd.DataFrame = total.map_partitions(_largest_first)
+    return answer
+
+
+def _customers_by_orders(joined: pd.DataFrame) -> pd.DataFrame:
+    per_customer = joined.groupby("c_custkey")["o_custkey"].count().rename("c_count").to_frame()
+    sizes = per_customer.groupby("c_count").size().rename("custdist").reset_index()
+    return sizes.astype("int64[pyarrow]")
+
+
+def _largest_first(total: pd.DataFrame) -> pd.DataFrame:
+    return total.sort_values(["custdist", "c_count"], ascending=False, ignore_index=True)
 
 
 def test_a_shuffle_join_needs_less_memory_than_its_tables(
@@ -184,14 +156,13 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
 
     @dg.asset(key=["gold", "distribution"], ins={t: dg.AssetIn(["silver", t]) for t in ("customer", "orders")})
     def distribution(customer: dd.DataFrame, orders: dd.DataFrame) -> dd.DataFrame:
-        return shuffled.customer_distribution(customer, orders)
+        return customer_distribution(customer, orders)
 
     def peak() -> tuple[int, int]:
         import dask.dataframe  # noqa: F401 - with its imports done, what a process grows by is data
         import distributed.shuffle  # noqa: F401
 
-        import tpch_assets.gold.shuffled
-        import tpch_assets.tpch.shuffled  # noqa: F401
+        import tpch_assets_tests.project.test_scale  # noqa: F401
 
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return os.getpid(), int(status["VmHWM"].split()[0]) * 1024

@@ -13,36 +13,24 @@ from tpch_assets.orchestration.assets.common import RETRY, place
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
-from tpch_assets.settings import Settings, SettingsError
+from tpch_assets.settings import Settings
 
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
-    """Return one asset per .sql file of the business. That of a broken file fails with what is wrong with it.
-
-    Raises:
-        SettingsError: TPCH_SHUFFLE_QUERIES names a query that has no shuffle join.
-    """
-    names = settings.shuffle_queries or []
-    if unknown := [name for name in names if name not in business.shuffled]:
-        raise SettingsError(
-            f"TPCH_SHUFFLE_QUERIES={','.join(names)}: no shuffle join exists for {unknown[0]}, "
-            f"only for {', '.join(business.shuffled) or 'no query'}"
-        )
+    """Return one asset per .sql file and Python answer. That of a broken one fails with what is wrong with it."""
     sound = [_gold(query, settings, business) for query in load_queries(business).values()]
     return [*sound, *(_broken(query, settings) for query in broken_queries(business).values())]
 
 
 def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
-    shuffle = query.name in (settings.shuffle_queries or ())
-    sql = "\n\n".join(text if name == "statement" else f"-- {name}\n{text}" for name, text in query.statements.items())
     columns = [dg.TableColumn(name, type_) for name, type_ in (*query.columns, ("as_of", "DATE"))]
 
     @dg.asset(
         key=["gold", query.name],
         deps=[["silver", name] for name in query.tables],
-        description=f"**{query.title}.** {query.question}\n\n```sql\n{sql}\n```",
+        description=f"**{query.title}.** {query.question}\n\n{_code(query)}",
         group_name="gold",
-        kinds={"deltalake", "duckdb", "dask"},
+        kinds={"deltalake", "dask", "python" if query.function else "duckdb"},
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -57,11 +45,18 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
         days = list(context.partition_keys)
-        update = plan_answers(query, business, lake.open(), days, settings.scale_factor, shuffle=shuffle)
+        update = plan_answers(query, business, lake.open(), days, settings.scale_factor)
         _tell(context, update.extra)
         return update
 
     return gold
+
+
+def _code(query: Query) -> str:
+    if query.function:
+        return f"```python\n{query.function.text}\n```"
+    sql = "\n\n".join(text if name == "statement" else f"-- {name}\n{text}" for name, text in query.statements.items())
+    return f"```sql\n{sql}\n```"
 
 
 def _tell(context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, int | float | str]]) -> None:

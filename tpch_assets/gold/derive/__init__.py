@@ -16,6 +16,7 @@ from tpch_assets.gold import exact
 from tpch_assets.gold.derive.assemble import combine_of, partial_of, with_columns
 from tpch_assets.gold.derive.check import Types, text
 from tpch_assets.gold.derive.cut import Around, Cutter
+from tpch_assets.gold.derive.inexact import Inexact
 from tpch_assets.gold.derive.locality import Locality
 from tpch_assets.gold.derive.outcome import Derived, Whole
 from tpch_assets.gold.derive.prepare import prepare
@@ -55,6 +56,7 @@ def _derive(statement: str, business: Business, parameters: Mapping[str, str], *
     wanted = types.columns(statement)
     tree = prepare(statement, business)
     group = _group_of(tables(tree), business)
+    Inexact(types).check(tree)
     locality = Locality(business)
     cutter = Cutter(locality, types, whole=whole)
     tree = cutter.cut(tree, Around())

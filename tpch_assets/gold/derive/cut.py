@@ -72,7 +72,9 @@ class Cutter:
         split = Splitting(block, self.locality, len(self.fragments)).run()
         self.fragments += split.fragments
         push.semi_joins(split, around.blocks, self.locality)
-        lift = Lift(split.fragments, self.locality, lambda query: self._cut_nested(query, block, around), whole=self.whole)
+        lift = Lift(
+            split.fragments, self.locality, lambda query: self._cut_nested(query, block, around), whole=self.whole
+        )
         only = split.only
         if only is not None and self._is_complete(block, only):
             terms = self._complete(block, only, lift, around)

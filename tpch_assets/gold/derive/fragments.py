@@ -76,7 +76,7 @@ class Splitting:
         return fragment
 
     def _left_facts(self, item: Item) -> None:
-        """LEFT JOINed facts go where their key is that of the rows before; otherwise they are a fragment of their own."""
+        """LEFT JOINed facts go where their key is that of the rows before; else they are a fragment of their own."""
         keys = self.locality.output_keys(item)
         if keys is None:
             return
@@ -135,4 +135,3 @@ class Splitting:
                     break
             else:
                 self.split.terms.append(term)
-

@@ -8,16 +8,65 @@ from tpch_assets.compute.catalog import parser
 from tpch_assets.gold.derive.tree import is_query
 
 VOLATILE = frozenset(
-    "random uuid gen_random_uuid uuidv4 uuidv7 setseed now current_date current_time current_timestamp get_current_time "
-    "get_current_timestamp localtime localtimestamp today transaction_timestamp nextval currval getenv current_setting "
-    "rand current_user current_schema pg_typeof version current_database current_localtime current_localtimestamp "
-    "txid_current today random_uuid".split()
+    [
+        "random",
+        "uuid",
+        "gen_random_uuid",
+        "uuidv4",
+        "uuidv7",
+        "setseed",
+        "now",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "get_current_time",
+        "get_current_timestamp",
+        "localtime",
+        "localtimestamp",
+        "today",
+        "transaction_timestamp",
+        "nextval",
+        "currval",
+        "getenv",
+        "current_setting",
+        "rand",
+        "current_user",
+        "current_schema",
+        "pg_typeof",
+        "version",
+        "current_database",
+        "current_localtime",
+        "current_localtimestamp",
+        "txid_current",
+    ]
 )
 """Not the same twice."""
-UNORDERED = frozenset("list array_agg string_agg group_concat listagg first last arbitrary first_value last_value".split())
+UNORDERED = frozenset(
+    [
+        "list",
+        "array_agg",
+        "string_agg",
+        "group_concat",
+        "listagg",
+        "first",
+        "last",
+        "arbitrary",
+        "first_value",
+        "last_value",
+    ]
+)
 """Aggregates that depend on the order of rows, unless an ORDER BY stands in them."""
 ARBITRARY = frozenset(
-    "mode approx_quantile approx_top_k reservoir_quantile lttb bitstring_agg combine_aggr variant_group_object".split()
+    [
+        "mode",
+        "approx_quantile",
+        "approx_top_k",
+        "reservoir_quantile",
+        "lttb",
+        "bitstring_agg",
+        "combine_aggr",
+        "variant_group_object",
+    ]
 )
 """Aggregates that depend on the order of rows, or on chance, or whose state is not a value."""
 
@@ -42,15 +91,17 @@ def function_name(node: exp.Expr) -> str:
 
 def is_aggregate(node: exp.Expr) -> bool:
     """Whether a node is the call of an aggregate, its FILTER included. A window function is no aggregate."""
-    if isinstance(node.parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup | exp.Window):
-        if node.arg_key == "this":
-            return False
+    wrappers = exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup | exp.Window
+    if isinstance(node.parent, wrappers) and node.arg_key == "this":
+        return False
     inner = node
     while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         inner = inner.this
     if isinstance(inner, exp.Anonymous):
         return inner.name.lower() in _aggregates()
-    return isinstance(inner, exp.AggFunc) and isinstance(node, exp.Filter | exp.IgnoreNulls | exp.WithinGroup | exp.AggFunc)
+    return isinstance(inner, exp.AggFunc) and isinstance(
+        node, exp.Filter | exp.IgnoreNulls | exp.WithinGroup | exp.AggFunc
+    )
 
 
 def own_aggregates(node: exp.Expr) -> list[exp.Expr]:

@@ -75,7 +75,7 @@ class Locality:
         """The names of the outputs that carry the colocation key, if a query is local; otherwise None."""
         if isinstance(query, exp.SetOperation):
             numbers = self._local_set(query)
-            names = inner_query(query).named_selects if isinstance(query, exp.Query) else []
+            names = query.named_selects
             return None if numbers is None else {names[number].lower() for number in numbers}
         if not isinstance(query, exp.Select) or not self.reads_facts(query):
             return None
@@ -234,4 +234,3 @@ class Locality:
 
 def _has_key(items: Iterable[exp.Expr], keys: set[Key]) -> bool:
     return any(isinstance(item, exp.Column) and column_key(item) in keys for item in items)
-

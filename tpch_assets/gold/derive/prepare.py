@@ -16,6 +16,8 @@ from tpch_assets.gold.derive.refuse import check_understood
 from tpch_assets.gold.derive.tree import NotCut, both, free, inner_query, is_query, own_nodes, tables
 from tpch_assets.schema import Business
 
+Schema = dict[str, object]
+"""The columns of each table."""
 MOST_NODES = 20_000  # WITH parts that read each other twice grow a statement beyond all bounds.
 
 
@@ -38,7 +40,7 @@ def prepare(statement: str, business: Business) -> exp.Expr:
     for query in tree.find_all(exp.Select):
         _check_stars(query)
         _semi_using_to_on(query)
-    schema = {table.name: dict(table.stored_columns) for table in business.tables}
+    schema: Schema = {table.name: dict(table.stored_columns) for table in business.tables}
     # Columns go before the select list's names, as in DuckDB; names that are left over are put in by _expand_names.
     tree = qualify(
         tree,
@@ -103,7 +105,9 @@ def _expand_order(query: exp.Expr) -> None:
     """ORDER BY a name of the select list becomes ORDER BY its number: that stays true whatever becomes of the item."""
     order = query.args.get("order")
     names = [item.alias_or_name.lower() for item in query.expressions]
-    for item in order.expressions if order else ():
+    if order is None:
+        return
+    for item in order.expressions:
         this = item.this
         if isinstance(this, exp.Column) and not this.table and this.name.lower() in names:
             item.set("this", exp.Literal.number(names.index(this.name.lower()) + 1))
@@ -115,7 +119,7 @@ def _expand_order(query: exp.Expr) -> None:
             return
 
 
-def _expand_names(query: exp.Expr, schema: dict[str, dict[str, str]]) -> None:
+def _expand_names(query: exp.Expr, schema: Schema) -> None:
     """Names without a source become the column of that name; if there is none, what the select list calls so."""
     names = _output_names(query)
     for _ in range(len(names) + 1):
@@ -135,9 +139,10 @@ def _expand_names(query: exp.Expr, schema: dict[str, dict[str, str]]) -> None:
     raise NotCut("its select list's names refer to each other")
 
 
-def _columns_of(source: exp.Expr, schema: dict[str, dict[str, str]]) -> set[str]:
+def _columns_of(source: exp.Expr, schema: Schema) -> set[str]:
     if isinstance(source, exp.Table):
-        return {name.lower() for name in schema.get(source.name.lower(), {})}
+        columns = schema.get(source.name.lower())
+        return {name.lower() for name in columns} if isinstance(columns, dict) else set()
     query = inner_query(source)
     return {name.lower() for name in query.named_selects} if isinstance(query, exp.Query) else set()
 
@@ -172,7 +177,9 @@ def _expand_group(query: exp.Expr) -> None:
     plain = [item for item in group.expressions if item.find(exp.Column) is not None or not _is_scalar(item)]
     if not plain and not any(group.args.get(kind) for kind in ("rollup", "cube", "grouping_sets")):
         raise NotCut("it groups by a constant alone")
-    terms = [item.this if isinstance(item, exp.Paren) and not isinstance(item.this, exp.Query) else item for item in plain]
+    terms = [
+        item.this if isinstance(item, exp.Paren) and not isinstance(item.this, exp.Query) else item for item in plain
+    ]
     group.set("expressions", terms)
 
 
@@ -234,7 +241,9 @@ def _is_source(query: exp.Expr) -> bool:
 
 def _check_stars(query: exp.Select) -> None:
     """The engine's own column in each table counts where rows as a whole are compared."""
-    star = any(isinstance(item, exp.Star) or (isinstance(item, exp.Column) and item.name == "*") for item in query.expressions)
+    star = any(
+        isinstance(item, exp.Star) or (isinstance(item, exp.Column) and item.name == "*") for item in query.expressions
+    )
     compared = query.args.get("distinct") or query.args.get("group") or query.find_ancestor(exp.SetOperation)
     if star and compared and any(isinstance(source, exp.Table) for source in _sources(query)):
         raise NotCut("it compares rows by *, which includes the engine's own columns")

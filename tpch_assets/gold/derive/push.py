@@ -171,7 +171,6 @@ def _is(one: exp.Column, other: exp.Column) -> bool:
     return one.table == other.table and one.name.lower() == other.name.lower()
 
 
-
 def _is_about(term: exp.Expr, alias: str, column: exp.Column) -> bool:
     """Whether a condition is about one column, of those that an item has."""
     return all(_is(other, column) for other in columns(term) if other.table == alias)

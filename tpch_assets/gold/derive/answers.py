@@ -8,7 +8,7 @@ with that.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -42,7 +42,7 @@ class Determined:
 
     Attributes:
         readings: The columns whose values, together, are the same in all answers.
-        close: Numbers of columns whose DOUBLE values differ among the answers in their last bits.
+        close: Places among these of columns whose DOUBLE values differ among the answers in their last bits.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -53,7 +53,7 @@ class Determined:
         if not self.same_count:
             return
         exact: list[Reading] = [(number, _as_is) for number in range(len(answers[0].columns))]
-        if self._agree(exact, close=False):
+        if self._agree(exact, ()):
             self.readings = exact
             return
         for number in range(len(answers[0].columns)):
@@ -63,17 +63,20 @@ class Determined:
         """Take a column, if the answers agree on it beside the ones taken: exactly, nearly, or without inner order."""
         for how in (_as_is, _sorted):
             reading = [*self.readings, (number, how)]
-            if self._agree(reading, close=False):
-                self.readings = reading
-                return
-            if self._agree(reading, close=True):
-                self.readings = reading
-                self.close.add(number)
-                return
+            for close in (self.close, {*self.close, len(self.readings)}):
+                if self._agree(reading, close):
+                    self.readings, self.close = reading, close
+                    return
 
-    def _agree(self, readings: list[Reading], *, close: bool) -> bool:
+    def _agree(self, readings: list[Reading], close: Collection[int]) -> bool:
         first, *others = ([_read(row, readings) for row in answer.rows] for answer in self.answers)
-        return all(unmatched(first, other, close=close) is None for other in others)
+        return all(unmatched(first, other, close) is None for other in others)
+
+    def unmatched(
+        self, plain: Answer, actual: Answer, *, contained: bool = False
+    ) -> tuple[Row | None, Row | None] | None:
+        """What is compared of a row that only one of two answers has, as `unmatched` tells it."""
+        return unmatched(map(self.read, plain.rows), map(self.read, actual.rows), self.close, contained=contained)
 
     def read(self, row: Row) -> Row:
         """What is compared of a row."""
@@ -81,27 +84,28 @@ class Determined:
 
 
 def unmatched(
-    rows: Iterable[Row], others: Iterable[Row], *, close: bool, contained: bool = False
-) -> tuple[int, Row] | None:
-    """A row that only one of two multisets has: (0, one of the first) or (1, one of the second); None if there is none.
+    rows: Iterable[Row], others: Iterable[Row], close: Collection[int], *, contained: bool = False
+) -> tuple[Row | None, Row | None] | None:
+    """A row that only the first of two multisets has, and one that only the second has; None if there is neither.
 
     Args:
-        close: DOUBLE values that differ by a few of their last bits are the same.
+        close: Places in a row where DOUBLE values that differ by a few of their last bits are the same.
         contained: The first needs only to hold the second.
     """
     count, other = Counter(rows), Counter(others)
     only, more = list((count - other).elements()), list((other - count).elements())
     if close:
-        more = [row for row in more if not _take(row, only)]
-    if more:
-        return 1, more[0]
-    return (0, only[0]) if only and not contained else None
+        more = [row for row in more if not _take(row, only, close)]
+    if contained and not more:
+        return None
+    return (only[0] if only else None, more[0] if more else None) if only or more else None
 
 
-def _take(row: Row, rows: list[Row]) -> bool:
+def _take(row: Row, rows: list[Row], close: Collection[int]) -> bool:
     """Remove one of `rows` that is nearly the same as `row`."""
     for number, other in enumerate(rows):
-        if nearly(row, other):
+        pairs = enumerate(zip(row, other, strict=True))
+        if all(nearly(a, b) if place in close else a == b for place, (a, b) in pairs):
             del rows[number]
             return True
     return False

@@ -1,9 +1,9 @@
 """The differential gate: a plain statement and what was derived from it, run side by side on small nasty data.
 
-Names, types, values and order have to be the same. Rows are compared as multisets, exactly; DOUBLE values may
-differ by 1e-9 of themselves, but only in columns where plain SQL itself gives other last bits when rows lie in another
-order. Of the order, the sequence of what ORDER BY names has to be the same; at a LIMIT any of the tied rows may stand. What
-plain SQL leaves open, such as `any_value` of different values, is not compared: see `answers.py`.
+Names, types, values and order have to be the same. Rows are compared as multisets, exactly; DOUBLE values may differ by
+1e-9 of themselves, but only in columns where plain SQL itself gives other last bits when rows lie in another order. Of
+the order, the sequence of what ORDER BY names has to be the same; at a LIMIT any of the tied rows may stand. What plain
+SQL leaves open, such as `any_value` of different values, is not compared: see `answers.py`.
 """
 
 import threading
@@ -22,7 +22,7 @@ import pyarrow as pa
 from tpch_assets.compute.catalog import parser
 from tpch_assets.compute.database import identifier, identifiers, nulls, sql_list
 from tpch_assets.gold import exact
-from tpch_assets.gold.derive.answers import Answer, Determined, nearly, shown, unmatched
+from tpch_assets.gold.derive.answers import Answer, Determined, Row, nearly, shown
 from tpch_assets.gold.derive.nasty import BATCH, FLAVOURS, Nasty, data_sets
 from tpch_assets.gold.derive.order import Ordered, ordered
 from tpch_assets.gold.derive.outcome import Derived
@@ -195,29 +195,16 @@ class _Run:
             return found
         counts = sorted({len(answer.rows) for answer in plain})
         if len(counts) == 1 and counts[0] != len(actual.rows):
-            determined = Determined(plain)
-            stray = unmatched(map(determined.read, first.rows), map(determined.read, actual.rows), close=True)
-            of = "" if stray is None else f"; only {_whose(stray[0])} has {shown(stray[1])}"
-            return f"plain SQL gives {counts[0]} rows, what was derived {len(actual.rows)}{of}"
+            stray = Determined(plain).unmatched(first, actual)
+            return f"plain SQL gives {counts[0]} rows, what was derived {len(actual.rows)}{_only(stray)}"
         base = self._unlimited(wanted, schemas) or plain
         limited = base is not plain and wanted.limited
         width = len(first.columns)
         visible = [Answer(answer.columns[:width], tuple(row[:width] for row in answer.rows)) for answer in base]
         determined = Determined(visible)
-        if stray := self._stray(determined, visible[0], actual, limited):
-            side, row = stray
-            return f"only {_whose(side)} has the row {shown(row)}"
+        if stray := determined.unmatched(visible[0], actual, contained=limited):
+            return f"rows differ{_only(stray)}"
         return _different_order(wanted, determined, base[0], first, actual)
-
-    @staticmethod
-    def _stray(
-        determined: Determined, plain: Answer, actual: Answer, limited: bool
-    ) -> tuple[int, tuple[object, ...]] | None:
-        rows, others = list(map(determined.read, plain.rows)), list(map(determined.read, actual.rows))
-        stray = unmatched(rows, others, close=bool(determined.close), contained=limited)
-        if stray and not determined.close and unmatched(rows, others, close=True, contained=limited) is None:
-            return stray  # The last bits differ although they do not depend on the order of rows.
-        return stray
 
     def _unlimited(self, wanted: Ordered, schemas: list[str]) -> list[Answer] | None:
         """The plain answers without their LIMIT, with the values of ORDER BY behind their columns."""
@@ -323,8 +310,10 @@ def _different_order(
     return None
 
 
-def _whose(side: int) -> str:
-    return ("plain SQL", "what was derived")[side]
+def _only(stray: tuple[Row | None, Row | None] | None) -> str:
+    """Rows that only one of both has, in a message."""
+    sides = zip(("plain SQL", "what was derived"), stray or (), strict=False)
+    return "".join(f"; only {whose} has {shown(row)}" for whose, row in sides if row is not None)
 
 
 def _is_certain(error: duckdb.Error) -> bool:

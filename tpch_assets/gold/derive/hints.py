@@ -41,6 +41,7 @@ def hints(statement: str, values: Mapping[str, object]) -> Hints:
     sources = _sources(tree)
     constants: dict[str, dict[object, None]] = {}
     joined: set[str] = set()
+    together: list[set[str]] = []
     for node in tree.find_all(*_COMPARISONS):
         columns = {name for column in _parts(node, exp.Column) for name in _resolve(column.name, sources)}
         found = list(_constants(node, values))
@@ -48,8 +49,14 @@ def hints(statement: str, values: Mapping[str, object]) -> Hints:
             constants.setdefault(name, {}).update(dict.fromkeys(found))
         query = node.args.get("query")
         shown = query.find(exp.Select).named_selects if query else ()
+        if isinstance(node, exp.Binary) and len(columns) > 1:
+            together.append(columns)
         if isinstance(node, exp.EQ | exp.In | exp.NullSafeEQ) and (len(columns) > 1 or shown):
             joined |= columns.union(*(_resolve(name, sources) for name in shown))
+    for columns in together * 2:  # Twice, since one may be compared with the next.
+        shared = {value: None for name in columns for value in constants.get(name, ())}
+        for name in columns:
+            constants.setdefault(name, {}).update(shared)
     for join in tree.find_all(exp.Join):
         joined |= {name for column in join.args.get("using") or () for name in _resolve(column.name, sources)}
     texts = [literal.name for literal in tree.find_all(exp.Literal) if literal.is_string]

@@ -51,7 +51,7 @@ class Flavour:
 FLAVOURS: tuple[Flavour, ...] = (
     Flavour("many ties"),
     Flavour("few ties", keys=40, wide=True, present=0.9),
-    Flavour("all match", keys=12, others=7, present=1, hinted=0.95, exact=0.9, lines=8, shards=2),
+    Flavour("all match", keys=12, others=7, present=1, hinted=0.95, exact=0.4, lines=8, shards=2),
     Flavour("little matches", keys=16, others=6, present=0.5, hinted=0.4, lines=2, shards=4),
     Flavour("extreme numbers", extreme=True, wide=True, hinted=0.3),
     Flavour("few rows", keys=4, others=3, lines=1.5, shards=2),

@@ -49,7 +49,7 @@ class Domain:
 
     def key(self, column: Column, count: int) -> object:
         """One of `count` values, never NULL; sometimes one of the statement's constants."""
-        exact, near = self._constants(column)
+        exact, near = self._constants(column.name, column.parsed)
         if exact and self.chance.random() < 0.4:
             some = (exact + near)[:count]
             return self.chance.choice(some)
@@ -59,19 +59,21 @@ class Domain:
         """A value of a column: NULL, a constant of the statement, or one of few or of many."""
         if column.nullable and self.chance.random() < _NULL:
             return None
-        exact, near = self._constants(column)
+        exact, near = self._constants(column.name, column.parsed)
         if exact and self.chance.random() < hinted:
-            return self.chance.choice(near if near and self.chance.random() > exact_share else exact)
+            # Of texts the neighbours hardly ever match; of numbers and times they meet inequalities.
+            share = exact_share if not isinstance(exact[0], str) else (1 + exact_share) / 2
+            return self.chance.choice(near if near and self.chance.random() > share else exact)
         if column.name.lower() in self._joined:
             # The first values are frequent, the last ones rare.
             return self._at(column.parsed, int(count * self.chance.random() ** 1.5))
-        return self._any(column.parsed)
+        return self._any(column.parsed, column.name)
 
-    def _constants(self, column: Column) -> tuple[list[object], list[object]]:
-        """The statement's constants as values of a column, and their neighbours."""
-        name = column.name.lower()
+    def _constants(self, column: str, type_: ColumnType) -> tuple[list[object], list[object]]:
+        """The statement's constants as values of a column or field, and their neighbours."""
+        name = column.lower()
         if name not in self._near:
-            found = [list(_near(column.parsed, raw)) for raw in self._known.constants.get(name, ())]
+            found = [list(_near(type_, raw)) for raw in self._known.constants.get(name, ())]
             exact = dict.fromkeys(values[0] for values in found if values)
             near = dict.fromkeys(value for values in found for value in values[1:])
             self._near[name] = list(exact), list(near)
@@ -99,11 +101,11 @@ class Domain:
             return number % 2 == 0
         return self._any(type_)
 
-    def _any(self, type_: ColumnType) -> object:
+    def _any(self, type_: ColumnType, name: str = "") -> object:
         if isinstance(type_, Struct):
-            return {name: self._inside(field) for name, field in type_.fields}
+            return {field: self._inside(inner, field) for field, inner in type_.fields}
         if isinstance(type_, List):
-            return [self._inside(type_.item) for _ in range(self.chance.choice((0, 1, 1, 2, 3)))]
+            return [self._inside(type_.item, name) for _ in range(self.chance.choice((0, 1, 1, 2, 3)))]
         if isinstance(type_, DecimalType):
             return self._decimal(type_)
         if type_.name in INTEGER_BITS:
@@ -114,8 +116,11 @@ class Domain:
             return self._json()
         return self._at(type_, self.chance.randrange(1000 if self._wide else 6))
 
-    def _inside(self, type_: ColumnType) -> object:
-        return None if self.chance.random() < _NULL_INSIDE else self._any(type_)
+    def _inside(self, type_: ColumnType, name: str) -> object:
+        if self.chance.random() < _NULL_INSIDE:
+            return None
+        exact = [] if isinstance(type_, Struct | List) else self._constants(name, type_)[0]
+        return self.chance.choice(exact) if exact and self.chance.random() < 0.6 else self._any(type_, name)
 
     def _decimal(self, type_: DecimalType) -> Decimal:
         digits = type_.precision - type_.scale

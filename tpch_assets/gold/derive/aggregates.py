@@ -12,6 +12,7 @@ from sqlglot import exp
 from tpch_assets.gold.derive.check import Types
 from tpch_assets.gold.derive.fragment import Fragment
 from tpch_assets.gold.derive.functions import function_name
+from tpch_assets.gold.derive.locality import Locality
 from tpch_assets.gold.derive.tree import free
 
 _SAME = {"min", "max", "bool_and", "bool_or", "logical_and", "logical_or", "any_value", "bit_and", "bit_or"}
@@ -69,8 +70,8 @@ class Splitter:
             colocation keys is the sum over shards.
     """
 
-    def __init__(self, fragments: Sequence[Fragment], types: Types, *, keys_add_up: bool) -> None:
-        self.fragments, self.types, self.keys_add_up = fragments, types, keys_add_up
+    def __init__(self, fragments: Sequence[Fragment], types: Types, locality: Locality, *, keys_add_up: bool) -> None:
+        self.fragments, self.types, self.locality, self.keys_add_up = fragments, types, locality, keys_add_up
 
     def can(self, node: exp.Expr) -> bool:
         """Whether `split` knows how."""
@@ -82,10 +83,14 @@ class Splitter:
             return False
         if one.counts_rows and one.condition is None:
             return True
+        if not owners and self.locality.reads_facts(node):
+            return False
         if not owners:
             alone = len(self.fragments) == 0 or (self._only is not None and not free(node))
             return alone or one.name in _SAME or (one.name == "count" and len(one.arguments) == 1)
         fragment = owners[0]
+        if not self.locality.evaluable(node, fragment.keys, fragment.maybe_null):
+            return False
         if len(owners) > 1 or not free(node) <= fragment.sources or len(one.arguments) > 1:
             return False
         if one.name in _SUMS | _AVERAGES and not self._type(exp.Sum(this=one.arguments[0].copy()), fragment).startswith(
@@ -111,6 +116,8 @@ class Splitter:
         if not (self.keys_add_up and one.distinct and one.name == "count" and len(one.arguments) == 1):
             return False
         argument, fragment = one.arguments[0], self.fragments[0]
+        if not self.locality.evaluable(node, fragment.keys, fragment.maybe_null):
+            return False
         return isinstance(argument, exp.Column) and (argument.table, argument.name.lower()) in fragment.keys
 
     def _strict(self, one: Aggregate) -> bool:

@@ -4,7 +4,8 @@ from sqlglot import exp
 
 from tpch_assets.gold.derive.check import Columns, Types, text
 from tpch_assets.gold.derive.cut import FRAGMENT
-from tpch_assets.gold.derive.fragment import Fragment, canonical
+from tpch_assets.gold.derive.fragment import Fragment
+from tpch_assets.gold.derive.tree import canonical
 
 _STORED = {"HUGEINT": "DECIMAL(38,0)"}
 """Types that files do not hold exactly, and those that they are stored as. Combine has the first again."""

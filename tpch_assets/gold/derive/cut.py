@@ -12,7 +12,7 @@ from tpch_assets.gold.derive.fragment import Fragment
 from tpch_assets.gold.derive.fragments import Split, Splitting
 from tpch_assets.gold.derive.lift import Lift
 from tpch_assets.gold.derive.locality import Locality
-from tpch_assets.gold.derive.tree import NotCut, both, conjuncts, inner_query
+from tpch_assets.gold.derive.tree import NotCut, both, conjuncts, inner_query, nested_queries
 
 FRAGMENT = "fragment_"
 """How the table is called in combine that stands for a fragment's rows, with the fragment's alias behind it."""
@@ -57,7 +57,8 @@ class Cutter:
         return self._cut_select(push.as_source(query, self.locality), around)
 
     def _cut_set(self, query: exp.SetOperation, around: Around) -> exp.Expr:
-        no_doubles = around.no_doubles and not query.args.get("limit") and isinstance(query, exp.Union)
+        cut_off = query.args.get("limit") or query.args.get("offset")
+        no_doubles = around.no_doubles and not cut_off and isinstance(query, exp.Union)
         inside = Around(no_doubles or bool(query.args.get("distinct")), blocks=around.blocks)
         for name in ("this", "expression"):
             side = inner_query(query.args[name])
@@ -130,9 +131,9 @@ class Cutter:
         only = split.only
         keys_add_up = only is not None and not block.has_sets
         keys_add_up = keys_add_up and all(lift.is_one_column(node) for node in block.group)
-        first = Splitter(split.fragments, self.types, keys_add_up=keys_add_up)
+        first = Splitter(split.fragments, self.types, self.locality, keys_add_up=keys_add_up)
         if any(first.lifts(node) for node in block.aggregates):
-            return Splitter(split.fragments, self.types, keys_add_up=False)
+            return Splitter(split.fragments, self.types, self.locality, keys_add_up=False)
         return first
 
     def _group(self, block: Block, split: Split, lift: Lift) -> None:
@@ -163,6 +164,10 @@ class Cutter:
     def _lift_clauses(self, block: Block, lift: Lift) -> None:
         for clause in block.clauses:
             lift(clause)
+        group = block.select.args.get("group")
+        for term in group.expressions if group else ():
+            if nested_queries(term) and term in block.outputs:
+                term.replace(exp.Literal.number(block.outputs.index(term) + 1))  # DuckDB does not see them as equal.
 
     def _join(self, block: Block, split: Split, lift: Lift, terms: list[exp.Expr], inside: Around) -> None:
         """FROM and WHERE of combine. What can be joined in any order comes first, then what is LEFT JOINed."""

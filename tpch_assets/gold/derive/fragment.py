@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from tpch_assets.gold.derive.block import Item, Term
 from tpch_assets.gold.derive.locality import Key
-from tpch_assets.gold.derive.tree import both, free, sources_in
+from tpch_assets.gold.derive.tree import both, free, nested_queries
 
 Mode = Literal["rows", "distinct", "groups"]
 """One row per joined row, one per distinct row, or one per group: with aggregates beside what it is grouped by."""
@@ -79,7 +79,7 @@ class Fragment:
         if self.mode == "distinct":
             select.set("distinct", exp.Distinct())
         if self.mode == "groups" and self.columns:
-            select.set("group", exp.Group(expressions=[node.copy() for node in self.columns.values()]))
+            select.set("group", exp.Group(expressions=self._group()))
         having = [term.copy() for term in self.having]
         if self.mode == "groups" and not self.columns:
             having.append(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0)))
@@ -91,6 +91,11 @@ class Fragment:
             select.set("order", exp.Order(expressions=[term.copy() for term in self.order]))
             select.set("limit", exp.Limit(expression=self.limit.copy()))
         return select
+
+    def _group(self) -> list[exp.Expr]:
+        """DuckDB does not see that two queries are equal, so those are grouped by their number."""
+        pairs = enumerate(self.columns.values(), start=1)
+        return [exp.Literal.number(number) if nested_queries(node) else node.copy() for number, node in pairs]
 
     def scan(self, items: list[exp.Expr], on: dict[str, list[exp.Expr]] | None = None) -> exp.Select:
         """A SELECT of some expressions over the fragment's joined items, with no conditions but those of joins."""
@@ -130,18 +135,3 @@ class Fragment:
             else:
                 where.append(term.condition.copy())
         return on, where
-
-
-def canonical(select: exp.Expr) -> exp.Expr:
-    """A statement with its sources' aliases counted from a0: two fragments that do the same have the same text."""
-    names: dict[str, str] = {}
-    inside = sources_in(select)
-    for node in select.walk(bfs=False):
-        if isinstance(node, exp.Table | exp.Subquery) and node.alias in inside:
-            names.setdefault(node.alias, f"a{len(names)}")
-    for node in list(select.walk()):
-        if isinstance(node, exp.TableAlias) and node.name in names:
-            node.set("this", exp.to_identifier(names[node.name]))
-        elif isinstance(node, exp.Column) and node.table in names:
-            node.set("table", exp.to_identifier(names[node.table]))
-    return select

@@ -8,65 +8,27 @@ from tpch_assets.compute.catalog import parser
 from tpch_assets.gold.derive.tree import is_query
 
 VOLATILE = frozenset(
-    [
-        "random",
-        "uuid",
-        "gen_random_uuid",
-        "uuidv4",
-        "uuidv7",
-        "setseed",
-        "now",
-        "current_date",
-        "current_time",
-        "current_timestamp",
-        "get_current_time",
-        "get_current_timestamp",
-        "localtime",
-        "localtimestamp",
-        "today",
-        "transaction_timestamp",
-        "nextval",
-        "currval",
-        "getenv",
-        "current_setting",
-        "rand",
-        "current_user",
-        "current_schema",
-        "pg_typeof",
-        "version",
-        "current_database",
-        "current_localtime",
-        "current_localtimestamp",
-        "txid_current",
-    ]
+    (
+        *("random", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "setseed", "now", "current_date"),
+        *("current_time", "current_timestamp", "get_current_time", "get_current_timestamp", "localtime"),
+        *("localtimestamp", "today", "transaction_timestamp", "nextval", "currval", "getenv"),
+        *("current_setting", "rand", "current_user", "current_schema", "pg_typeof", "version"),
+        *("current_database", "current_localtime", "current_localtimestamp", "txid_current"),
+    )
 )
 """Not the same twice."""
 UNORDERED = frozenset(
-    [
-        "list",
-        "array_agg",
-        "string_agg",
-        "group_concat",
-        "listagg",
-        "first",
-        "last",
-        "arbitrary",
-        "first_value",
-        "last_value",
-    ]
+    (
+        *("list", "array_agg", "string_agg", "group_concat", "listagg", "first", "last", "arbitrary"),
+        *("first_value", "last_value"),
+    )
 )
 """Aggregates that depend on the order of rows, unless an ORDER BY stands in them."""
 ARBITRARY = frozenset(
-    [
-        "mode",
-        "approx_quantile",
-        "approx_top_k",
-        "reservoir_quantile",
-        "lttb",
-        "bitstring_agg",
-        "combine_aggr",
-        "variant_group_object",
-    ]
+    (
+        *("mode", "approx_quantile", "approx_top_k", "reservoir_quantile", "lttb", "bitstring_agg"),
+        *("combine_aggr", "variant_group_object"),
+    )
 )
 """Aggregates that depend on the order of rows, or on chance, or whose state is not a value."""
 

@@ -13,7 +13,17 @@ from sqlglot.optimizer.qualify import qualify
 
 from tpch_assets.gold.derive.functions import is_aggregate, own_aggregates
 from tpch_assets.gold.derive.refuse import check_understood
-from tpch_assets.gold.derive.tree import NotCut, both, free, inner_query, is_query, own_nodes, tables
+from tpch_assets.gold.derive.tree import (
+    NotCut,
+    both,
+    canonical,
+    free,
+    inner_query,
+    is_query,
+    nested_queries,
+    own_nodes,
+    tables,
+)
 from tpch_assets.schema import Business
 
 Schema = dict[str, object]
@@ -61,6 +71,8 @@ def prepare(statement: str, business: Business) -> exp.Expr:
     for query in list(tree.find_all(exp.Select)):
         _semi_joins_to_exists(query)
         _right_to_left(query)
+        _check_aggregates(query)
+        _same_queries_in_group(query)
     return tree
 
 
@@ -93,6 +105,26 @@ def _output_names(query: exp.Expr) -> dict[str, exp.Expr]:
     for item in query.expressions:
         found.setdefault(item.alias_or_name.lower(), item.unalias())
     return found
+
+
+def _check_aggregates(query: exp.Select) -> None:
+    """An aggregate of columns of a query around belongs to that query."""
+    own = {source.alias_or_name for source in _sources(query)}
+    for node in _own(query):
+        if is_aggregate(node) and not free(node) <= own:
+            raise NotCut("a query in it has an aggregate of columns of a query around it")
+
+
+def _same_queries_in_group(query: exp.Select) -> None:
+    """What is grouped by and shown again, and has a query in it, gets the same aliases in both places."""
+    group = query.args.get("group")
+    for term in list(group.expressions) if group else ():
+        if nested_queries(term):
+            text = canonical(term.copy()).sql("duckdb")
+            for item in query.expressions:
+                if canonical(item.unalias().copy()).sql("duckdb") == text:
+                    term.replace(item.unalias().copy())
+                    break
 
 
 def _check_names(query: exp.Expr) -> None:

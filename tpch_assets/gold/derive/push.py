@@ -32,7 +32,8 @@ def as_source(select: exp.Select, locality: Locality) -> exp.Select:
     """A query that shards can do whole becomes the source of one that only shows, sorts and limits its rows."""
     order = select.args.get("order")
     block = Block(select)
-    if free(select) or not (block.windows or select.args.get("distinct")):
+    distinct = select.args.get("distinct")
+    if free(select) or not (block.windows or distinct) or (distinct and distinct.args.get("on")):
         return select
     if any(not isinstance(term.this, exp.Literal) for term in (order.expressions if order else ())):
         return select
@@ -58,7 +59,7 @@ def doubles_do_not_count(block: Block, around: bool) -> bool:
     distinct = select.args.get("distinct")
     if block.aggregated or block.windows or select.args.get("qualify") or (distinct and distinct.args.get("on")):
         return False
-    return bool(distinct) or (around and not select.args.get("limit"))
+    return bool(distinct) or (around and not select.args.get("limit") and not select.args.get("offset"))
 
 
 def best_of(alias: str, terms: Sequence[Term]) -> Best | None:
@@ -89,7 +90,7 @@ def best_rows(block: Block, only: Fragment, best: Best | None, locality: Localit
     qualify = select.args.get("qualify")
     found = [_at_most(term) for term in conjuncts(qualify.this if qualify else None)]
     limits = [(what, form, limit) for what, form, limit in filter(None, found)]
-    if best is not None and not select.args.get("limit"):
+    if best is not None and not select.args.get("limit") and not select.args.get("offset"):
         outputs = {name.lower(): item for name, item in zip(select.named_selects, block.outputs, strict=True)}
         limits.append((outputs[best.name], best.form, best.limit))
     for what, form, limit in limits:

@@ -98,3 +98,18 @@ def equality(node: exp.Expr) -> tuple[exp.Column, exp.Column] | None:
     if isinstance(node, exp.EQ) and isinstance(node.left, exp.Column) and isinstance(node.right, exp.Column):
         return node.left, node.right
     return None
+
+
+def canonical(select: exp.Expr) -> exp.Expr:
+    """A statement with its sources' aliases counted from a0: two that do the same have the same text."""
+    names: dict[str, str] = {}
+    inside = sources_in(select)
+    for node in select.walk(bfs=False):
+        if isinstance(node, exp.Table | exp.Subquery) and node.alias in inside:
+            names.setdefault(node.alias, f"a{len(names)}")
+    for node in list(select.walk()):
+        if isinstance(node, exp.TableAlias) and node.name in names:
+            node.set("this", exp.to_identifier(names[node.name]))
+        elif isinstance(node, exp.Column) and node.table in names:
+            node.set("table", exp.to_identifier(names[node.table]))
+    return select

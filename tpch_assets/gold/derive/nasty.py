@@ -31,6 +31,7 @@ class Flavour:
         present: The share of dimension rows that are there.
         hinted: The share of values taken from the statement's constants and their neighbours.
         exact: The share of constants among these.
+        nulls: The share of NULLs in columns that allow them.
         wide: Other columns have many different values, so that there are few ties.
         extreme: Numbers reach the limits of their types.
         shards: The number of shards with rows; one more has none.
@@ -43,6 +44,7 @@ class Flavour:
     present: float = 0.8
     hinted: float = 0.6
     exact: float = 0.5
+    nulls: float = 0.2
     wide: bool = False
     extreme: bool = False
     shards: int = 3
@@ -51,8 +53,8 @@ class Flavour:
 FLAVOURS: tuple[Flavour, ...] = (
     Flavour("many ties"),
     Flavour("few ties", keys=40, wide=True, present=0.9),
-    Flavour("all match", keys=12, others=7, present=1, hinted=0.95, exact=0.4, lines=8, shards=2),
-    Flavour("little matches", keys=16, others=6, present=0.5, hinted=0.4, lines=2, shards=4),
+    Flavour("all match", keys=12, others=7, present=1, hinted=0.95, exact=0.4, lines=8, nulls=0, shards=2),
+    Flavour("little matches", keys=16, others=6, present=0.5, hinted=0.4, lines=2, nulls=0.05, shards=4),
     Flavour("extreme numbers", extreme=True, wide=True, hinted=0.3),
     Flavour("few rows", keys=4, others=3, lines=1.5, shards=2),
     Flavour("one key", keys=1, lines=9, others=4, shards=1),
@@ -115,7 +117,8 @@ def _data_set(
 ) -> Nasty:
     chance = Random(f"{seed} {flavour.name}")
     keys = {column for table in tables for column in table.key}
-    domain = Domain(chance, known, frozenset({*keys, *known.joined}), flavour.wide, flavour.extreme, values)
+    joined = frozenset({*keys, *known.joined})
+    domain = Domain(chance, known, joined, flavour.nulls, flavour.wide, flavour.extreme, values)
     filled: dict[str, pa.Table] = {}
     homes: dict[str, list[int]] = {}
     for table in tables:

@@ -20,7 +20,7 @@ class Ordered:
 
     Attributes:
         statement: The statement without LIMIT and OFFSET, with sort keys behind its columns that it does not show;
-            None if the rows that a LIMIT leaves out cannot be told.
+            None if that is the same, or the rows that a LIMIT leaves out cannot be told.
         names: The columns of that statement, by name or number from 0, that hold its sort keys; None for all of them.
         limited: There was a LIMIT or an OFFSET.
         offset: The rows left out at the beginning.
@@ -69,7 +69,9 @@ def ordered(statement: str, values: Mapping[str, object]) -> Ordered:
     names: tuple[str | int, ...] | None = None
     if not (len(keys) == 1 and keys[0].sql().upper() == "ALL"):
         names = tuple(_key(tree, key, number) for number, key in enumerate(keys))
-    return Ordered(tree.sql(dialect="duckdb"), names, limit is not None or offset > 0, offset)
+    limited = limit is not None or offset > 0
+    shows_all = not limited and not any(str(name).startswith(_HIDDEN) for name in names or ())
+    return Ordered(None if shows_all else tree.sql(dialect="duckdb"), names, limited, offset)
 
 
 def _key(tree: exp.Query, key: exp.Expr, number: int) -> str | int:

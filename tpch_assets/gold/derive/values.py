@@ -18,7 +18,7 @@ _TEXTS = ("", "a", "A", "b", "ab", " ", "ä", "o'k", "%", "0", "NULL", "a b", "1
 _NUMBERS = (0, 1, 1, 2, 3, 10, -1, -2)
 _DOUBLES = (0.0, -0.0, 0.1, 0.2, 0.3, 1.0, 1.5, -2.5, 1e-7, 1234.56)
 _DAY = date(2026, 1, 1)
-_NULL, _NULL_INSIDE = 0.2, 0.12  # The shares of NULL in a column that allows it, and within nested values.
+_NULL_INSIDE = 0.12  # The share of NULLs within nested values.
 _LARGE = 10**12
 
 
@@ -27,6 +27,7 @@ class Domain:
 
     Args:
         joined: Names of these columns, in lower case.
+        nulls: The share of NULLs in columns that allow them.
         wide: All other columns draw from many values.
         extreme: Numbers reach the limits of their types.
         values: The statement's parameters; dates lie around `as_of`.
@@ -37,11 +38,12 @@ class Domain:
         chance: Random,
         known: Hints,
         joined: frozenset[str],
+        nulls: float,
         wide: bool,
         extreme: bool,
         values: Mapping[str, object],
     ) -> None:
-        self.chance, self._known, self._wide, self._extreme = chance, known, wide, extreme
+        self.chance, self._known, self._nulls, self._wide, self._extreme = chance, known, nulls, wide, extreme
         self._joined = {name.lower() for name in joined}
         as_of = values.get("as_of")
         self._day = as_of if isinstance(as_of, date) else _DAY
@@ -57,7 +59,7 @@ class Domain:
 
     def value(self, column: Column, count: int, hinted: float, exact_share: float) -> object:
         """A value of a column: NULL, a constant of the statement, or one of few or of many."""
-        if column.nullable and self.chance.random() < _NULL:
+        if column.nullable and self.chance.random() < self._nulls:
             return None
         exact, near = self._constants(column.name, column.parsed)
         if exact and self.chance.random() < hinted:

@@ -51,10 +51,15 @@ def function_name(node: exp.Expr) -> str:
     return ""
 
 
+def is_called(node: exp.Expr) -> bool:
+    """Whether a node is the function in an aggregate with FILTER and the like, or in a window function."""
+    wrappers = exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup | exp.Window
+    return isinstance(node.parent, wrappers) and node.arg_key == "this"
+
+
 def is_aggregate(node: exp.Expr) -> bool:
     """Whether a node is the call of an aggregate, its FILTER included. A window function is no aggregate."""
-    wrappers = exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup | exp.Window
-    if isinstance(node.parent, wrappers) and node.arg_key == "this":
+    if is_called(node):
         return False
     inner = node
     while isinstance(inner, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):

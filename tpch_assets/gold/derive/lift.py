@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from tpch_assets.gold.derive.fragment import Fragment
-from tpch_assets.gold.derive.functions import own_aggregates, own_windows
+from tpch_assets.gold.derive.functions import is_called, own_aggregates, own_windows
 from tpch_assets.gold.derive.locality import Locality
 from tpch_assets.gold.derive.tree import is_query
 
@@ -65,7 +65,13 @@ class Lift:
 
     def can_lift(self, node: exp.Expr, fragment: Fragment) -> bool:
         """Whether a fragment can compute an expression for each of its rows."""
-        if fragment.nullable or not fragment.holds(node) or own_aggregates(node) or own_windows(node):
+        if (
+            is_called(node)
+            or fragment.nullable
+            or not fragment.holds(node)
+            or own_aggregates(node)
+            or own_windows(node)
+        ):
             return False
         return self.locality.evaluable(node, fragment.keys, fragment.maybe_null)
 

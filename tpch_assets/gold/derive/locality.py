@@ -53,6 +53,10 @@ class Locality:
     def reads_facts(self, node: exp.Expr) -> bool:
         return not tables(node).isdisjoint(self.shard_keys)
 
+    def is_dimension(self, node: exp.Expr) -> bool:
+        """Whether a node reads dimensions alone, and not what a query over facts has become."""
+        return tables(node) <= set(self.primary_keys)
+
     def column_type(self, items: Iterable[Item], column: exp.Column) -> str | None:
         """The SQL type of a column, if its source is a table."""
         item = next((item for item in items if item.alias == column.table), None)

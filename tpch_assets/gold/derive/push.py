@@ -144,7 +144,7 @@ def semi_joins(split: Split, blocks: Sequence[Block], locality: Locality) -> Non
             continue
         for block in (*blocks, split.block):
             item = next((item for item in block.inner if item.alias == other.table), None)
-            if item is not None and not locality.reads_facts(item.node):
+            if item is not None and locality.is_dimension(item.node):
                 _semi_join(fragment, own, other, block, item, locality)
 
 
@@ -152,7 +152,7 @@ def _semi_join(
     fragment: Fragment, own: exp.Column, other: exp.Column, block: Block, item: Item, locality: Locality
 ) -> None:
     terms = [term.condition for term in block.terms if free(term.condition) == {item.alias}]
-    terms = [term for term in terms if not locality.reads_facts(term)]
+    terms = [term for term in terms if locality.is_dimension(term)]
     type_ = locality.column_type(fragment.items, own)
     same_type = type_ is not None and type_ == locality.column_type(block.items, other)
     direct = [term for term in terms if same_type and _is_about(term, item.alias, other)]

@@ -4,24 +4,24 @@
 -- param size: 15
 -- param type: 'BRASS'
 -- param region: 'EUROPE'
--- combine
-WITH suppliers AS (
-    SELECT s_suppkey, n_name
-    FROM supplier
-    JOIN nation ON n_nationkey = s_nationkey
-    JOIN region ON r_regionkey = n_regionkey
-    WHERE r_name = $region
-),
-cheapest AS (
-    SELECT p_partkey, p_mfgr, s_suppkey, n_name
-    FROM partsupp
-    JOIN part ON p_partkey = ps_partkey
-    JOIN suppliers ON s_suppkey = ps_suppkey
-    WHERE p_size = $size AND p_type LIKE '%' || $type
-    QUALIFY ps_supplycost = min(ps_supplycost) OVER (PARTITION BY p_partkey)
-)
+
 SELECT s_acctbal, s_name, n_name, p_partkey, p_mfgr, s_address, s_phone, s_comment
-FROM cheapest
-JOIN supplier ON supplier.s_suppkey = cheapest.s_suppkey
+FROM part, supplier, partsupp, nation, region
+WHERE p_partkey = ps_partkey
+    AND s_suppkey = ps_suppkey
+    AND p_size = $size
+    AND p_type LIKE '%' || $type
+    AND s_nationkey = n_nationkey
+    AND n_regionkey = r_regionkey
+    AND r_name = $region
+    AND ps_supplycost = (
+        SELECT min(ps_supplycost)
+        FROM partsupp, supplier, nation, region
+        WHERE p_partkey = ps_partkey
+            AND s_suppkey = ps_suppkey
+            AND s_nationkey = n_nationkey
+            AND n_regionkey = r_regionkey
+            AND r_name = $region
+    )
 ORDER BY s_acctbal DESC, n_name, s_name, p_partkey
 LIMIT 100

@@ -3,25 +3,17 @@
 -- source: TPC-H Q5
 -- param region: 'ASIA'
 -- param date: DATE '1994-01-01'
--- partial
-WITH nations AS (
-    SELECT n_nationkey FROM nation JOIN region ON r_regionkey = n_regionkey WHERE r_name = $region
-),
-orders_of_region AS (
-    SELECT o_orderkey, c_nationkey
-    FROM orders
-    JOIN (SELECT c_custkey, c_nationkey FROM customer SEMI JOIN nations ON n_nationkey = c_nationkey)
-        ON c_custkey = o_custkey
-    WHERE o_orderdate >= $date AND o_orderdate < $date + INTERVAL 1 YEAR
-)
-SELECT s_nationkey AS nationkey, sum(l_extendedprice * (1 - l_discount)) AS revenue
-FROM lineitem
-JOIN orders_of_region ON o_orderkey = l_orderkey
-JOIN supplier ON s_suppkey = l_suppkey AND s_nationkey = c_nationkey
-GROUP BY s_nationkey
--- combine
-SELECT n_name, sum(revenue) AS revenue
-FROM partials
-JOIN nation ON n_nationkey = nationkey
+
+SELECT n_name, sum(l_extendedprice * (1 - l_discount)) AS revenue
+FROM customer, orders, lineitem, supplier, nation, region
+WHERE c_custkey = o_custkey
+    AND l_orderkey = o_orderkey
+    AND l_suppkey = s_suppkey
+    AND c_nationkey = s_nationkey
+    AND s_nationkey = n_nationkey
+    AND n_regionkey = r_regionkey
+    AND r_name = $region
+    AND o_orderdate >= $date
+    AND o_orderdate < $date + INTERVAL 1 YEAR
 GROUP BY n_name
 ORDER BY revenue DESC, n_name

@@ -4,36 +4,24 @@
 -- param nation: 'BRAZIL'
 -- param region: 'AMERICA'
 -- param type: 'ECONOMY ANODIZED STEEL'
--- partial
-WITH customers AS (
-    SELECT c_custkey
-    FROM customer
-    JOIN nation ON n_nationkey = c_nationkey
-    JOIN region ON r_regionkey = n_regionkey
-    WHERE r_name = $region
-),
-suppliers AS (
-    SELECT s_suppkey, n_name = $nation AS of_nation
-    FROM supplier
-    JOIN nation ON n_nationkey = s_nationkey
-),
-lines AS (
-    SELECT l_orderkey, l_suppkey, l_extendedprice * (1 - l_discount) AS volume
-    FROM lineitem
-    SEMI JOIN (SELECT p_partkey FROM part WHERE p_type = $type) ON p_partkey = l_partkey
-)
-SELECT
-    extract(YEAR FROM o_orderdate) AS o_year,
-    sum(CASE WHEN of_nation THEN volume ELSE 0 END) AS nation_volume,
-    sum(volume) AS volume
-FROM lines
-JOIN orders ON o_orderkey = l_orderkey
-JOIN suppliers ON s_suppkey = l_suppkey
-SEMI JOIN customers ON c_custkey = o_custkey
-WHERE o_orderdate BETWEEN DATE '1995-01-01' AND DATE '1996-12-31'
-GROUP BY o_year
--- combine
-SELECT o_year, sum(nation_volume) / sum(volume) AS mkt_share
-FROM partials
+
+SELECT o_year, sum(CASE WHEN nation = $nation THEN volume ELSE 0 END) / sum(volume) AS mkt_share
+FROM (
+    SELECT
+        extract(YEAR FROM o_orderdate) AS o_year,
+        l_extendedprice * (1 - l_discount) AS volume,
+        n2.n_name AS nation
+    FROM part, supplier, lineitem, orders, customer, nation n1, nation n2, region
+    WHERE p_partkey = l_partkey
+        AND s_suppkey = l_suppkey
+        AND l_orderkey = o_orderkey
+        AND o_custkey = c_custkey
+        AND c_nationkey = n1.n_nationkey
+        AND n1.n_regionkey = r_regionkey
+        AND r_name = $region
+        AND s_nationkey = n2.n_nationkey
+        AND o_orderdate BETWEEN DATE '1995-01-01' AND DATE '1996-12-31'
+        AND p_type = $type
+) AS all_nations
 GROUP BY o_year
 ORDER BY o_year

@@ -4,24 +4,17 @@
 -- param mode1: 'MAIL'
 -- param mode2: 'SHIP'
 -- param date: DATE '1994-01-01'
--- partial
+
 SELECT
     l_shipmode,
     count(*) FILTER (o_orderpriority IN ('1-URGENT', '2-HIGH')) AS high_line_count,
     count(*) FILTER (o_orderpriority NOT IN ('1-URGENT', '2-HIGH')) AS low_line_count
-FROM lineitem
-JOIN orders ON o_orderkey = l_orderkey
-WHERE l_shipmode IN ($mode1, $mode2)
+FROM orders, lineitem
+WHERE o_orderkey = l_orderkey
+    AND l_shipmode IN ($mode1, $mode2)
     AND l_commitdate < l_receiptdate
     AND l_shipdate < l_commitdate
     AND l_receiptdate >= $date
     AND l_receiptdate < $date + INTERVAL 1 YEAR
-GROUP BY l_shipmode
--- combine
-SELECT
-    l_shipmode,
-    CAST(sum(high_line_count) AS BIGINT) AS high_line_count,
-    CAST(sum(low_line_count) AS BIGINT) AS low_line_count
-FROM partials
 GROUP BY l_shipmode
 ORDER BY l_shipmode

@@ -4,11 +4,15 @@
 -- param brand: 'Brand#45'
 -- param type: 'MEDIUM POLISHED'
 -- param sizes: [49, 14, 23, 45, 19, 3, 36, 9]
--- combine
+
 SELECT p_brand, p_type, p_size, count(DISTINCT ps_suppkey) AS supplier_cnt
-FROM partsupp
-JOIN part ON p_partkey = ps_partkey
-ANTI JOIN (SELECT s_suppkey FROM supplier WHERE s_comment LIKE '%Customer%Complaints%') ON s_suppkey = ps_suppkey
-WHERE p_brand <> $brand AND p_type NOT LIKE $type || '%' AND list_contains($sizes, p_size)
+FROM partsupp, part
+WHERE p_partkey = ps_partkey
+    AND p_brand <> $brand
+    AND p_type NOT LIKE $type || '%'
+    AND p_size IN $sizes
+    AND ps_suppkey NOT IN (
+        SELECT s_suppkey FROM supplier WHERE s_comment LIKE '%Customer%Complaints%'
+    )
 GROUP BY p_brand, p_type, p_size
 ORDER BY supplier_cnt DESC, p_brand, p_type, p_size

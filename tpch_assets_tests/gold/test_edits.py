@@ -1,11 +1,10 @@
 """A hundred edits of queries and tables: exactly the answers are stale that they concern, and remade they are right.
 
-The lake is the small one of `lake/test_former_lake.py`: a day of TPC-H at scale factor 0.001.
+The lake is the small one of `lake/former.py`: a day of TPC-H at scale factor 0.001.
 """
 
 import re
 import shutil
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from pathlib import Path
 import dask
 import pytest
 
-import tpch_assets_tests.lake
 from tpch_assets.gold.identity import code_digest
 from tpch_assets.gold.plan import plan_answers
 from tpch_assets.gold.queries import broken_queries, load_queries
@@ -24,6 +22,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task, write_piece
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.schema import Business, Column, Table
+from tpch_assets_tests.lake.former import former_lake
 from tpch_assets_tests.tpch_tables import FACTS, TABLES
 
 START, DAY = datetime(2026, 11, 1, tzinfo=UTC), "2026-11-01"
@@ -124,13 +123,12 @@ Edit = Callable[[Place], object]
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("edits")
-    with tarfile.open(Path(tpch_assets_tests.lake.__file__).with_name("former_lake.tar.xz")) as archive:
-        archive.extractall(folder, filter="data")
+    lake = former_lake(folder)
     queries = folder / "queries"
     queries.mkdir()
     for name, text in QUERIES.items():
         (queries / f"{name}.sql").write_text(text.lstrip())
-    place = Place(Lake(str(folder / "lake")), Business(tuple(TABLES.values()), queries))
+    place = Place(lake, Business(tuple(TABLES.values()), queries))
     place.settle()
     assert place.stale() == {}
     return place

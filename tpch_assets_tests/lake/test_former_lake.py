@@ -6,9 +6,6 @@ Their names did not tell by which query they were made.
 which are part of the names of bronze files.
 """
 
-import json
-import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,18 +13,14 @@ import pytest
 
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Graph, Place, graph
+from tpch_assets_tests.lake.former import former_lake
 
 DAY, FIRST, LAST = "2026-11-01", "2026-11-01T0000", "2026-11-01T2345"
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    with tarfile.open(Path(__file__).with_name("former_lake.tar.xz")) as archive:
-        archive.extractall(tmp_path, filter="data")
-    times = tmp_path / "lake" / "mtimes.json"
-    for name, time in json.loads(times.read_text()).items():
-        os.utime(tmp_path / "lake" / name, ns=(time, time))
-    times.unlink()
+    former_lake(tmp_path)
     return Place(tmp_path)
 
 

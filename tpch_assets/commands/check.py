@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import duckdb
 
 from tpch_assets.commands.options import Commands
+from tpch_assets.gold.form import SHIPPED, ship
 from tpch_assets.gold.queries import broken_queries, load_queries, parameters
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings, SettingsError, current_business, current_settings
@@ -15,11 +16,15 @@ from tpch_assets.settings import Settings, SettingsError, current_business, curr
 def add(commands: Commands) -> None:
     """Add the command's parser."""
     command = commands.add_parser("check", help="say what is wrong with the tables and queries; needs no lake")
+    command.add_argument(
+        "--ship-forms",
+        action="store_true",
+        help=f"also cut and compare all queries, and write how they run to {SHIPPED} beside them",
+    )
     command.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    del arguments
     try:
         settings, business = current_settings(), current_business()
         problems = list(_problems(settings, business))
@@ -30,6 +35,14 @@ def _run(arguments: argparse.Namespace) -> None:
     if problems:
         sys.exit(1)
     print(f"{len(business.tables)} tables and {len(load_queries(business))} queries: nothing is wrong.")
+    if arguments.ship_forms:
+        _ship(settings, business)
+
+
+def _ship(settings: Settings, business: Business) -> None:
+    queries = load_queries(business)
+    values = {name: parameters(query, settings.scale_factor, settings.start.date()) for name, query in queries.items()}
+    print(f"{business.queries / SHIPPED}: how {ship(business, queries.values(), values)} queries run.")
 
 
 def _problems(settings: Settings, business: Business) -> Iterator[str]:

@@ -1,19 +1,21 @@
 """How a query runs: as a partial per shard and a combine, or whole, as its plain statement over all files.
 
 A plain statement is cut in two by `derive/`, and both forms are compared once on nasty data. That takes a while, so it
-is done when an answer is planned, and the verdict is kept: in this process, and in the lake beside the partials.
+is done when an answer is planned, and the verdict is kept: in this process, and in the lake beside the partials. A
+business may ship the verdicts on its queries in `forms.json` beside them; for a query edited since it says nothing.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
 import duckdb
 
 from tpch_assets.gold.queries import Query, Value
+from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import normal
 from tpch_assets.lake.lake import Lake
 from tpch_assets.schema import Business
@@ -43,6 +45,7 @@ class Form:
 
 
 _known: dict[str, Form] = {}
+SHIPPED = "forms.json"
 
 
 def form_of(query: Query, business: Business, values: Mapping[str, Value], lake: Lake | None = None) -> Form:
@@ -58,11 +61,35 @@ def form_of(query: Query, business: Business, values: Mapping[str, Value], lake:
         return Form(query.combine or query.plain or "", query.partial, group)
     digest = _digest(query, business, values)
     if digest not in _known:
-        kept = _kept(lake, digest) if lake else None
+        kept = shipped(business).get(digest) or (_kept(lake, digest) if lake else None)
         _known[digest] = kept or _judged(query, query.plain, business, values)
         if lake and not kept:
             _keep(lake, digest, _known[digest])
     return _known[digest]
+
+
+def shipped(business: Business) -> dict[str, Form]:
+    """The verdicts that came with the business, by what they depend on."""
+    path = business.queries / SHIPPED
+    if not path.exists():
+        return {}
+    return {digest: Form(**form) for digest, form in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
+def ship(business: Business, queries: Iterable[Query], values: Mapping[str, Mapping[str, Value]]) -> int:
+    """Write the verdicts on all plain queries over facts beside them, and return how many there are.
+
+    Args:
+        values: Of each query's parameters on any day, by query.
+    """
+    forms = {
+        _digest(query, business, values[query.name]): asdict(form_of(query, business, values[query.name]))
+        for query in queries
+        if query.plain is not None and query.groups
+    }
+    text = json.dumps(forms, indent=2, sort_keys=True) + "\n"
+    (business.queries / SHIPPED).write_text(text, encoding="utf-8")
+    return len(forms)
 
 
 def _judged(query: Query, plain: str, business: Business, values: Mapping[str, Value]) -> Form:
@@ -102,11 +129,12 @@ def _digest(query: Query, business: Business, values: Mapping[str, Value]) -> st
         for table in business.tables
         if table.name in query.tables
     ]
+    texts = [*query.statements.values(), *query.param_expressions.values()]
     parts = [
         {name: normal(text) for name, text in query.statements.items()},
         {name: normal(f"SELECT {text}") for name, text in query.param_expressions.items()},
         tables,
-        values["scale_factor"],
+        values["scale_factor"] if "scale_factor" in parameter_names(" ".join(texts)) else None,
         duckdb.__version__,
         metadata.version("sqlglot"),
         VERSION,

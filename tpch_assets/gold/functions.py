@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tpch_assets.calendar import end_of_day
+from tpch_assets.compute import cluster
 from tpch_assets.compute.database import cursor, identifier
-from tpch_assets.lake.frames import Frame, dask_frame, delayed_parts, load
+from tpch_assets.lake.frames import Frame, as_pandas, dask_frame, delayed_parts, load
 from tpch_assets.lake.pieces import task
 from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots
 from tpch_assets.lake.update import ROWS_READ, arrow
@@ -42,6 +43,27 @@ def plan(
     made = answer.function(**frames, **given)
     parts = delayed_parts(made) if isinstance(made, Frame) else [made]
     return task(_checked, answer.name, answer.columns, day, parts), {**counts, "partitions": partitions}
+
+
+def call(answer: PythonAnswer, tables: Mapping[str, pa.Table], as_of: date, scale_factor: float) -> pa.Table:
+    """The answer from tables in memory, without the day."""
+    given = {"as_of": as_of, "scale_factor": scale_factor}
+    frames = {name: _in_memory(tables[name], kind) for name, kind in answer.inputs.items()}
+    made = answer.function(**frames, **{name: given[name] for name in answer.given})
+    parts = list(cluster.compute(delayed_parts(made))) if isinstance(made, Frame) else [made]
+    return _checked(answer.name, answer.columns, as_of, parts).drop_columns(["as_of"])
+
+
+def _in_memory(rows: pa.Table, kind: Kind) -> object:
+    if kind == "arrow":
+        return rows
+    frame = as_pandas(rows)
+    if kind == "pandas":
+        return frame
+    import dask.dataframe as dd
+
+    made: object = dd.from_pandas(frame, npartitions=2)  # type: ignore[no-untyped-call]
+    return made
 
 
 def _as_of(business: Business, source: Snapshot, name: str, day: date) -> Source:

@@ -26,7 +26,7 @@ def load(source: Snapshot, files: list[DataFile], wanted: object) -> object:
         return [task(read, source.bare, [file]) for file in files]
     name = f"{getattr(wanted, '__module__', '')}.{getattr(wanted, '__name__', wanted)}"
     if name.startswith("pandas.") and name.endswith(".DataFrame"):
-        return _pandas(read(source, files))
+        return as_pandas(read(source, files))
     if name.startswith("dask.") and name.endswith(".DataFrame"):
         return dask_frame(source, files)
     raise TypeError(f"cannot load {source.uri} as {wanted}; annotate pa.Table, pd.DataFrame, dd.DataFrame or Snapshot")
@@ -39,7 +39,7 @@ def dask_frame(source: Snapshot, files: list[DataFile]) -> "dd.DataFrame":
 
     make: Callable[..., dd.DataFrame] = dd.from_map
     parts = [part for file in files for part in _parts(source, file)] or [Part(None)]
-    meta = _pandas(_empty(source))
+    meta = as_pandas(_empty(source))
     with dask.config.set({"dataframe.convert-string": False}):  # The types are those of the table already.
         schema = _empty(source).schema
         return make(_read_part, parts, schema=schema, source=source.bare, meta=meta)
@@ -85,21 +85,22 @@ def _parts(source: Snapshot, file: DataFile) -> list[Part]:
 def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[str] | None = None) -> "pd.DataFrame":
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     if part.path is None:
-        return _pandas(wanted.empty_table())
+        return as_pandas(wanted.empty_table())
     with pq.ParquetFile(source.lake.store.local(part.path)) as file:
         groups = range(file.num_row_groups)
         begin, end = (len(groups) * i // part.count for i in (part.index, part.index + 1))
         rows = file.read_row_groups(list(groups[begin:end]), columns=wanted.names, use_threads=False)
     for name in set(wanted.names).difference(rows.column_names):  # The file is older than the column.
         rows = rows.append_column(name, pa.nulls(len(rows), wanted.field(name).type))
-    return _pandas(rows.select(wanted.names).cast(wanted))
+    return as_pandas(rows.select(wanted.names).cast(wanted))
 
 
 def _empty(source: Snapshot) -> pa.Table:
     return (source.schema or pa.schema([])).empty_table()
 
 
-def _pandas(rows: pa.Table) -> "pd.DataFrame":
+def as_pandas(rows: pa.Table) -> "pd.DataFrame":
+    """Arrow rows as pandas, with Arrow types."""
     import pandas as pd
 
     made: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)

@@ -69,6 +69,8 @@ class Cutter:
 
     def _cut_select(self, select: exp.Select, around: Around) -> exp.Expr:
         block = Block(select)
+        if block.multiplies:
+            raise NotCut("it has UNNEST beside what needs rows of several shards")
         no_doubles = push.doubles_do_not_count(block, around.no_doubles)
         split = Splitting(block, self.locality, len(self.fragments)).run()
         self.fragments += split.fragments

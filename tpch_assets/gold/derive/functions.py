@@ -24,6 +24,8 @@ UNORDERED = frozenset(
     )
 )
 """Aggregates that depend on the order of rows, unless an ORDER BY stands in them."""
+ORDERLESS = frozenset(("list_sort", "sort_array", "array_sort", "list_reverse_sort", "length", "len", "array_size"))
+"""What makes a list the same, whatever the order of its items."""
 ARBITRARY = frozenset(
     (
         *("mode", "approx_quantile", "approx_top_k", "reservoir_quantile", "lttb", "bitstring_agg"),

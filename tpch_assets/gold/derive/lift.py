@@ -50,9 +50,9 @@ class Lift:
         return node
 
     def _changed(self, node: exp.Expr, whole: bool, own: bool) -> exp.Expr:
-        for meant, new in [*self.groups, *(self.aggregates if own else ())]:
+        for meant, stands_for in [*self.groups, *(self.aggregates if own else [])]:
             if node == meant:
-                return new.copy()
+                return stands_for.copy()
         if isinstance(node, exp.Column):
             for fragment in self.fragments:
                 if node.table in fragment.sources:

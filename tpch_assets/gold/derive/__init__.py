@@ -1,28 +1,87 @@
-"""Derives the two statements that gold runs, `partial` and `combine`, from one plain SELECT."""
+"""Derives the two statements that gold runs, `partial` and `combine`, from one plain SELECT.
+
+It knows only which columns are colocation keys and primary keys: no data, no statistics, no referential integrity.
+
+A statement is brought into one form (`prepare`), its queries are cut from the outermost to the innermost (`cut`) into
+fragments that each shard can do by itself (`locality`, `fragments`) and the rest, and both are written and bound to
+empty tables (`assemble`, `check`).
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+import duckdb
+from sqlglot.errors import SqlglotError
+
+from tpch_assets.gold import exact
+from tpch_assets.gold.derive.assemble import combine_of, partial_of, with_columns
+from tpch_assets.gold.derive.check import Types, text
+from tpch_assets.gold.derive.cut import Around, Cutter
+from tpch_assets.gold.derive.inexact import Inexact
+from tpch_assets.gold.derive.locality import Locality
+from tpch_assets.gold.derive.outcome import Derived, Whole
+from tpch_assets.gold.derive.prepare import prepare
+from tpch_assets.gold.derive.tree import NotCut, tables
 from tpch_assets.schema import Business
 
-
-@dataclass(frozen=True)
-class Derived:
-    """The two statements, and the name of the group of facts whose shards the partial reads."""
-
-    partial: str
-    combine: str
-    group: str
-
-
-@dataclass(frozen=True)
-class Whole:
-    """Why a statement has to run over all files."""
-
-    reason: str
+__all__ = ["Derived", "Whole", "derive"]
 
 
 def derive(statement: str, business: Business, types: Mapping[str, str]) -> Derived | Whole:
-    """Cut a plain statement in two."""
-    del statement, business, types
-    return Whole("no statement is cut yet")
+    """Cut a plain statement in two. A pure function: the same text for the same arguments.
+
+    Args:
+        statement: One SELECT over the business's tables, valid for DuckDB; parameters are written `$name`.
+        types: The SQL types of the parameters.
+
+    Returns:
+        The two statements, or why the statement has to run over all files.
+    """
+    reason = ""
+    for whole in (True, False):
+        try:
+            return _derive(statement, business, types, whole=whole)
+        except NotCut as error:
+            reason = reason or str(error)
+        except SqlglotError as error:
+            reason = reason or f"it is not understood: {' '.join(str(error).split())[:200]}"
+        except duckdb.Error as error:
+            reason = reason or f"what was derived does not fit the tables: {' '.join(str(error).split())[:200]}"
+        except RecursionError:
+            return Whole("it is nested too deep")
+    return Whole(reason)
+
+
+def _derive(statement: str, business: Business, parameters: Mapping[str, str], *, whole: bool) -> Derived:
+    types = Types(business, parameters)
+    wanted = types.columns(statement)
+    tree = prepare(statement, business)
+    group = _group_of(tables(tree), business)
+    Inexact(types).check(tree)
+    locality = Locality(business)
+    cutter = Cutter(locality, types, whole=whole)
+    tree = cutter.cut(tree, Around())
+    partial, sources = partial_of(cutter.fragments, types)
+    columns = types.columns(partial)
+    try:
+        exact.check_partial(columns)
+    except ValueError as error:
+        raise NotCut(str(error)) from error
+    tree = combine_of(tree, sources)
+    combine = with_columns(tree, wanted, types.columns(text(tree), columns))
+    if combine is None or types.columns(text(combine), columns) != wanted:
+        raise NotCut("what was derived has columns of other names or types")
+    return Derived(partial, text(combine), group)
+
+
+def _group_of(names: set[str], business: Business) -> str:
+    """The one group of facts that a statement reads.
+
+    Raises:
+        NotCut: There is none, or there are several.
+    """
+    groups = [group.name for group in business.groups if names.intersection(group.names)]
+    if not groups:
+        raise NotCut("it reads no facts")
+    if len(groups) > 1:
+        raise NotCut(f"it reads facts of several groups, {' and '.join(groups)}, which are not colocated")
+    return groups[0]

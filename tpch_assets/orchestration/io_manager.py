@@ -112,6 +112,9 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     }
     if unfit := sum(piece.unfit for piece in pieces):
         shared["values that do not fit an added column"] = unfit
+    lineage = (context.definition_metadata or {}).get("dagster/column_lineage")
+    if lineage is not None:  # Dagster draws the one of the latest materialization.
+        shared["dagster/column_lineage"] = lineage
     if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
         columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
         shared["dagster/column_schema"] = dg.TableSchema(columns)

@@ -13,9 +13,10 @@ from tpch_assets.gold.derive.check import Types
 from tpch_assets.gold.derive.fragment import Fragment
 from tpch_assets.gold.derive.functions import function_name
 from tpch_assets.gold.derive.locality import Locality
+from tpch_assets.gold.derive.moments import VARIANCES, exact_value, variance
 from tpch_assets.gold.derive.tree import free
 
-_SAME = {"min", "max", "bool_and", "bool_or", "logical_and", "logical_or", "any_value", "bit_and", "bit_or"}
+_SAME = {"min", "max", "logical_and", "logical_or", "any_value", "bitwise_and_agg", "bitwise_or_agg"}
 _COUNTS = {"count", "count_star"}
 _SUMS = {"sum", "count_if", "countif"}
 _ADDED = ("HUGEINT", "DECIMAL", "DOUBLE")
@@ -79,7 +80,7 @@ class Splitter:
         owners = [fragment for fragment in self.fragments if not free(node).isdisjoint(fragment.sources)]
         if one.distinct:
             return not one.ordered
-        if one.ordered or one.name not in _SAME | _COUNTS | _SUMS | _AVERAGES:
+        if one.ordered or one.name not in _SAME | _COUNTS | _SUMS | _AVERAGES | VARIANCES:
             return False
         if one.counts_rows and one.condition is None:
             return True
@@ -93,11 +94,15 @@ class Splitter:
             return False
         if len(owners) > 1 or not free(node) <= fragment.sources or len(one.arguments) > 1:
             return False
-        if one.name in _SUMS | _AVERAGES and not self._type(exp.Sum(this=one.arguments[0].copy()), fragment).startswith(
-            _ADDED
-        ):
-            return False
-        return not fragment.nullable or self._strict(one)
+        return self._adds(one, fragment) and (not fragment.nullable or self._strict(one))
+
+    def _adds(self, one: Aggregate, owner: Fragment) -> bool:
+        """Whether the values have a type in which they can be added."""
+        if one.name in VARIANCES:
+            return exact_value(one.arguments[0], self._type(one.arguments[0], owner)) is not None
+        if one.name in _SUMS | _AVERAGES:
+            return self._type(exp.Sum(this=one.arguments[0].copy()), owner).startswith(_ADDED)
+        return True
 
     def _type(self, node: exp.Expr, owner: Fragment) -> str:
         return self.types.of(owner.scan([node.copy()]))
@@ -140,6 +145,8 @@ class Splitter:
             return self._again(one, owner)
         if one.name in _AVERAGES:
             return self._average(one, owner, weight)
+        if one.name in VARIANCES:
+            return self._variance(one, owner, weight)
         total = _sum(_times(owner.measure(node), weight))
         if one.name in _COUNTS:
             return _as_count(total)
@@ -158,7 +165,7 @@ class Splitter:
         (argument,) = one.arguments
         total = _filtered(exp.Sum(this=argument.copy()), one.condition)
         type_ = self._type(total, owner)
-        scale = int(type_.rstrip(")").split(",")[1]) if type_.startswith("DECIMAL") else 0
+        scale = _scale(type_)
         count = _filtered(exp.Count(this=argument.copy()), one.condition)
         number = _as(_sum(_times(owner.measure(count), weight)), "DOUBLE")
         exact = _sum(_times(owner.measure(total), weight))
@@ -169,6 +176,15 @@ class Splitter:
             exact = exp.Mul(this=exact, expression=power)
             number = exp.Paren(this=exp.Mul(this=number, expression=_as(power.copy(), "DOUBLE")))
         return exp.Paren(this=exp.Div(this=_as(_as(exact, "HUGEINT"), "DOUBLE"), expression=number, typed=False))
+
+    def _variance(self, one: Aggregate, owner: Fragment, weight: exp.Expr | None) -> exp.Expr:
+        (argument,) = one.arguments
+        value = exact_value(argument, self._type(argument, owner)) or argument
+        square = exp.Mul(this=value.copy(), expression=value.copy())
+        counted = (exp.Count(this=argument.copy()), exp.Sum(this=value.copy()), exp.Sum(this=square))
+        parts = [_sum(_times(owner.measure(_filtered(part, one.condition)), weight)) for part in counted]
+        rows, total, squares = parts
+        return variance(one.name, _scale(self._type(counted[1], owner)), rows, total, squares)
 
     def _of_others(self, one: Aggregate) -> exp.Expr:
         """An aggregate of what no fragment has: rows of dimensions, as often as the fragments' rows stand for."""
@@ -190,6 +206,11 @@ class Splitter:
                 rows = exp.Coalesce(this=rows, expressions=[exp.Literal.number(1)])
             whole = rows if whole is None else exp.Mul(this=whole, expression=rows)
         return whole
+
+
+def _scale(type_: str) -> int:
+    """The digits behind the point of a type."""
+    return int(type_.rstrip(")").split(",")[1]) if type_.startswith("DECIMAL") else 0
 
 
 def _filtered(node: exp.Expr, condition: exp.Expr | None) -> exp.Expr:

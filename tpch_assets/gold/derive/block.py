@@ -106,6 +106,11 @@ class Block:
         return [found for clause in self.clauses for found in own_windows(clause)]
 
     @property
+    def multiplies(self) -> bool:
+        """Whether an item of the select list makes several rows of one."""
+        return any(isinstance(item, exp.Explode) for item in self.outputs)
+
+    @property
     def aggregated(self) -> bool:
         return bool(self.select.args.get("group") or self.aggregates or self.select.args.get("having"))
 

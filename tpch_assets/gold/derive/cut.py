@@ -69,6 +69,8 @@ class Cutter:
 
     def _cut_select(self, select: exp.Select, around: Around) -> exp.Expr:
         block = Block(select)
+        if block.multiplies:
+            raise NotCut("it has UNNEST beside what needs rows of several shards")
         no_doubles = push.doubles_do_not_count(block, around.no_doubles)
         split = Splitting(block, self.locality, len(self.fragments)).run()
         self.fragments += split.fragments
@@ -116,8 +118,8 @@ class Cutter:
         if not rest:
             push.best_rows(block, only, around.best, self.locality)
             push.first_rows(block, only, self.locality)
-        lift.known = [(node.copy(), only.column(node)) for node in block.group]
-        lift.known += [(node.copy(), only.measure(node)) for node in block.aggregates]
+        lift.groups = [(node.copy(), only.column(node)) for node in block.group]
+        lift.aggregates = [(node.copy(), only.measure(node)) for node in block.aggregates]
         block.select.set("having", None)
         block.select.set("group", None)
         self._lift_clauses(block, lift)
@@ -141,12 +143,12 @@ class Cutter:
         splitter = self._splitter(block, split, lift)
         for fragment in split.fragments:
             fragment.mode = "groups"
-        lift.known = [(node.copy(), lift(node.copy())) for node in block.group]
+        lift.groups = [(node.copy(), lift(node.copy())) for node in block.group]
         for node in block.aggregates:
             if splitter.lifts(node):
-                lift.known.append((node.copy(), lift(node.copy())))
+                lift.aggregates.append((node.copy(), lift(node.copy())))
             else:
-                lift.known.append((node.copy(), splitter.split(node)))
+                lift.aggregates.append((node.copy(), splitter.split(node)))
         group = block.select.args.get("group")
         if group is not None:
             lift(group)
@@ -155,7 +157,7 @@ class Cutter:
     def _rows(self, block: Block, lift: Lift) -> None:
         """The shards filter, and combine does the rest."""
         if block.aggregated:
-            lift.known = [(node.copy(), lift(node.copy())) for node in block.group]
+            lift.groups = [(node.copy(), lift(node.copy())) for node in block.group]
         group = block.select.args.get("group")
         if group is not None:
             lift(group)

@@ -16,7 +16,7 @@ VOLATILE = frozenset(
         *("current_database", "current_localtime", "current_localtimestamp", "txid_current"),
     )
 )
-"""Not the same twice."""
+"""Not the same twice, by the names that sqlglot may give them; DuckDB knows most."""
 UNORDERED = frozenset(
     (
         *("list", "array_agg", "string_agg", "group_concat", "listagg", "first", "last", "arbitrary"),
@@ -24,6 +24,8 @@ UNORDERED = frozenset(
     )
 )
 """Aggregates that depend on the order of rows, unless an ORDER BY stands in them."""
+ORDERLESS = frozenset(("list_sort", "sort_array", "array_sort", "list_reverse_sort", "length", "len", "array_size"))
+"""What makes a list the same, whatever the order of its items."""
 ARBITRARY = frozenset(
     (
         *("mode", "approx_quantile", "approx_top_k", "reservoir_quantile", "lttb", "bitstring_agg"),
@@ -40,12 +42,22 @@ def _aggregates() -> frozenset[str]:
         return frozenset(str(name).lower() for (name,) in rows.fetchall())
 
 
+@cache
+def volatile() -> frozenset[str]:
+    """The names of functions that are not the same twice."""
+    with parser() as con:
+        rows = con.execute("SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'")
+        return VOLATILE | {str(name).lower() for (name,) in rows.fetchall()}
+
+
 def function_name(node: exp.Expr) -> str:
     """The name of a function as DuckDB spells it, in lower case; nothing for what is no function call."""
     while isinstance(node, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         node = node.this
     if isinstance(node, exp.Anonymous):
         return node.name.lower()
+    if isinstance(node, exp.AggFunc):
+        return node.sql_name().lower()
     if isinstance(node, exp.Func) and not isinstance(node, exp.Connector | exp.Binary | exp.Cast | exp.Case | exp.If):
         return node.sql_name().lower()
     return ""

@@ -14,7 +14,18 @@ from tpch_assets.gold.derive.tree import NotCut, children, inner_query, is_query
 
 _FLOATING = frozenset(
     (
-        *("stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp", "corr", "covar_pop"),
+        *(
+            "stddev",
+            "variance_pop",
+            "variance_samp",
+            "stddev_pop",
+            "stddev_samp",
+            "variance",
+            "var_pop",
+            "var_samp",
+            "corr",
+            "covar_pop",
+        ),
         *("covar_samp", "regr_avgx", "regr_avgy", "regr_sxx", "regr_sxy", "regr_syy", "regr_slope"),
         *("regr_intercept", "regr_r2", "skewness", "kurtosis", "kurtosis_pop", "sem", "geomean"),
         *("geometric_mean", "product", "entropy", "fsum", "favg", "kahan_sum", "sumkahan"),

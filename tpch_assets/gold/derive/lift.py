@@ -30,24 +30,29 @@ class Lift:
 
     def __init__(self, fragments: Sequence[Fragment], locality: Locality, cut: Cut, *, whole: bool) -> None:
         self.fragments, self.locality, self.cut, self.whole = fragments, locality, cut, whole
-        self.known: list[tuple[exp.Expr, exp.Expr]] = []
+        self.groups: list[tuple[exp.Expr, exp.Expr]] = []
+        self.aggregates: list[tuple[exp.Expr, exp.Expr]] = []
 
-    def __call__(self, node: exp.Expr, *, whole: bool = True) -> exp.Expr:
-        """A node for combine; the given one is changed in place where it has a parent."""
-        new = self._changed(node, whole and self.whole)
+    def __call__(self, node: exp.Expr, *, whole: bool = True, own: bool = True) -> exp.Expr:
+        """A node for combine; the given one is changed in place where it has a parent.
+
+        Args:
+            own: The node belongs to the block itself: in a nested query `count(*)` means that query's rows.
+        """
+        new = self._changed(node, whole and self.whole, own)
         if new is not node:
             if node.parent is not None:
                 node.replace(new)
             return new
         inner = whole and not isinstance(node, _MAYBE_NOT_RUN)
         for child in list(node.iter_expressions()):
-            self(child, whole=inner)
+            self(child, whole=inner, own=own and not is_query(node))
         return node
 
-    def _changed(self, node: exp.Expr, whole: bool) -> exp.Expr:
-        for meant, new in self.known:
+    def _changed(self, node: exp.Expr, whole: bool, own: bool) -> exp.Expr:
+        for meant, stands_for in [*self.groups, *(self.aggregates if own else [])]:
             if node == meant:
-                return new.copy()
+                return stands_for.copy()
         if isinstance(node, exp.Column):
             for fragment in self.fragments:
                 if node.table in fragment.sources:
@@ -55,7 +60,7 @@ class Lift:
         elif is_query(node):
             if self.locality.reads_facts(node):
                 new = self.cut(node)
-                self(new, whole=whole)
+                self(new, whole=whole, own=False)
                 return new
         elif whole and isinstance(node, _VALUES) and not isinstance(node, _NO_VALUES):
             for fragment in self.fragments:

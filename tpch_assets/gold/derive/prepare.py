@@ -48,6 +48,7 @@ def prepare(statement: str, business: Business) -> exp.Expr:
     if unknown := tables(tree) - known:
         raise NotCut(f"it reads {min(unknown)}, which is no table of the business")
     for query in tree.find_all(exp.Select):
+        _inline_windows(query)
         _check_stars(query)
         _semi_using_to_on(query)
     schema: Schema = {table.name: dict(table.stored_columns) for table in business.tables}
@@ -172,6 +173,9 @@ def _expand_names(query: exp.Expr, schema: Schema) -> None:
 
 
 def _columns_of(source: exp.Expr, schema: Schema) -> set[str]:
+    alias = source.args.get("alias")
+    if not isinstance(source, exp.Subquery) and alias and alias.columns:
+        return {name.name.lower() for name in alias.columns}
     if isinstance(source, exp.Table):
         columns = schema.get(source.name.lower())
         return {name.lower() for name in columns} if isinstance(columns, dict) else set()
@@ -244,16 +248,20 @@ def _rename(tree: exp.Expr, known: dict[str, str], numbers: "count[int]") -> Non
     for source in sources:
         if isinstance(source, exp.Subquery) and not isinstance(inner_query(source), exp.Select | exp.SetOperation):
             raise NotCut("it has parentheses around a join")
-        if not isinstance(source, exp.Table | exp.Subquery):
+        if not isinstance(source, exp.Table | exp.Subquery | exp.Values):
             raise NotCut(f"it reads from {source.sql('duckdb')[:40]}, which is no table and no query")
         if isinstance(source, exp.Subquery):
             _rename(inner_query(source), known, numbers)
-            if free(source.this):
-                raise NotCut("a query in FROM refers to a query around it")
+        if not isinstance(source.this, exp.Identifier) and free(source):
+            raise NotCut("what it reads in FROM refers to other columns")
     for source in sources:
         alias = f"s{next(numbers)}"
         own[source.alias_or_name.lower()] = alias
-        source.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+        names = (
+            source.args["alias"].columns if not isinstance(source, exp.Subquery) and source.args.get("alias") else []
+        )
+        named = exp.TableAlias(this=exp.to_identifier(alias), columns=[name.copy() for name in names])
+        source.set("alias", named)
     for node in _own(tree):
         if isinstance(node, exp.Column):
             if node.table.lower() not in own:
@@ -271,12 +279,34 @@ def _is_source(query: exp.Expr) -> bool:
     return isinstance(node.parent, exp.From | exp.Join) and node.arg_key == "this"
 
 
+def _inline_windows(query: exp.Select) -> None:
+    """Windows that a WINDOW clause names are put where they are used."""
+    named = {window.this.name.lower(): window for window in query.args.get("windows") or ()}
+    query.set("windows", None)
+    for node in _own(query):
+        name = node.args.get("alias") if isinstance(node, exp.Window) else None
+        if name is None:
+            continue
+        meant = named.get(name.name.lower())
+        if meant is None or meant.args.get("alias"):
+            raise NotCut("it has a WINDOW that builds on another one")
+        node.set("alias", None)
+        for part in ("partition_by", "order", "spec"):
+            value = meant.args.get(part)
+            if value and not node.args.get(part):
+                copies = [item.copy() for item in value] if isinstance(value, list) else value.copy()
+                node.set(part, copies)
+
+
 def _check_stars(query: exp.Select) -> None:
     """The engine's own column in each table counts where rows as a whole are compared."""
     star = any(
         isinstance(item, exp.Star) or (isinstance(item, exp.Column) and item.name == "*") for item in query.expressions
     )
     compared = query.args.get("distinct") or query.args.get("group") or query.find_ancestor(exp.SetOperation)
+    natural = any((join.method or "").upper() == "NATURAL" for join in query.args.get("joins") or ())
+    if natural and sum(isinstance(source, exp.Table) for source in _sources(query)) > 1:
+        raise NotCut("it has a NATURAL JOIN of tables, which includes the engine's own columns")
     if star and compared and any(isinstance(source, exp.Table) for source in _sources(query)):
         raise NotCut("it compares rows by *, which includes the engine's own columns")
 

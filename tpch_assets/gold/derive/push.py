@@ -33,7 +33,7 @@ def as_source(select: exp.Select, locality: Locality) -> exp.Select:
     order = select.args.get("order")
     block = Block(select)
     distinct = select.args.get("distinct")
-    if free(select) or not (block.windows or distinct) or (distinct and distinct.args.get("on")):
+    if free(select) or not (block.windows or distinct or block.multiplies) or (distinct and distinct.args.get("on")):
         return select
     if any(not isinstance(term.this, exp.Literal) for term in (order.expressions if order else ())):
         return select

@@ -43,7 +43,7 @@ def columns(node: exp.Expr) -> list[exp.Column]:
 
 def tables(node: exp.Expr) -> set[str]:
     """The names of all tables below a node. (Names of its own WITH parts are gone once a statement is prepared.)"""
-    return {found.name.lower() for found in node.find_all(exp.Table)}
+    return {found.name.lower() for found in node.find_all(exp.Table) if isinstance(found.this, exp.Identifier)}
 
 
 def sources_in(node: exp.Expr) -> set[str]:
@@ -105,7 +105,7 @@ def canonical(select: exp.Expr) -> exp.Expr:
     names: dict[str, str] = {}
     inside = sources_in(select)
     for node in select.walk(bfs=False):
-        if isinstance(node, exp.Table | exp.Subquery) and node.alias in inside:
+        if isinstance(node, exp.Table | exp.Subquery | exp.Values) and node.alias in inside:
             names.setdefault(node.alias, f"a{len(names)}")
     for node in list(select.walk()):
         if isinstance(node, exp.TableAlias) and node.name in names:

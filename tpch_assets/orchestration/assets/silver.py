@@ -8,6 +8,7 @@ from tpch_assets.lake.snapshot import existing, snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import KEEP, SILVER
 from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, column_schema, place, word_of
+from tpch_assets.orchestration.assets.lineage import same_columns
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business, Group, Table
@@ -36,7 +37,7 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
                 f"and cut into shards by {table.shard_key}.",
                 kinds={"deltalake", "duckdb", "dask"},
                 owners=settings.owners,
-                metadata={**column_schema(table, PROVENANCE), **place("silver", table.name)},
+                metadata={**column_schema(table, PROVENANCE), **_lineage(table), **place("silver", table.name)},
             )
             for table in group.facts
         },
@@ -65,6 +66,10 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
     return silver_shards
 
 
+def _lineage(table: Table) -> dict[str, dg.TableColumnLineage]:
+    return same_columns("bronze", table, [name for name, _, _ in PROVENANCE])
+
+
 def _output(table: str) -> str:
     """Return the output name of a fact. The prefix avoids names that Dagster reserves, such as `output` or `type`."""
     return f"silver_{table}"
@@ -81,7 +86,7 @@ def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
         owners=settings.owners,
         pool=f"silver_{table.name}",
         retry_policy=RETRY,
-        metadata={**column_schema(table, PROVENANCE), **place("silver", table.name)},
+        metadata={**column_schema(table, PROVENANCE), **_lineage(table), **place("silver", table.name)},
     )
     def silver(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
         opened, word = lake.open(), word_of(context)

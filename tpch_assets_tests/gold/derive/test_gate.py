@@ -43,7 +43,7 @@ def test_many_wrong_derivations_are_planted() -> None:
 
 
 def _compared(query: Query, plain: str, business: Business) -> str | None:
-    derived = Derived(query.partial or "", query.combine, query.group.name if query.group else "")
+    derived = Derived(query.partial or "", query.combine or "", query.groups[0].name if query.groups else "")
     comparison = compare(plain, derived, business, parameters(query, 1, AS_OF))
     assert comparison.difference or comparison.telling, "no data set gives an answer that could differ"
     return comparison.difference

@@ -103,6 +103,7 @@ def commit(
             raise CommitConflict(f"{uri} is at version {table.version()}; the write was planned on {base}")
         if data and (new or old):
             tried = new, old
+        version = table.version() + 1  # Without retries the commit takes the next version, or none.
         try:
             if columns is not None and not columns.together:
                 set_columns(table, columns.schema, _once(table))
@@ -120,7 +121,6 @@ def commit(
             time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
             continue
         failure = None
-        version = table.version() + 1  # Without retries the commit took the next version, or none.
         lake.store.flush_commit(uri, version)
         if data and told and (columns is None or columns.together):
             return Committed(version, tuple(item.file for item in new), tuple(old), kept)

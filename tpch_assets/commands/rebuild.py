@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tpch_assets.orchestration.schedules import Planner
 
 LAYERS = ("bronze", "silver")
+SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Tell = Callable[[int, int], None]
 """Hears how many pieces of a step are done, and how many there are."""
 
@@ -77,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> None:
             for request in step.requests():
                 try:
                     with watched(tell):
-                        execute(instance, step.layer, request)
+                        execute(instance, step.layer, request, SILENT)
                 except dg.DagsterExecutionInterruptedError:
                     raise KeyboardInterrupt from None
                 except Exception as error:  # noqa: BLE001 - whatever a run raises is told in one sentence
@@ -86,8 +87,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _sentence(error: BaseException) -> str:
-    description = getattr(error, "description", None)
-    return str(description or f"{type(error).__name__}: {error}")
+    return str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
 
 
 def _named(text: str, business: Business) -> tuple[str, Table]:
@@ -125,7 +125,8 @@ def _steps(planner: "Planner", lake: Lake, table: Table, layer: str, *, accept_l
         return [planner.requests.for_assets("silver", names, {**tags, **word})]
 
     def gold() -> "list[dg.RunRequest]":
-        return planner.days(lake, datetime.now(UTC))
+        requests = planner.days(lake, datetime.now(UTC), accept_loss=accept_loss)
+        return [request.with_replaced_attrs(tags={**request.tags, **word}) for request in requests]
 
     steps = [
         Step(f"bronze/{table.name}", "bronze", bronze),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from tpch_assets.calendar import day_key, last_window
 from tpch_assets.gold.identity import NO_SHARDS, dimension_digest, shards_digest
+from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshots, snapshot
@@ -14,13 +15,22 @@ from tpch_assets.silver.stale import layer_snapshots, stale_windows_of
 
 
 def stale_days(
-    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime
+    lake: Lake,
+    business: Business,
+    queries: Iterable[Query],
+    start: datetime,
+    until: datetime,
+    *,
+    accept_loss: bool = False,
 ) -> dict[str, list[str]]:
     """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
 
     A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
     of facts concerns all days since. One of dimensions, which have no history, concerns the latest day alone. A table
     that silver does not have yet keeps the queries waiting that read it, and no others.
+
+    Args:
+        accept_loss: Answer again also from a history that has become shorter.
     """
     silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
     there = {name for name, source in silver.items() if source.version >= 0}
@@ -34,7 +44,10 @@ def stale_days(
             continue
         want = dict(wanted)
         want[max(want)] += f".{dimension_digest(query, business, silver)}"
-        gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
+        present = snapshot(lake, lake.table("gold", query.name))
+        if not accept_loss and lost_history(query, silver, present):
+            continue
+        gold = present.by_partition()
         found[query.name] = [day for day, digest in want.items() if not _is_made_from(gold.get(day, []), digest)]
     return {name: days for name, days in found.items() if days}
 

@@ -54,7 +54,7 @@ def plan_shards(
 def plan_again(
     group: Group, bronze: Snapshots, silver: Snapshots, last: str, shard_rows: int
 ) -> dict[str, TableUpdate]:
-    """The updates that replace a group's tables as wholes, as they are declared now, by windows up to the `last` one."""
+    """The updates that replace a group's tables as wholes, as they are declared now: all windows up to the `last`."""
     nothing = {name: Snapshot(source.lake, source.uri, -1) for name, source in silver.items()}
     windows = {window_of(file.partition) for source in bronze.values() for file in source.files}
     files = _plan(group, bronze, nothing, {window for window in windows if window <= last}, shard_rows)

@@ -204,7 +204,8 @@ def test_a_new_column_is_filled_from_what_was_delivered_all_along(living: Living
 
 
 def test_values_that_do_not_fit_are_counted(living: Living) -> None:
-    living.deliver("sales", 0, "a.json", [{"sale": n, "amount": 1, "weight": "ab"[:n] or n} for n in range(3)])
+    lines: list[Line] = [{"sale": n, "amount": 1, "weight": weight} for n, weight in enumerate((7, "a", [1]))]
+    living.deliver("sales", 0, "a.json", lines)
     living.settle()
     table = with_columns(SALES, optional("weight", "INTEGER"))
     update = bronze_plan.plan_batches(table, {}, living.layer("bronze")["sales"])

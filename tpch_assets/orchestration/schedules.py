@@ -88,7 +88,9 @@ class Planner:
 
     def silver(self, lake: Lake, moment: datetime) -> Found:
         """Request everything that is stale in silver."""
-        return Found(self.windows(lake, moment) + self.dimensions(lake), "Silver is up to date with bronze.")
+        if requests := self.windows(lake, moment) + self.dimensions(lake):
+            return Found(requests)
+        return Found(reason=next(iter(self.held(lake, moment)), "Silver is up to date with bronze."))
 
     def days(self, lake: Lake, until: datetime, *, accept_loss: bool = False) -> list[dg.RunRequest]:
         """Request days with answers that are missing, or not made from the current silver."""

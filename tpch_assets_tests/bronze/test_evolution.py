@@ -227,6 +227,37 @@ def test_a_file_that_has_nothing_of_a_new_column_stays(living: Living) -> None:
     assert not living.ingest()
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [(KEY,), (AMOUNT, KEY), (KEY, replace(AMOUNT, description="Other words."))],
+    ids=["dropped", "another order", "other words"],
+)
+def test_edits_that_make_nothing_again(living: Living, columns: tuple[Column, ...]) -> None:
+    living.deliver("sales", 0, "a.json", [{"sale": 1, "amount": 5}])
+    living.settle()
+    before = {layer: living.layer(layer)["sales"].files for layer in ("bronze", "silver")}
+    living.declare(replace(SALES, columns=columns))
+    assert not living.ingest() and not living.compact()
+    living.deliver("sales", 30, "a.json", [{"sale": 2, "amount": 6}])
+    living.settle()
+    living.check()
+    assert all(set(files) < set(living.layer(layer)["sales"].files) for layer, files in before.items())
+
+
+def test_a_column_that_comes_back_has_all_its_values(living: Living) -> None:
+    weighed = with_columns(SALES, optional("weight", "INTEGER"))
+    living.declare(weighed)
+    for number, table in enumerate((weighed, SALES, weighed)):
+        living.declare(table)
+        living.deliver("sales", number * 24, "a.json", [{"sale": number, "amount": 1, "weight": number}])
+        living.settle()
+        living.deliver("sales", 1, f"late{number}.json", [{"sale": 10 + number, "amount": 1}])
+        living.settle()
+        living.check()
+    rows = read(living.layer("silver")["sales"]).to_pylist()
+    assert {row["sale"]: row["weight"] for row in rows if row["sale"] < 10} == {0: 0, 1: 1, 2: 2}
+
+
 def test_a_key_gets_wider_in_place(living: Living) -> None:
     living.deliver("sales", 0, "a.json", [{"sale": 7, "amount": 1}])
     living.deliver("items", 0, "a.json", [{"sale": 7, "position": 1}])

@@ -111,6 +111,18 @@ def test_other_kinds_and_narrower_types_are_refused_but_for_a_new_table(lake: La
     assert snapshot(lake, uri_of(lake)).properties.items() >= TOLD.items()
 
 
+def test_a_table_that_is_replaced_forgets_columns_although_a_file_stays(lake: Lake) -> None:
+    store(lake, "a", lean(1))
+    store(lake, "b", new(2))
+    assert "note" in (snapshot(lake, uri_of(lake)).schema or pa.schema([])).names
+    pieces = [write(lake, "a", lean(1)), write(lake, "b", lean(2))]
+    for _ in range(2):
+        commit(lake, uri_of(lake), pieces, {"a", "b"}, replace=True)
+        found = snapshot(lake, uri_of(lake))
+        assert found.schema is not None and set(found.schema.names) == {"key", "price"}
+        assert [key for key, _, _ in rows(lake)] == [1, 2]
+
+
 def test_a_piece_that_differs_from_the_declared_columns_is_refused(lake: Lake) -> None:
     with pytest.raises(ValueError, match="a piece to store has the columns"):
         store(lake, "a", old(1), schema=NEW)

@@ -17,7 +17,7 @@ def lost_history(query: Query, silver: Snapshots, gold: Snapshot) -> str | None:
         return None
     names = query.group.names
     first = min((file.partition for name in names for file in silver[name].files), default="")
-    nothing = shards_digest(query.group, {name: Snapshot(gold.lake, "", -1) for name in names}, "9999-12-31")
+    nothing = shards_digest(query.group, {n: Snapshot(gold.lake, "", -1) for n in names}, gold.files[0].partition)
     before = {
         file.partition
         for file in gold.files

@@ -11,7 +11,7 @@ from tpch_assets.bronze.fill import FilledFile, files_to_fill
 from tpch_assets.bronze.fingerprint import BronzeName, Naming, file_hash
 from tpch_assets.bronze.stored import PROVENANCE, bronze_columns, bronze_schema, declared
 from tpch_assets.compute.database import cursor
-from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.lake.lake import Lake, Refused
 from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
@@ -55,11 +55,11 @@ def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Sna
     its rows. Columns that were declared since the last update are filled in all batches, not only in these.
 
     Raises:
-        LakeError: The declaration changed so that the table has to be made again.
+        Refused: The declaration changed so that the table has to be made again.
     """
     before = declared(table, bronze)
     if reason := refusal(table, before):
-        raise LakeError(reason)
+        raise Refused(reason)
     naming = Naming.of(table, bronze)
     build: dict[str, dict[str, Content]] = {}
     keep: dict[str, list[DataFile]] = {}
@@ -86,7 +86,7 @@ def plan_again(
     Rows whose raw file is gone are copied, as long as their columns can be those of today.
 
     Raises:
-        LakeError: They cannot, and the loss is not accepted.
+        Refused: They cannot, and the loss is not accepted.
     """
     before, naming = declared(table, bronze), Naming.again(table, bronze)
     reason, afresh = obstacle(table, before), Snapshot(bronze.lake, bronze.uri, -1)
@@ -98,7 +98,7 @@ def plan_again(
     columns, rejected, held = bronze_columns(table, afresh), _rejected(bronze), bronze.by_partition()
     gone = {batch: _of_vanished(bronze, raw.get(batch, ()), files) for batch, files in held.items()}
     if reason is not None and not accept_loss and (rows := sum(file.rows for files in gone.values() for file in files)):
-        raise LakeError(
+        raise Refused(
             f"bronze/{table.name} has {rows:,} rows whose raw files are gone, and it cannot keep them ({reason}): "
             f"put the raw files back, or give the rows up by `tpch-assets rebuild {table.name} --accept-loss`"
         )

@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib import metadata
 
-from tpch_assets.commands import check, explain, plan, query, replay, show, status
+from tpch_assets.commands import check, explain, plan, query, rebuild, replay, show, status
 from tpch_assets.commands.options import CommandError
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
@@ -12,6 +12,7 @@ from tpch_assets.settings import SettingsError
 COMMANDS = (
     check,
     replay,
+    rebuild,
     plan,
     status,
     show,

@@ -228,7 +228,7 @@ class Stages:
         return self.planner.days(lake, stretch.end)
 
 
-def execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
+def execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest, config: dict[str, Any] = QUIET) -> None:
     """Run a request in this process, recorded as any run."""
     job = defs.resolve_job_def(job_name(layer)).get_subset(
         asset_selection=frozenset(request.asset_selection or []),
@@ -240,5 +240,5 @@ def execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) ->
             instance=instance,
             run_id=run_id,
             tags={**request.tags, OWNER_TAG: owner()},
-            run_config=QUIET,
+            run_config=config,
         )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tpch_assets.calendar import day_key, last_window
 from tpch_assets.gold.identity import code_digest, dimension_digest, shards_digest, together
+from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshots, snapshot
@@ -18,7 +19,14 @@ Reason = Literal["missing", "query changed", "data arrived", "dimension changed"
 
 
 def stale_days(
-    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime, scale_factor: float
+    lake: Lake,
+    business: Business,
+    queries: Iterable[Query],
+    start: datetime,
+    until: datetime,
+    scale_factor: float,
+    *,
+    accept_loss: bool = False,
 ) -> dict[str, list[str]]:
     """Per query the days that ended by `until` whose answer is missing, or was made from another query or other data.
 
@@ -26,13 +34,23 @@ def stale_days(
     of facts concerns all days since, and so does an edit of the query. A correction of dimensions, which have no
     history, concerns the latest day alone. A table that silver does not have yet keeps the queries waiting that read
     it, and no others.
+
+    Args:
+        accept_loss: Answer again also from a history that has become shorter.
     """
-    reasons = stale_answers(lake, business, queries, start, until, scale_factor)
+    reasons = stale_answers(lake, business, queries, start, until, scale_factor, accept_loss=accept_loss)
     return {name: list(days) for name, days in reasons.items()}
 
 
 def stale_answers(
-    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime, scale_factor: float
+    lake: Lake,
+    business: Business,
+    queries: Iterable[Query],
+    start: datetime,
+    until: datetime,
+    scale_factor: float,
+    *,
+    accept_loss: bool = False,
 ) -> dict[str, dict[str, Reason]]:
     """The same days, each with the reason."""
     silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
@@ -49,7 +67,10 @@ def stale_answers(
             continue
         code = code_digest(query, business, scale_factor)
         latest = dimension_digest(query, business, silver)
-        gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
+        present = snapshot(lake, lake.table("gold", query.name))
+        if not accept_loss and lost_history(query, silver, present):
+            continue
+        gold = present.by_partition()
         for day in wanted:
             shards = together(ready[name][day] for name in groups)
             want = (code, shards, latest) if day == wanted[-1] else (code, shards)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -89,7 +90,7 @@ def commit(
         if missing := [path for path in keep if path not in current]:
             raise CommitConflict(f"{uri}: {missing[0]} was to stay, but another writer has removed it")
         kept = tuple(current[path] for path in keep)
-        columns = _columns_to_set(uri, table, schema, afresh=replace and not stay & current.keys())
+        columns = _columns_to_set(uri, table, schema, replace, staying=bool(stay & current.keys()))
         data = bool(new or old) or any(table.transaction_version(app) != number for app, number in marks.items())
         told = properties.items() <= table.metadata().configuration.items()
         if not data and told and columns is None:
@@ -103,11 +104,12 @@ def commit(
             raise CommitConflict(f"{uri} is at version {table.version()}; the write was planned on {base}")
         if data and (new or old):
             tried = new, old
+        version = table.version() + 1  # Without retries the commit takes the next version, or none.
         try:
-            if columns is not None and not columns.together:
+            if columns is not None and (columns.when == "before" or (columns.when == "behind" and not data)):
                 set_columns(table, columns.schema, _once(table))
             elif data:
-                _write(table, schema, new, old, marks, afresh=columns is not None)
+                _write(table, schema, new, old, marks, afresh=columns is not None and columns.when == "with")
             else:
                 table.alter.set_table_properties(
                     dict(properties), raise_if_not_exists=False, commit_properties=_once(table)
@@ -120,9 +122,8 @@ def commit(
             time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
             continue
         failure = None
-        version = table.version() + 1  # Without retries the commit took the next version, or none.
         lake.store.flush_commit(uri, version)
-        if data and told and (columns is None or columns.together):
+        if data and told and (columns is None or columns.when == "with"):
             return Committed(version, tuple(item.file for item in new), tuple(old), kept)
         base = version if base is not None else None
     lost = f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later"
@@ -131,21 +132,26 @@ def commit(
 
 @dataclass(frozen=True)
 class _Columns:
-    """Columns that a table is to get: in a commit of their own, or together with all of its files."""
+    """Columns that a table is to get: in a commit before that of the files or behind it, or with the files."""
 
     schema: Schema
-    together: bool
+    when: Literal["before", "with", "behind"]
 
 
-def _columns_to_set(uri: str, table: DeltaTable, want: pa.Schema, *, afresh: bool) -> _Columns | None:
-    have = columns_of(table)
+def _columns_to_set(uri: str, table: DeltaTable, want: pa.Schema, replace: bool, *, staying: bool) -> _Columns | None:
+    """What to do about columns; None if the table has them.
+
+    Args:
+        staying: Some of the table's files are among those that replace it.
+    """
     try:
-        found = evolved(uri, have, want)
+        found = evolved(uri, columns_of(table), want)
     except ValueError:
-        if not afresh:
+        if not replace:
             raise
-        return _Columns(delta_schema(want), together=True)
-    return _Columns(found, together=False) if found else None
+        # Files that stay have no other columns than the new ones, so the others go once their files are gone.
+        return _Columns(delta_schema(want), "behind" if staying else "with")
+    return _Columns(found, "before") if found else None
 
 
 def _open(lake: Lake, uri: str, schema: pa.Schema, properties: Mapping[str, str]) -> DeltaTable:

@@ -14,9 +14,11 @@ import dagster as dg
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, floor
+from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
 from tpch_assets.orchestration.jobs import Job, Requests
 from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor, schedule_status
@@ -86,13 +88,16 @@ class Planner:
 
     def silver(self, lake: Lake, moment: datetime) -> Found:
         """Request everything that is stale in silver."""
-        return Found(self.windows(lake, moment) + self.dimensions(lake), "Silver is up to date with bronze.")
+        if requests := self.windows(lake, moment) + self.dimensions(lake):
+            return Found(requests)
+        return Found(reason=next(iter(self.held(lake, moment)), "Silver is up to date with bronze."))
 
-    def days(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
+    def days(self, lake: Lake, until: datetime, *, accept_loss: bool = False) -> list[dg.RunRequest]:
         """Request days with answers that are missing, or not made by the current query from the current silver."""
         queries = load_queries(self.business).values()
         start, scale_factor = self.settings.start, self.settings.scale_factor
-        return self.ranges("gold", stale_days(lake, self.business, queries, start, until, scale_factor))
+        stale = stale_days(lake, self.business, queries, start, until, scale_factor, accept_loss=accept_loss)
+        return self.ranges("gold", stale)
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""
@@ -107,9 +112,17 @@ class Planner:
         return Found(self.days(lake, until), warnings[0] if warnings else "Nothing is late.", warnings=warnings)
 
     def held(self, lake: Lake, until: datetime) -> list[str]:
-        """Return a sentence for everything stale in silver that cannot be built now."""
+        """Return a sentence for everything stale in silver that cannot be built now, and for answers that wait."""
         windows = [due_windows(lake, group, until).held for group in self.business.groups]
-        return [*(text for held in windows for text in held.values()), *due_dimensions(lake, self.business)[1].values()]
+        found = [
+            *(text for held in windows for text in held.values()),
+            *due_dimensions(lake, self.business)[1].values(),
+        ]
+        silver = {name: snapshot(lake, lake.table("silver", name)) for name in self.business.names}
+        for query in load_queries(self.business).values():
+            if reason := lost_history(query, silver, snapshot(lake, lake.table("gold", query.name))):
+                found.append(reason)
+        return found
 
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:

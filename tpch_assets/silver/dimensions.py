@@ -64,7 +64,7 @@ def plan_dimension(
         again: Replace the table as a whole, by what bronze has and as it is declared now.
 
     Raises:
-        LakeError: The declaration changed so that the table has to be made again.
+        Refused: The declaration changed so that the table has to be made again.
     """
     properties = Declared.of(table).properties if again else declaration(table, silver)
     added = added_since(bronze, silver) if silver.files and not again else None

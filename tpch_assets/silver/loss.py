@@ -12,7 +12,7 @@ from functools import lru_cache
 from tpch_assets.bronze.arrivals import incomplete
 from tpch_assets.calendar import parse, stretches, window_key, window_of
 from tpch_assets.compute.database import cursor
-from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.lake.lake import Lake, Refused
 from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots
 from tpch_assets.layers import WINDOW
 from tpch_assets.raw.files import behind, files_of
@@ -28,13 +28,13 @@ def check_loss(
     """Refuse to build partitions of silver (by default all) again whose rows bronze has lost.
 
     Raises:
-        LakeError: It has; the message says what, where, and what to do.
+        Refused: It has; the message says what, where, and what to do.
     """
     for table in tables:
         source = silver[table.name]
         files = source.files if partitions is None else source.of(partitions)
         if reason := loss(table, bronze[table.name], source, files):
-            raise LakeError(reason)
+            raise Refused(reason)
 
 
 def loss(table: Table, bronze: Snapshot, silver: Snapshot, files: Collection[DataFile]) -> str | None:
@@ -66,10 +66,10 @@ def check_complete(lake: Lake, group: Group, bronze: Snapshots, windows: Iterabl
     """Refuse to build windows before bronze holds all of their raw files.
 
     Raises:
-        LakeError: One has to wait.
+        Refused: One has to wait.
     """
     if found := waiting(lake, group, bronze, windows):
-        raise LakeError(f"{min(found.values())}; run this again when it is")
+        raise Refused(f"{min(found.values())}; run this again when it is")
 
 
 def _lost(table: Table, bronze: Snapshot, silver: Snapshot, files: Collection[DataFile]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tpch_assets.bronze.stored import declared, dropped_columns
 from tpch_assets.calendar import parse, window_key
 from tpch_assets.compute.database import cursor, identifier, identifiers, nulls, quote
-from tpch_assets.lake.lake import LakeError
+from tpch_assets.lake.lake import Refused
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 from tpch_assets.lake.update import Report, copy_query
 from tpch_assets.layers import KEEP, SILVER, WINDOW
@@ -105,9 +105,9 @@ def declaration(table: Table, silver: Snapshot) -> dict[str, str]:
     """The properties that record the declaration that a silver table is written by.
 
     Raises:
-        LakeError: It changed so that the table has to be made again.
+        Refused: It changed so that the table has to be made again.
     """
     before = declared(table, silver)
     if reason := refusal(table, before, keys=True):
-        raise LakeError(reason)
+        raise Refused(reason)
     return Declared.of(table, before).properties

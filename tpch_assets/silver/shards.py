@@ -36,7 +36,7 @@ def plan_shards(
     each of them is new where any is.
 
     Raises:
-        LakeError: A table's declaration changed so that it has to be made again.
+        Refused: A table's declaration changed so that it has to be made again.
     """
     properties = {table.name: declaration(table, silver[table.name]) for table in group.facts}
     files = _plan(group, bronze, silver, windows, shard_rows)
@@ -51,11 +51,13 @@ def plan_shards(
     }
 
 
-def plan_again(group: Group, bronze: Snapshots, silver: Snapshots, shard_rows: int) -> dict[str, TableUpdate]:
-    """The updates that replace a group's tables as wholes, by what bronze has and as they are declared now."""
+def plan_again(
+    group: Group, bronze: Snapshots, silver: Snapshots, last: str, shard_rows: int
+) -> dict[str, TableUpdate]:
+    """The updates that replace a group's tables as wholes, as they are declared now: all windows up to the `last`."""
     nothing = {name: Snapshot(source.lake, source.uri, -1) for name, source in silver.items()}
     windows = {window_of(file.partition) for source in bronze.values() for file in source.files}
-    files = _plan(group, bronze, nothing, windows, shard_rows)
+    files = _plan(group, bronze, nothing, {window for window in windows if window <= last}, shard_rows)
     return {
         table.name: TableUpdate(
             files[table.name],

@@ -1,9 +1,11 @@
 """Helpers shared by the assets of all layers: retry policy, column schemas and storage location."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
+from tpch_assets.lake.lake import Refused
 from tpch_assets.schema import Table
 from tpch_assets.settings import current_settings
 
@@ -37,3 +39,12 @@ def place(layer: str, name: str) -> dict[str, str]:
 def word_of(context: dg.AssetExecutionContext) -> str | None:
     """An operator's word to make the run's tables again; None in any other run."""
     return context.run.tags.get(REBUILD)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Have a run that is refused end at once, with that sentence."""
+    try:
+        yield
+    except Refused as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from tpch_assets.lake.snapshot import existing, snapshot
+from tpch_assets.lake.snapshot import Snapshots, existing, snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import KEEP, SILVER
-from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, column_schema, place, word_of
+from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, column_schema, place, refusals, word_of
 from tpch_assets.orchestration.assets.lineage import same_columns
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
@@ -51,15 +51,8 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         opened = lake.open()
         bronze = layer_snapshots(opened, "bronze", group)  # A fact of which nothing has come yet is empty.
         silver = layer_snapshots(opened, "silver", group)
-        word = word_of(context)
-        if word is None:
-            updates = plan_shards(group, bronze, silver, context.partition_keys, settings.shard_rows)
-        else:
-            updates = plan_again(group, bronze, silver, settings.shard_rows)
-        windows = {window for update in updates.values() for window in update.files}
-        check_complete(opened, group, bronze, windows)
-        if word != ACCEPT_LOSS:
-            check_loss(group.facts, bronze, silver, windows if word is None else None)
+        with refusals():
+            updates = _updates(group, bronze, silver, context, settings.shard_rows)
         for name, update in updates.items():
             yield dg.Output(update, output_name=_output(name))
 
@@ -68,6 +61,22 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
 
 def _lineage(table: Table) -> dict[str, dg.TableColumnLineage]:
     return same_columns("bronze", table, [name for name, _, _ in PROVENANCE])
+
+
+def _updates(
+    group: Group, bronze: Snapshots, silver: Snapshots, context: dg.AssetExecutionContext, shard_rows: int
+) -> dict[str, TableUpdate]:
+    """Return the updates of a group's tables, if they lose nothing and bronze is complete."""
+    word = word_of(context)
+    if word is None:
+        updates = plan_shards(group, bronze, silver, context.partition_keys, shard_rows)
+    else:
+        updates = plan_again(group, bronze, silver, max(context.partition_keys), shard_rows)
+    windows = {window for update in updates.values() for window in update.files}
+    check_complete(bronze[group.names[0]].lake, group, bronze, windows)
+    if word != ACCEPT_LOSS:
+        check_loss(group.facts, bronze, silver, windows if word is None else None)
+    return updates
 
 
 def _output(table: str) -> str:
@@ -92,8 +101,9 @@ def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
         opened, word = lake.open(), word_of(context)
         bronze = existing(opened, opened.table("bronze", table.name))
         present = snapshot(opened, opened.table("silver", table.name))
-        if word != ACCEPT_LOSS and added_since(bronze, present) is None:
-            check_loss([table], {table.name: bronze}, {table.name: present})
-        return plan_dimension(table, bronze, present, settings.shard_rows, again=word is not None)
+        with refusals():
+            if word != ACCEPT_LOSS and added_since(bronze, present) is None:
+                check_loss([table], {table.name: bronze}, {table.name: present})
+            return plan_dimension(table, bronze, present, settings.shard_rows, again=word is not None)
 
     return silver

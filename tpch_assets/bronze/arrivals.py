@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from tpch_assets.bronze.fingerprint import file_names
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.snapshot import apart, snapshot
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, behind, deliveries
 from tpch_assets.schema import Business, Table
@@ -26,13 +26,14 @@ LOOK_BACK = (timedelta(days=1), timedelta(days=30))
 
 @dataclass
 class Arrivals:
-    """Batches to ingest and folders that are not batches, by table; and where the next scan goes on.
+    """Batches to ingest and folders that are not batches, by table; what cannot be read; where the next scan goes on.
 
-    Each round reports a folder that is not a batch once.
+    Each round reports a folder that is not a batch once. A table that cannot be opened has nothing pending.
     """
 
     pending: dict[str, list[str]] = field(default_factory=dict)
     strays: dict[str, list[str]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
     cursor: str = ""
 
 
@@ -52,15 +53,16 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     found = Arrivals()
     for table in business.tables:
         name = table.name
-        listed = list(deliveries(lake, name, recent))
+        listed = list(deliveries(lake, name, recent, faults=found.faults))
         strays = _strays(listed) if begins else []
         if name in positions:
-            older, position = _swept(deliveries(lake, name, positions.pop(name), until=recent))
+            older, position = _swept(deliveries(lake, name, positions.pop(name), recent, found.faults))
             if position:
                 positions[name] = position
             listed, strays = older + listed, _strays(older) + strays
-        found.pending[name] = _pending(lake, table, listed, settle)
-        found.strays[name] = strays
+        found.pending[name], found.strays[name] = [], strays
+        with apart(found.faults):
+            found.pending[name] = _pending(lake, table, listed, settle)
     found.cursor = json.dumps({"swept": begun, "at": positions})
     return found
 

@@ -1,31 +1,55 @@
 """Which answers are missing, or made from other data than silver's, read from the lake alone."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 from tpch_assets.calendar import day_key, last_window
 from tpch_assets.gold.identity import NO_SHARDS, dimension_digest, shards_digest
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import DataFile, Snapshots, snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshots, apart, snapshot
 from tpch_assets.layers import DAY
 from tpch_assets.schema import Business, Group
 from tpch_assets.silver.stale import layer_snapshots, stale_windows_of
 
 
 def stale_days(
-    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime
+    lake: Lake,
+    business: Business,
+    queries: Iterable[Query],
+    start: datetime,
+    until: datetime,
+    faults: list[str] | None = None,
 ) -> dict[str, list[str]]:
     """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
 
     A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
     of facts concerns all days since. One of dimensions, which have no history, concerns the latest day alone. A table
     that silver does not have yet keeps the queries waiting that read it, and no others.
+
+    Args:
+        faults: Gets a sentence for each table that cannot be opened, which keeps waiting what needs it; without it, the
+            first one raises.
+
+    Raises:
+        TableError: A table cannot be opened.
     """
-    silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
+
+    def tolerant() -> AbstractContextManager[None]:
+        return nullcontext() if faults is None else apart(faults)
+
+    silver: Snapshots = {}
+    for name in business.names:
+        with tolerant():
+            silver[name] = snapshot(lake, lake.table("silver", name))
     there = {name for name, source in silver.items() if source.version >= 0}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
-    ready = {g.name: _ready(lake, g, silver, days) for g in business.groups if there.issuperset(g.names)}
+    ready: dict[str, dict[str, str]] = {}
+    for group in business.groups:
+        with tolerant():
+            if there.issuperset(group.names):
+                ready[group.name] = _ready(lake, group, silver, days)
     everywhere = [day for day in days if ready and all(day in found for found in ready.values())]
     found = {}
     for query in queries:
@@ -34,8 +58,9 @@ def stale_days(
             continue
         want = dict(wanted)
         want[max(want)] += f".{dimension_digest(query, business, silver)}"
-        gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
-        found[query.name] = [day for day, digest in want.items() if not _is_made_from(gold.get(day, []), digest)]
+        with tolerant():
+            gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
+            found[query.name] = [day for day, digest in want.items() if not _is_made_from(gold.get(day, []), digest)]
     return {name: days for name, days in found.items() if days}
 
 

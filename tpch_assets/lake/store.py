@@ -17,6 +17,7 @@ class StoredFile:
         size: Bytes.
         stamp: Changes when the file is replaced: the time of its last change on disk, the ETag on S3.
         modified: When it last changed, in seconds since 1970.
+        fault: Why it cannot be read; empty if it can. The name of such an entry is fit to print, but no path.
     """
 
     uri: str
@@ -24,6 +25,7 @@ class StoredFile:
     size: int
     stamp: str
     modified: float
+    fault: str = ""
 
 
 class Store(Protocol):
@@ -79,7 +81,7 @@ class Store(Protocol):
         """Names in a folder from `since` on; empty if it does not exist."""
 
     def files(self, folder: str) -> list[StoredFile]:
-        """The files in a folder at any depth, sorted by name."""
+        """The files in a folder at any depth, sorted by name; also entries that cannot be read, each with its fault."""
 
     def deliveries(
         self, folder: str, since: str = "", until: str = "", only: Collection[str] | None = None

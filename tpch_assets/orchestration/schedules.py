@@ -7,6 +7,7 @@ sensors.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +18,8 @@ from tpch_assets.calendar import batch_key, floor
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.local_files import printable
+from tpch_assets.lake.snapshot import apart
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
 from tpch_assets.orchestration.jobs import Job, Requests
 from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor, schedule_status
@@ -59,50 +62,60 @@ class Planner:
         """Request batches with raw files that are not in bronze."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
-        warnings = []
+        warnings = list(found.faults)
         for name in self.business.names:
             if odd := [batch for batch in found.pending[name] if batch < start] + found.strays[name]:
                 warnings.append(
-                    f"raw/{name}/{odd[0]} is not a batch since TPCH_START={start}: {len(odd)} such folders are not read"
+                    f"raw/{name}/{printable(odd[0])} is not a batch since TPCH_START={start}: {len(odd)} such folders "
+                    "are not read"
                 )
         wanted = {name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()}
-        return Found(self.ranges("bronze", wanted), "Bronze contains every raw file.", found.cursor, warnings)
+        reason = f"Bronze contains every raw file{' that can be read' if warnings else ''}."
+        return Found(self.ranges("bronze", wanted), reason, found.cursor, warnings)
 
     def ranges(self, layer: str, wanted: Mapping[str, Sequence[str]]) -> list[dg.RunRequest]:
         """Request partitions by asset."""
         return self.requests.for_ranges(layer, wanted)
 
-    def windows(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
-        """Request stale windows of silver that ended by `until`."""
+    def windows(self, lake: Lake, until: datetime, faults: list[str] | None = None) -> list[dg.RunRequest]:
+        """Request stale windows of silver that ended by `until`.
+
+        Args:
+            faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
+        """
         wanted: dict[str, Sequence[str]] = {}
         for group in self.business.groups:
-            wanted |= dict.fromkeys(group.names, stale_windows(lake, group, until))
+            with nullcontext() if faults is None else apart(faults):
+                wanted |= dict.fromkeys(group.names, stale_windows(lake, group, until))
         return self.ranges("silver", wanted)
 
-    def dimensions(self, lake: Lake) -> list[dg.RunRequest]:
-        """Request one run for all stale dimensions of silver."""
-        stale = stale_dimensions(lake, self.business)
+    def dimensions(self, lake: Lake, faults: list[str] | None = None) -> list[dg.RunRequest]:
+        """Request one run for all stale dimensions of silver. `faults` is as in `windows`."""
+        stale = stale_dimensions(lake, self.business, faults)
         return [self.requests.for_assets("silver", [table.name for table in stale])] if stale else []
 
     def silver(self, lake: Lake, moment: datetime) -> Found:
         """Request everything that is stale in silver."""
-        return Found(self.windows(lake, moment) + self.dimensions(lake), "Silver is up to date with bronze.")
+        faults: list[str] = []
+        requests = self.windows(lake, moment, faults) + self.dimensions(lake, faults)
+        return Found(requests, "Silver is up to date with bronze.", warnings=faults)
 
-    def days(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
-        """Request days with answers that are missing, or not made from the current silver."""
+    def days(self, lake: Lake, until: datetime, faults: list[str] | None = None) -> list[dg.RunRequest]:
+        """Request days with answers that are missing, or not made from the current silver. `faults` is as before."""
         queries = load_queries(self.business).values()
-        return self.ranges("gold", stale_days(lake, self.business, queries, self.settings.start, until))
+        return self.ranges("gold", stale_days(lake, self.business, queries, self.settings.start, until, faults))
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""
-        return Found(self.days(lake, moment), "Gold is up to date with silver.")
+        faults: list[str] = []
+        return Found(self.days(lake, moment, faults), "Gold is up to date with silver.", warnings=faults)
 
     def late(self, lake: Lake, cursor: str | None) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
-        until = datetime.now(UTC) - LATE
-        if windows := self.windows(lake, until):
-            return Found(windows + self.dimensions(lake))
-        return Found(self.days(lake, until), "Nothing is late.")
+        until, faults = datetime.now(UTC) - LATE, list[str]()
+        if windows := self.windows(lake, until, faults):
+            return Found(windows + self.dimensions(lake, faults), warnings=faults)
+        return Found(self.days(lake, until, faults), "Nothing is late.", warnings=list(dict.fromkeys(faults)))
 
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:

@@ -4,6 +4,7 @@ A tick returns run requests, or a sentence that says why there are none. `schedu
 requests.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import dagster as dg
 
 from tpch_assets.compute.budget import reason_to_wait
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.recovery import REPAIRED, repair_once
 from tpch_assets.orchestration.jobs import Job, job_name
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import Settings
@@ -25,6 +27,9 @@ UNDER_WAY = [
 ]
 
 
+SHOWN = 3  # Warnings in a skipped tick's message; the tick's log has all.
+
+
 @dataclass(frozen=True)
 class Found:
     """The result of a tick: run requests or a reason why there are none, warnings, and the next tick's cursor."""
@@ -33,6 +38,12 @@ class Found:
     reason: str = ""
     cursor: str | None = None
     warnings: Sequence[str] = ()
+
+    @property
+    def skip_message(self) -> str:
+        """Why there are no requests, as the tick shows it: the first warnings stand before the reason."""
+        more = len(self.warnings) - SHOWN
+        return " ".join([*self.warnings[:SHOWN], f"And {more} more." if more > 0 else "", self.reason]).strip()
 
 
 ScheduleTick = Callable[[Lake, datetime], Found]
@@ -54,6 +65,14 @@ def busy_layer(instance: dg.DagsterInstance, layers: Sequence[str]) -> str | Non
     return None
 
 
+def _sound(lake: LakeResource, log: logging.Logger) -> Lake:
+    """Open the lake, after this process has repaired once what a power loss may have damaged."""
+    opened = lake.open()
+    for damaged in repair_once(opened):
+        log.warning(f"{REPAIRED} {damaged}")
+    return opened
+
+
 def layer_schedule(
     settings: Settings, job: Job, cron: str, description: str, waits_for: Sequence[str], tick: ScheduleTick
 ) -> dg.ScheduleDefinition:
@@ -70,9 +89,11 @@ def layer_schedule(
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
         moment = context.scheduled_execution_time.astimezone(UTC)
-        found = tick(lake.open(), moment)
+        found = tick(_sound(lake, context.log), moment)
+        for warning in found.warnings:
+            context.log.warning(warning)
         if not found.requests:
-            return dg.SkipReason(found.reason)
+            return dg.SkipReason(found.skip_message)
         # Several requests of one tick need run keys. The tick's time in them ensures that they never suppress a retry.
         return [
             request.with_replaced_attrs(run_key=f"{moment.isoformat()} {index}")
@@ -103,11 +124,11 @@ def layer_sensor(
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason | dg.SensorResult:
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
-        found = tick(lake.open(), context.cursor)
+        found = tick(_sound(lake, context.log), context.cursor)
         for warning in found.warnings:
             context.log.warning(warning)
         if not found.requests:
-            return dg.SensorResult(skip_reason=found.reason, cursor=found.cursor)
+            return dg.SensorResult(skip_reason=found.skip_message, cursor=found.cursor)
         return dg.SensorResult(run_requests=list(found.requests), cursor=found.cursor)
 
     return sensor

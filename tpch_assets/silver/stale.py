@@ -1,10 +1,11 @@
 """What silver still has to do, read from the lake alone: whatever was late, cut off or redelivered shows here."""
 
+from contextlib import nullcontext
 from datetime import datetime
 
 from tpch_assets.calendar import parse, window_of
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshots, mark, snapshot
+from tpch_assets.lake.snapshot import Snapshots, apart, mark, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.silver.dimensions import BRONZE_VERSION
@@ -56,12 +57,20 @@ def _is_built(inputs: str, tables: list[set[ShardName]]) -> bool:
     return {shard.inputs for shard in tables[0]} == {inputs} and all(ids == first for ids in others)
 
 
-def stale_dimensions(lake: Lake, business: Business) -> list[Table]:
-    """Dimensions of which bronze has a version that silver does not hold."""
+def stale_dimensions(lake: Lake, business: Business, faults: list[str] | None = None) -> list[Table]:
+    """Dimensions of which bronze has a version that silver does not hold.
+
+    Args:
+        faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
+
+    Raises:
+        TableError: A table cannot be opened.
+    """
     found: list[Table] = []
     for table in business.dimensions:
-        bronze = snapshot(lake, lake.table("bronze", table.name))
-        held = mark(lake, lake.table("silver", table.name), BRONZE_VERSION)
-        if bronze.version >= 0 and held != bronze.version:
-            found.append(table)
+        with nullcontext() if faults is None else apart(faults):
+            bronze = snapshot(lake, lake.table("bronze", table.name))
+            held = mark(lake, lake.table("silver", table.name), BRONZE_VERSION)
+            if bronze.version >= 0 and held != bronze.version:
+                found.append(table)
     return found

@@ -1,7 +1,6 @@
 """Schedules and sensors: gaps, late and redelivered files come through to gold by themselves."""
 
 import json
-import logging
 import os
 import shutil
 import time
@@ -19,6 +18,7 @@ from tpch_assets.orchestration.jobs import job_name
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.gold.plain import assert_same, plain_answer
+from tpch_assets_tests.orchestration.messages import Messages
 from tpch_assets_tests.tpch_tables import FACTS, TABLES
 
 DAY = days.day(0)
@@ -273,17 +273,6 @@ def test_ticks_skip_while_a_run_is_under_way(place: Place) -> None:
 
 
 # Files that wait, and folders that are not read
-
-
-class Messages(logging.Handler):
-    """Keeps what was warned of."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
 
 
 def _foreign(place: Place, batch: str) -> Path:

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 from tpch_assets.lake.local_files import fsync, make_folders, printable
 from tpch_assets.lake.store import StoredFile
@@ -107,6 +108,8 @@ def _stored(path: str, folder: str) -> StoredFile | None:
         return _faulty(path, folder, "a link to a file that does not exist") if dangling else None
     except OSError as error:
         return _faulty(path, folder, error.strerror or str(error))
+    if not S_ISREG(stat.st_mode):
+        return _faulty(path, folder, "not a regular file")
     name = os.path.relpath(path, folder)
     return StoredFile(path, name, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime)
 

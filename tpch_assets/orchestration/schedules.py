@@ -21,8 +21,10 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import apart
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
-from tpch_assets.orchestration.jobs import Job, Requests
+from tpch_assets.orchestration import setbacks
+from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
 from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor, schedule_status
+from tpch_assets.raw.files import files_of
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
@@ -33,6 +35,12 @@ AFTER_WINDOW, AFTER_DAY = timedelta(minutes=20), timedelta(minutes=45)
 """Delay of silver and gold after the end of a window or day, so that the previous layer is done."""
 AFTER_BATCH = timedelta(minutes=5)
 """Delay of the freshness checks after the end of a batch. At most a third of a batch."""
+
+
+CAREFUL = 8
+"""How many pieces of ranges that failed a tick requests at most: if nothing can be read, that many runs fail."""
+NAMED = 5
+"""How many batches that are set aside a tick names, each with why."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,8 @@ class Planner:
             requests += self.requests.for_ranges("raw", {table.name: [batch_key(start)] for table in once})
         return Found(requests, "Every batch that has ended is in raw.")
 
-    def bronze(self, lake: Lake, cursor: str | None) -> Found:
-        """Request batches with raw files that are not in bronze."""
+    def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
+        """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
         warnings = list(found.faults)
@@ -69,9 +77,32 @@ class Planner:
                     f"raw/{name}/{printable(odd[0])} is not a batch since TPCH_START={start}: {len(odd)} such folders "
                     "are not read"
                 )
-        wanted = {name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()}
+        wanted: dict[str, Sequence[str]] = {
+            name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()
+        }
+        requests, aside = self._attempts(lake, instance, wanted, now)
+        warnings += aside
         reason = f"Bronze contains every raw file{' that can be read' if warnings else ''}."
-        return Found(self.ranges("bronze", wanted), reason, found.cursor, warnings)
+        return Found(requests, reason, found.cursor, warnings)
+
+    def _attempts(
+        self, lake: Lake, instance: dg.DagsterInstance, wanted: dict[str, Sequence[str]], now: datetime
+    ) -> tuple[list[dg.RunRequest], list[str]]:
+        """Requests for batches of bronze, and a sentence for each batch that is set aside."""
+        failed = setbacks.failures_of(instance, "bronze", now) if any(wanted.values()) else []
+
+        def changed(table: str, batch: str) -> datetime:
+            times = [file.modified for file in files_of(lake, table, [batch])[batch]]
+            # A time ahead of the clock says nothing about which came first.
+            return datetime.fromtimestamp(max((t for t in times if t <= now.timestamp()), default=0), UTC)
+
+        found = setbacks.attempts(wanted, failed, now, changed)
+        sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
+        careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
+        sentences = [aside.sentence(setbacks.reason_of(instance, aside.failure)) for aside in found.aside[:NAMED]]
+        if more := found.aside[NAMED:]:
+            sentences.append(f"{len(more)} more batches are set aside.")
+        return [*sized.get(PARTITIONS_PER_RUN, []), *careful[:CAREFUL]], sentences
 
     def ranges(self, layer: str, wanted: Mapping[str, Sequence[str]]) -> list[dg.RunRequest]:
         """Request partitions by asset."""
@@ -110,7 +141,7 @@ class Planner:
         faults: list[str] = []
         return Found(self.days(lake, moment, faults), "Gold is up to date with silver.", warnings=faults)
 
-    def late(self, lake: Lake, cursor: str | None) -> Found:
+    def late(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
         until, faults = datetime.now(UTC) - LATE, list[str]()
         if windows := self.windows(lake, until, faults):

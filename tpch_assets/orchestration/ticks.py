@@ -48,8 +48,8 @@ class Found:
 
 ScheduleTick = Callable[[Lake, datetime], Found]
 """Finds what is due, given the lake and the scheduled time (UTC)."""
-SensorTick = Callable[[Lake, str | None], Found]
-"""Finds what is due, given the lake and the last tick's cursor."""
+SensorTick = Callable[[Lake, str | None, dg.DagsterInstance], Found]
+"""Finds what is due, given the lake, the last tick's cursor, and the instance with the runs so far."""
 
 
 def schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
@@ -124,7 +124,7 @@ def layer_sensor(
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason | dg.SensorResult:
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
-        found = tick(_sound(lake, context.log), context.cursor)
+        found = tick(_sound(lake, context.log), context.cursor, context.instance)
         for warning in found.warnings:
             context.log.warning(warning)
         if not found.requests:

@@ -61,7 +61,12 @@ def _linked_folder(folder: bytes) -> str:
     return "more is not read: a link to a folder"
 
 
-ODD = [_not_utf8, _not_utf8_folder, _dangling, _loop, _linked_folder]
+def _pipe(folder: bytes) -> str:
+    os.mkfifo(os.fsdecode(folder) + "/pipe.json")
+    return "pipe.json is not read: not a regular file"
+
+
+ODD = [_pipe, _not_utf8, _not_utf8_folder, _dangling, _loop, _linked_folder]
 
 
 @pytest.mark.parametrize("make", ODD, ids=lambda make: make.__name__)

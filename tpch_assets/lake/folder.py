@@ -50,6 +50,25 @@ class Folder:
         os.replace(staged, uri)
         fsync(os.path.dirname(uri))
 
+    def create(self, uri: str, content: bytes) -> bool:
+        staged = self.staging(uri)
+        Path(staged).write_bytes(content)
+        fsync(staged)
+        try:
+            os.link(staged, uri)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(staged)
+        fsync(os.path.dirname(uri))
+        return True
+
+    def content(self, uri: str) -> bytes | None:
+        try:
+            return Path(uri).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def flush_commit(self, table: str, version: int) -> None:
         # The table's folder holds the entries of its partitions' folders and of its log.
         fsync(table)

@@ -62,6 +62,12 @@ class Store(Protocol):
     def publish(self, staged: str, uri: str) -> None:
         """Make a staged file visible at `uri`, whole. It survives a power loss from here on."""
 
+    def create(self, uri: str, content: bytes) -> bool:
+        """Write a small file, whole, unless there is one already; says whether it was written."""
+
+    def content(self, uri: str) -> bytes | None:
+        """The bytes of a small file; None if it does not exist."""
+
     def flush_commit(self, table: str, version: int) -> None:
         """Make a commit of a Delta table survive a power loss, and with it the folders that its files are in."""
 

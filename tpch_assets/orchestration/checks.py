@@ -15,7 +15,7 @@ from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import mark, snapshot
 from tpch_assets.layers import BATCH, LAYERS, WINDOW, Layer
-from tpch_assets.orchestration.jobs import FRESH, PARTITION, RANGE_END, RANGE_START
+from tpch_assets.orchestration.jobs import FRESH, range_of
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches
 from tpch_assets.schema import Business, Table
@@ -45,12 +45,11 @@ def freshness_checks(business: Business) -> list[dg.AssetChecksDefinition]:
 
 def _keys_of_run(context: dg.AssetCheckExecutionContext, step: timedelta) -> list[str] | None:
     """Return the run's partition keys; None if it has none."""
-    tags = context.run.tags
-    first, last = tags.get(RANGE_START, tags.get(PARTITION)), tags.get(RANGE_END, tags.get(PARTITION))
-    if not first or not last:
+    asked = range_of(context.run.tags)
+    if asked is None:
         return None
-    begin = parse(first)
-    return [(begin + i * step).strftime(TIME_FORMAT) for i in range((parse(last) - begin) // step + 1)]
+    begin, last = map(parse, asked)
+    return [(begin + i * step).strftime(TIME_FORMAT) for i in range((last - begin) // step + 1)]
 
 
 def _selected(context: dg.AssetCheckExecutionContext) -> dict[str, set[str]]:

@@ -22,7 +22,7 @@ from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.outputs import update_of
-from tpch_assets.orchestration.waiting import check_run
+from tpch_assets.orchestration.waiting import check_lake, check_run
 from tpch_assets.raw.files import files_of
 
 Counts = dict[str, Counter[str]]
@@ -42,6 +42,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        if layer in LAYERS:
+            check_lake(lake)
         update = update_of(obj, keys, expression, _options(layer))
         shared: Metadata = {}
         if layer == "raw":

@@ -20,6 +20,12 @@ FRESH = "is_fresh"
 Job: TypeAlias = Any  # Dagster's public API does not name the return type of `define_asset_job`.
 
 
+def range_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first and the last partition of a run, by its tags; None if it has none."""
+    first, last = tags.get(RANGE_START, tags.get(PARTITION)), tags.get(RANGE_END, tags.get(PARTITION))
+    return (first, last) if first and last else None
+
+
 def job_name(layer: str) -> str:
     return f"{layer}_job"
 

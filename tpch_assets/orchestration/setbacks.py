@@ -13,7 +13,7 @@ import dagster as dg
 
 from tpch_assets.calendar import parse
 from tpch_assets.layers import BATCH
-from tpch_assets.orchestration.jobs import PARTITION, PARTITIONS_PER_RUN, RANGE_END, RANGE_START, job_name
+from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, job_name, range_of
 
 REMEMBERED, RUNS = timedelta(days=2), 200
 """How far back failed runs count, and how many of them are read."""
@@ -112,15 +112,11 @@ def failures_of(instance: dg.DagsterInstance, layer: str, now: datetime) -> list
 def _failures(records: Iterable[dg.RunRecord]) -> Iterable[Failure]:
     for record in records:
         run = record.dagster_run
-        first, last = (
-            run.tags.get(RANGE_START, run.tags.get(PARTITION)),
-            run.tags.get(RANGE_END, run.tags.get(PARTITION)),
-        )
-        if first and last:
+        if asked := range_of(run.tags):
             ended = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
             chosen = run.asset_selection
             tables = frozenset(key.path[-1] for key in chosen) if chosen else None
-            yield Failure(run.run_id, ended, first, last, tables)
+            yield Failure(run.run_id, ended, *asked, tables)
 
 
 def reason_of(instance: dg.DagsterInstance, failure: Failure) -> str:

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from tpch_assets.compute.budget import reason_to_wait
+from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.recovery import REPAIRED, repair_once
 from tpch_assets.orchestration.jobs import Job, job_name
 from tpch_assets.orchestration.resources import LakeResource
-from tpch_assets.settings import Settings
+from tpch_assets.settings import Settings, current_business
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -65,9 +66,14 @@ def busy_layer(instance: dg.DagsterInstance, layers: Sequence[str]) -> str | Non
     return None
 
 
-def _sound(lake: LakeResource, log: logging.Logger) -> Lake:
-    """Open the lake, after this process has repaired once what a power loss may have damaged."""
+def _sound(lake: LakeResource, settings: Settings, log: logging.Logger) -> Lake:
+    """Open the lake, after this process has repaired once what a power loss may have damaged.
+
+    Raises:
+        LakeError: The lake was begun with other settings.
+    """
     opened = lake.open()
+    record.check(opened, settings, current_business())
     for damaged in repair_once(opened):
         log.warning(f"{REPAIRED} {damaged}")
     return opened
@@ -89,7 +95,7 @@ def layer_schedule(
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
         moment = context.scheduled_execution_time.astimezone(UTC)
-        found = tick(_sound(lake, context.log), moment)
+        found = tick(_sound(lake, settings, context.log), moment)
         for warning in found.warnings:
             context.log.warning(warning)
         if not found.requests:
@@ -124,7 +130,7 @@ def layer_sensor(
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason | dg.SensorResult:
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
-        found = tick(_sound(lake, context.log), context.cursor, context.instance)
+        found = tick(_sound(lake, settings, context.log), context.cursor, context.instance)
         for warning in found.warnings:
             context.log.warning(warning)
         if not found.requests:

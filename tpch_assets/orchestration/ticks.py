@@ -15,6 +15,7 @@ from tpch_assets.compute.budget import reason_to_wait
 from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.recovery import REPAIRED, repair_once
+from tpch_assets.orchestration.instance import end_lost
 from tpch_assets.orchestration.jobs import Job, job_name
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import Settings, current_business
@@ -92,6 +93,8 @@ def layer_schedule(
         description=description,
     )
     def schedule(context: dg.ScheduleEvaluationContext, lake: LakeResource) -> dg.SkipReason | list[dg.RunRequest]:
+        for ended in end_lost(context.instance, datetime.now(UTC)):
+            context.log.warning(ended)
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
         moment = context.scheduled_execution_time.astimezone(UTC)
@@ -128,6 +131,8 @@ def layer_sensor(
         description=description,
     )
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason | dg.SensorResult:
+        for ended in end_lost(context.instance, datetime.now(UTC)):
+            context.log.warning(ended)
         if reason := reason_to_wait(settings) or busy_layer(context.instance, waits_for):
             return dg.SkipReason(reason)
         found = tick(_sound(lake, settings, context.log), context.cursor, context.instance)

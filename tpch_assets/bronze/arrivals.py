@@ -10,18 +10,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tpch_assets.bronze.fingerprint import file_names
+from tpch_assets.bronze.fingerprint import digest, file_names
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import apart, snapshot
 from tpch_assets.layers import BATCH
-from tpch_assets.raw.files import Delivery, behind, deliveries
+from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
 
 RECENT = timedelta(days=1)
 ROUND = timedelta(minutes=10)  # A round begins no sooner after the last one began.
 SWEPT_FILES = 900  # Files that a scan sweeps of a table; up to the end of a folder this is one page of 1,000, mostly.
+AHEAD = 60  # Seconds. A file from later than that has its time from a wrong clock, which says nothing of its age.
+FORGOTTEN = 86_400  # Seconds for which a file ahead of the clock is remembered, if no scan comes across it again.
 LOOK_BACK = (timedelta(days=1), timedelta(days=30))
+
+
+Seen = dict[str, tuple[str, float]]
+"""By `<table>/<batch>` the state of files that are ahead of the clock, and when (Unix seconds) it was first seen."""
 
 
 @dataclass
@@ -42,7 +48,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
 
     Args:
         cursor: The last scan's; None for the first.
-        settle: Seconds for which a file must not have changed; a younger one is left for the next scan.
+        settle: Seconds for which a file must not have changed; a younger one is left for the next scan. One whose time
+            lies ahead of the clock must look the same for so long.
     """
     state = json.loads(cursor) if cursor else {}
     begun, positions = state.get("swept"), dict(state.get("at", {}))
@@ -50,6 +57,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     if begins:
         begun, positions = now.isoformat(), dict.fromkeys(business.names, "")
     recent = batch_key(now - RECENT)
+    forgotten = time.time() - FORGOTTEN
+    seen = {key: (one, since) for key, (one, since) in state.get("ahead", {}).items() if since > forgotten}
     found = Arrivals()
     for table in business.tables:
         name = table.name
@@ -62,8 +71,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
             listed, strays = older + listed, _strays(older) + strays
         found.pending[name], found.strays[name] = [], strays
         with apart(found.faults):
-            found.pending[name] = _pending(lake, table, listed, settle)
-    found.cursor = json.dumps({"swept": begun, "at": positions})
+            found.pending[name] = _pending(lake, table, listed, settle, seen)
+    found.cursor = json.dumps({"swept": begun, "at": positions, **({"ahead": seen} if seen else {})})
     return found
 
 
@@ -98,19 +107,33 @@ def _swept(listed: Iterator[Delivery]) -> tuple[list[Delivery], str]:
     return found, ""
 
 
-def _pending(lake: Lake, table: Table, listed: Iterable[Delivery], settle: float) -> list[str]:
+def _pending(
+    lake: Lake, table: Table, listed: Iterable[Delivery], settle: float, seen: Seen | None = None
+) -> list[str]:
     there = [(batch, files) for batch, files in listed if files and is_batch(batch)]
     if not there:
         return []
-    newest = time.time() - settle
     bronze = snapshot(lake, lake.table("bronze", table.name)).by_partition()
     have = {batch: {file.name for file in files} for batch, files in bronze.items()}
     return [
         batch
         for batch, files in there
-        if all(file.modified <= newest for file in files)
+        if _settled(f"{table.name}/{batch}", files, settle, {} if seen is None else seen)
         and not _holds([file_names(file, table.columns) for file in files], have.get(batch, set()))
     ]
+
+
+def _settled(key: str, files: list[RawFile], settle: float, seen: Seen) -> bool:
+    """Whether all files of a batch have not changed for long enough; keeps `seen` up to date."""
+    now = time.time()
+    young = [file for file in files if file.modified > now - settle] if settle else []
+    if not young or any(file.modified <= now + AHEAD for file in young):
+        seen.pop(key, None)
+        return not young
+    state = digest([f"{file.name} {file.size} {file.stamp}" for file in young])
+    if seen.get(key, ("", 0))[0] != state:
+        seen[key] = (state, now)
+    return now - seen[key][1] >= settle
 
 
 def _holds(wanted: list[tuple[str, str]], have: set[str]) -> bool:

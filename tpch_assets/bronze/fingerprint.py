@@ -39,5 +39,10 @@ def file_names(file: RawFile, columns: Sequence[Column]) -> tuple[str, str]:
     return f"{fingerprint(file, columns)}.parquet", f"{former(file, columns)}.parquet"
 
 
+def digest(lines: Sequence[str]) -> str:
+    """Names some lines of text."""
+    return _digest("\n".join(lines))
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

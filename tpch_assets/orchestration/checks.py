@@ -23,7 +23,8 @@ from tpch_assets.silver.dimensions import BRONZE_VERSION
 from tpch_assets.silver.recount import count_keys, rows_without_parent
 
 ACCOUNTED, CLEAN = "every_line_is_in_bronze_or_rejects", "no_rejects"
-UNIQUE, COMPLETE, PARENTS = "key_is_unique_and_not_null", "holds_exactly_the_keys_of_bronze", "rows_have_their_parent"
+UNIQUE, COMPLETE = "key_is_unique_and_not_null", "holds_exactly_the_keys_of_bronze"
+PARENTS, COVERED = "rows_have_their_parent", "parents_have_rows"
 Results = Iterator[dg.AssetCheckResult]
 
 
@@ -111,6 +112,15 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
         for table in business.facts
         if table.parent
     ]
+    specs += [
+        dg.AssetCheckSpec(
+            COVERED,
+            asset=["silver", table.name],
+            description=f"Every row of {table.parent} has a row in {table.name}.",
+        )
+        for table in business.facts
+        if table.covers_parent
+    ]
 
     @dg.multi_asset_check(name="silver_keys", specs=specs, can_subset=True)
     def silver_keys(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Results:
@@ -119,8 +129,8 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
             table = business.table(name)
             if wanted & {UNIQUE, COMPLETE}:
                 yield from _key_results(opened, table, wanted, windows if table.is_fact else None)
-            if PARENTS in wanted and table.parent:
-                yield _parent_result(opened, table, business.table(table.parent), windows)
+            if table.parent:
+                yield from _parent_results(opened, table, business.table(table.parent), wanted, windows)
 
     return silver_keys
 
@@ -145,15 +155,20 @@ def _key_results(lake: Lake, table: Table, wanted: set[str], windows: list[str] 
         )
 
 
-def _parent_result(lake: Lake, table: Table, parent: Table, windows: list[str] | None) -> dg.AssetCheckResult:
-    orphans, examples = rows_without_parent(lake, table, parent, windows)
-    return dg.AssetCheckResult(
-        passed=not orphans,
-        severity=dg.AssetCheckSeverity.WARN,
-        asset_key=dg.AssetKey(["silver", table.name]),
-        check_name=PARENTS,
-        metadata={f"rows without {parent.name}": orphans, f"{table.shard_key} of some": [str(key) for key in examples]},
-    )
+def _parent_results(lake: Lake, table: Table, parent: Table, wanted: set[str], windows: list[str] | None) -> Results:
+    for name, rows, others in ((PARENTS, table, parent), (COVERED, parent, table)):
+        if name in wanted:
+            alone, examples = rows_without_parent(lake, rows, others, windows)
+            yield dg.AssetCheckResult(
+                passed=not alone,
+                severity=dg.AssetCheckSeverity.WARN,
+                asset_key=dg.AssetKey(["silver", table.name]),
+                check_name=name,
+                metadata={
+                    f"rows without {others.name}": alone,
+                    f"{rows.shard_key} of some": [str(key) for key in examples],
+                },
+            )
 
 
 def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str | None]) -> dg.AssetChecksDefinition:

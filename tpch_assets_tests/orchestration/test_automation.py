@@ -315,6 +315,30 @@ def test_young_files_wait(tmp_path: Path) -> None:
         assert days.stretch(request) == (days.key(5), days.key(5))
 
 
+def test_a_file_ahead_of_the_clock_is_read_once_it_stays_the_same(tmp_path: Path) -> None:
+    """Its time comes from a wrong clock, and it is no younger than a file from yesterday."""
+    place = Place(tmp_path)
+    file, ahead = _foreign(place, days.key(5)), time.time() + 1e6
+    os.utime(file, (ahead, ahead))
+    with graph(place, settle_seconds=5) as loaded:
+        cursor = loaded.sensor("bronze_sensor").cursor
+
+        def later(cursor: str, seconds: float) -> str:
+            """The same cursor, of a scan that was longer ago."""
+            state = json.loads(cursor)
+            state["ahead"] = {key: (one, since - seconds) for key, (one, since) in state["ahead"].items()}
+            del state["swept"]
+            return json.dumps(state)
+
+        assert loaded.sensor("bronze_sensor", cursor=cursor).skip_message
+        file.write_bytes(file.read_bytes() * 2)
+        os.utime(file, (ahead, ahead))
+        tick = loaded.sensor("bronze_sensor", cursor=later(cursor, 6))
+        assert tick.skip_message, "it has changed since"
+        (request,) = loaded.sensor("bronze_sensor", cursor=later(tick.cursor, 6)).run_requests
+        assert days.stretch(request) == (days.key(5), days.key(5))
+
+
 def test_hidden_and_temporary_files_are_not_delivered_yet(tmp_path: Path) -> None:
     place = Place(tmp_path)
     file = _foreign(place, days.key(5))

@@ -13,7 +13,7 @@ from tpch_assets.bronze.recount import lines_against_bronze
 from tpch_assets.calendar import TIME_FORMAT, parse
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import mark, snapshot
+from tpch_assets.lake.snapshot import apart, mark, snapshot
 from tpch_assets.layers import BATCH, LAYERS, WINDOW, Layer
 from tpch_assets.orchestration.jobs import FRESH, range_of
 from tpch_assets.orchestration.resources import LakeResource
@@ -185,7 +185,9 @@ def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Results:
         opened, now = lake.open(), datetime.now(UTC)
         for name in _selected(context):
-            key = latest(opened, name)
+            key, faults = None, list[str]()
+            with apart(faults):
+                key = latest(opened, name)
             lag = layer.lag(parse(key), now) if key else None
             state = layer.state(lag) if lag is not None else "red"
             yield dg.AssetCheckResult(
@@ -193,7 +195,10 @@ def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str
                 severity=dg.AssetCheckSeverity.ERROR if state == "red" else dg.AssetCheckSeverity.WARN,
                 asset_key=dg.AssetKey([layer.name, name]),
                 check_name=FRESH,
-                metadata={"latest": key or "nothing yet", "lag (minutes)": lag.total_seconds() / 60 if lag else -1.0},
+                metadata={
+                    "latest": key or " ".join(faults) or "nothing yet",
+                    "lag (minutes)": lag.total_seconds() / 60 if lag else -1.0,
+                },
             )
 
     return check

@@ -43,11 +43,11 @@ def layer_jobs(freshness: Sequence[dg.AssetChecksDefinition]) -> list[Job]:
 
 
 def freshness_job(freshness: Sequence[dg.AssetChecksDefinition]) -> Job:
-    """Return the job that checks how old the data is."""
+    """Return the job that checks how old the data is, and what has not arrived or is not read."""
     return dg.define_asset_job(
         "freshness_job",
         selection=dg.AssetSelection.checks(*freshness),
-        description="Check how old the data of each layer is.",
+        description="Check how old the data of each layer is, and what has not arrived or is not read.",
     )
 
 

@@ -15,11 +15,11 @@ import dagster as dg
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, floor
-from tpch_assets.gold.queries import load_queries
+from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
-from tpch_assets.lake.snapshot import apart
+from tpch_assets.lake.snapshot import apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
 from tpch_assets.orchestration import setbacks
 from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
@@ -50,6 +50,10 @@ class Planner:
     settings: Settings
     business: Business
     requests: Requests
+
+    @property
+    def _queries(self) -> list[Query]:
+        return list(load_queries(self.business).values())
 
     def raw(self, lake: Lake, moment: datetime) -> Found:
         """Request batches that ended by `moment` and are missing in raw, and missing tables that arrive once."""
@@ -133,13 +137,24 @@ class Planner:
 
     def days(self, lake: Lake, until: datetime, faults: list[str] | None = None) -> list[dg.RunRequest]:
         """Request days with answers that are missing, or not made from the current silver. `faults` is as before."""
-        queries = load_queries(self.business).values()
-        return self.ranges("gold", stale_days(lake, self.business, queries, self.settings.start, until, faults))
+        return self.ranges("gold", stale_days(lake, self.business, self._queries, self.settings.start, until, faults))
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""
         faults: list[str] = []
-        return Found(self.days(lake, moment, faults), "Gold is up to date with silver.", warnings=faults)
+        requests = self.days(lake, moment, faults)
+        return Found(requests, " ".join(["Gold is up to date with silver.", *self._waiting(lake)]), warnings=faults)
+
+    def _waiting(self, lake: Lake) -> list[str]:
+        """A sentence for each table that silver does not have and queries wait for."""
+        needs = [{*query.tables, *(query.group.names if query.group else ())} for query in self._queries]
+        counts = {name: sum(name in tables for tables in needs) for name in self.business.names}
+        found = []
+        for name, count in counts.items():
+            with apart([]):  # A damaged table is named already.
+                if count and snapshot(lake, lake.table("silver", name)).version < 0:
+                    found.append(f"{count} queries wait for {name}, of which nothing is in silver.")
+        return found
 
     def late(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""

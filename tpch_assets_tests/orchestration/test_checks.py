@@ -197,7 +197,7 @@ def freshness(loaded: Graph, **tables: str) -> dict[str, dg.AssetCheckEvaluation
     """The checks of age, of one table of each layer or of all."""
     keys = [dg.AssetCheckKey(dg.AssetKey(asset), "is_fresh") for asset in tables.items()]
     (result,) = loaded.run([dg.RunRequest(job_name="freshness_job", asset_check_keys=keys or None)])
-    found = result.get_asset_check_evaluations()
+    found = [one for one in result.get_asset_check_evaluations() if one.check_name == "is_fresh"]
     return {evaluation.asset_key.to_user_string(): evaluation for evaluation in found}
 
 

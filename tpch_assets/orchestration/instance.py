@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 
 import dagster as dg
@@ -33,6 +34,8 @@ GONE = "The process that executed this run is gone."
 SILENT = "This run has said nothing for more than"
 LEAST, UNKNOWN = timedelta(minutes=10), timedelta(hours=1)
 """How long any run may say nothing, and how long one may of whose job no run has succeeded yet."""
+REPORTS = 500
+"""How many entries of a run's log are looked at: those of more than an hour in which it only reports its progress."""
 COMPARED = 20
 """A run is compared with so many of its job's last runs that succeeded."""
 
@@ -102,10 +105,18 @@ def _is(run: dg.DagsterRun) -> Callable[[dg.DagsterRun], bool]:
 
 
 def _last_news(instance: dg.DagsterInstance, record: dg.RunRecord) -> datetime:
-    """When a run was last heard of."""
-    found = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False).records
-    times = [record.create_timestamp.replace(tzinfo=UTC), *(_moment(entry.timestamp) for entry in found)]
-    return max(times)
+    """When a run last said something new: reports that only repeat how far it is tell that its process lives."""
+    found = instance.get_records_for_run(record.dagster_run.run_id, limit=REPORTS, ascending=False).records
+    if not found:
+        return record.create_timestamp.replace(tzinfo=UTC)
+    same = takewhile(lambda entry: _progress(entry) == _progress(found[0]), found[1:])
+    return _moment(min(entry.timestamp for entry in (found[0], *same)))
+
+
+def _progress(entry: dg.EventLogRecord) -> object:
+    """How far a report says that the run is, such as `12 of 40 shards done`; any other entry is unlike all others."""
+    log = entry.event_log_entry
+    return entry.storage_id if log.dagster_event else log.user_message.split(",")[0]
 
 
 def _moment(timestamp: float) -> datetime:

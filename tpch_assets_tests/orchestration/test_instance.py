@@ -115,6 +115,31 @@ def test_a_run_that_says_something_goes_on(instance: dg.DagsterInstance, monkeyp
     assert len(end_lost(instance, news + SECOND)) == 1
 
 
+def test_reports_that_repeat_themselves_are_no_news(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours, "LEAST", SECOND / 2)
+    monkeypatch.setattr(ours, "UNKNOWN", SECOND / 2)
+    texts = ("0 of 2 pieces done", "1 of 2 pieces done, 7 rows/s", *["1 of 2 pieces done, 5 rows/s"] * 3)
+    ended: list[list[str]] = []
+
+    @dg.op
+    def works(context: dg.OpExecutionContext) -> None:
+        for text in texts:
+            context.log.info(text)
+            time.sleep(0.2)
+        entries = context.instance.get_records_for_run(context.run_id, ascending=False).records
+        times = {e.event_log_entry.user_message: e.timestamp for e in entries}
+        first_said = datetime.fromtimestamp(times["1 of 2 pieces done, 7 rows/s"], UTC)
+        for seconds in (0.4, 0.6):
+            ended.append(end_lost(context.instance, first_said + seconds * SECOND))
+
+    dg.GraphDefinition(name="working", node_defs=[works]).to_job().execute_in_process(
+        instance=instance, raise_on_error=False
+    )
+    assert [len(said) for said in ended] == [0, 1]
+
+
 def test_a_run_left_by_a_reboot_holds_up_no_tick(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.deliver("region", days.key(0), "a.json", [{"r_regionkey": 1, "r_name": "EUROPE", "r_comment": ""}])

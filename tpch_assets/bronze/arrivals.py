@@ -65,7 +65,7 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
         listed = list(deliveries(lake, name, recent, faults=found.faults))
         strays = _strays(listed) if begins else []
         if name in positions:
-            older, position = _swept(deliveries(lake, name, positions.pop(name), recent, found.faults))
+            older, position = _swept(deliveries(lake, name, positions.pop(name), recent, faults=found.faults))
             if position:
                 positions[name] = position
             listed, strays = older + listed, _strays(older) + strays

@@ -17,7 +17,7 @@ Delivery = tuple[str, list[RawFile]]
 
 
 def deliveries(
-    lake: Lake, table_name: str, since: str = "", until: str = "", faults: list[str] | None = None
+    lake: Lake, table_name: str, since: str = "", until: str = "", *, faults: list[str] | None = None
 ) -> Iterator[Delivery]:
     """The folders of a table from `since` on and before `until`, each with its visible files, in order.
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from tpch_assets.calendar import is_batch, parse
+from tpch_assets.calendar import batch_key, is_batch, parse
+from tpch_assets.compute.database import cursor
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import BATCH, DAY, WINDOW
@@ -49,6 +50,7 @@ def agree(lake: Lake, settings: Settings, business: Business) -> None:
     begun = recorded(lake)
     if begun is None:
         begun = _of_former(lake, now, business)
+        _check_scale(lake, begun, business)
         if not lake.store.create(lake.path(FILE), json.dumps(asdict(begun), indent=2).encode() + b"\n"):
             begun = recorded(lake) or begun  # Another process was first.
     _compare(lake, begun, now)
@@ -97,6 +99,32 @@ def _of_former(lake: Lake, now: Record, business: Business) -> Record:
     days = [date.fromisoformat(now.start)] if now.scale_factor is None else []
     days += (moment.date() for name in business.names for moment in _firsts(lake, name))
     return Record(now.business, str(min(days)), now.scale_factor, now.steps) if days else now
+
+
+def _check_scale(lake: Lake, begun: Record, business: Business) -> None:
+    """Compare the first generated file of a former lake with what its scale factor makes.
+
+    Raises:
+        LakeError: It has another number of lines.
+    """
+    if begun.scale_factor is None or business.source is None:
+        return
+    table, first = business.facts[0], parse(begun.start)
+    folder = lake.path("raw", table.name, batch_key(first))
+    file = next((f for f in lake.store.files(folder) if f.name == f"{table.name}.json"), None)
+    if file is None:
+        return
+    with cursor() as con:
+        query = business.source.rows(table, 0, first, begun.scale_factor, many=False)
+        (makes,) = con.execute(f"SELECT count(*) FROM ({query})").fetchone() or (0,)
+    with open(lake.store.local(file.uri, file.stamp), "rb") as lines:
+        holds = sum(1 for _ in lines)
+    if holds != makes:
+        raise LakeError(
+            f"The lake {lake.uri} holds {holds:,} rows in {table.name}'s first batch, where TPCH_SCALE_FACTOR="
+            f"{begun.scale_factor:g} makes {makes:,}: set it to the lake's own, about "
+            f"{begun.scale_factor * holds / max(makes, 1):.2g}, {HOW}."
+        )
 
 
 def _firsts(lake: Lake, name: str) -> Iterable[datetime]:

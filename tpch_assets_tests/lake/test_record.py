@@ -126,7 +126,7 @@ def test_runs_ticks_and_the_command_line_refuse_another_scale_factor(tmp_path: P
     place = Place(tmp_path)
     region = days.request("raw", ["region"], days.key(0))
     with graph(place) as loaded:
-        loaded.run([region])
+        loaded.run([region, days.request("raw", ["orders"], days.key(0))])
     file = Path(place.lake.uri, "raw/region", days.key(0), "region.json")
     before = file.stat().st_mtime_ns
     words = "began with TPCH_SCALE_FACTOR=0.01, not 0.02: set it to 0.01"
@@ -143,3 +143,11 @@ def test_runs_ticks_and_the_command_line_refuse_another_scale_factor(tmp_path: P
     process = place.start("replay", "--start", days.day(0), "--batches", "1", "--scale-factor", "0.02")
     assert process.wait(timeout=200) == 2
     assert place.output() == f"tpch-assets: The lake {place.lake.uri} {words}, or set TPCH_LAKE to another lake.\n"
+    Path(place.lake.path(FILE)).unlink()
+    with graph(place, scale_factor=0.02) as loaded:
+        (result,) = loaded.run([region], raise_on_error=False)
+        (failure,) = loaded.instance.all_logs(result.run_id, dg.DagsterEventType.STEP_FAILURE)
+        held = "holds 156 rows in orders's first batch, where TPCH_SCALE_FACTOR=0.02 makes 312: set it to the lake's"
+        assert held in str(failure.dagster_event) and "about 0.01, or" in str(failure.dagster_event)
+    with graph(place) as loaded:
+        assert all(result.success for result in loaded.run([region]))

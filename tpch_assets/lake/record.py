@@ -5,7 +5,7 @@ may change at any time do not belong here.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -94,10 +94,12 @@ def _of_settings(settings: Settings, business: Business) -> Record:
 def _of_former(lake: Lake, now: Record, business: Business) -> Record:
     """The record of a lake that has none: a new one is begun now, a former one began with the first day that it holds.
 
-    Files that land by themselves may come later than the calendar starts.
+    Files that land by themselves may come later than the calendar starts; those from before it are not read.
     """
-    days = [date.fromisoformat(now.start)] if now.scale_factor is None else []
-    days += (moment.date() for name in business.names for moment in _firsts(lake, name))
+    generated = now.scale_factor is not None
+    days = [] if generated else [date.fromisoformat(now.start)]
+    for name in business.names:
+        days += (moment.date() for moment in _firsts(lake, name, with_raw=generated))
     return Record(now.business, str(min(days)), now.scale_factor, now.steps) if days else now
 
 
@@ -127,12 +129,14 @@ def _check_scale(lake: Lake, begun: Record, business: Business) -> None:
         )
 
 
-def _firsts(lake: Lake, name: str) -> Iterable[datetime]:
-    """The first batches of a table in raw and in bronze."""
-    listed = lake.store.deliveries(lake.path("raw", name))
-    raw = next((folder for folder, files in listed if files and is_batch(folder)), None)
-    bronze = min(snapshot(lake, lake.table("bronze", name)).by_partition(), default=None)
-    return [parse(batch) for batch in (raw, bronze) if batch]
+def _firsts(lake: Lake, name: str, *, with_raw: bool) -> Iterator[datetime]:
+    """The first batch of a table in bronze, and that of its generated files in raw."""
+    if bronze := min(snapshot(lake, lake.table("bronze", name)).by_partition(), default=None):
+        yield parse(bronze)
+    listed = lake.store.deliveries(lake.path("raw", name)) if with_raw else iter(())
+    made = (folder for folder, files in listed if is_batch(folder) and any(f.name == f"{name}.json" for f in files))
+    if raw := next(made, None):
+        yield parse(raw)
 
 
 def _read(uri: str, content: bytes) -> Record:

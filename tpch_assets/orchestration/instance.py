@@ -92,7 +92,10 @@ def _end_silent(instance: dg.DagsterInstance, now: datetime) -> list[str]:
     """
     ended = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=EXECUTED)):
-        run, silence = record.dagster_run, now - _last_news(instance, record)
+        run = record.dagster_run
+        if now - record.create_timestamp.replace(tzinfo=UTC) <= LEAST:
+            continue
+        silence = now - _last_news(instance, record)
         if silence > LEAST and silence > (limit := _patience(instance, run.job_name)):
             _kill(run.tags)
             why = f"{SILENT} {limit.total_seconds() / 60:.0f} minutes."

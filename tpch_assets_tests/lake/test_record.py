@@ -76,8 +76,9 @@ def test_made_up_rows_are_not_put_among_files_of_ones_own(lake: Lake, settings: 
 
 @pytest.mark.parametrize("layer", ["raw", "bronze"])
 def test_a_former_lake_began_with_the_first_day_that_it_holds(anywhere: Lake, settings: Settings, layer: str) -> None:
+    put(anywhere, anywhere.path("raw/orders/2023-12-31T0015/from elsewhere.json"))
     if layer == "raw":
-        put(anywhere, anywhere.path("raw/orders/2024-01-02T0015/a.json"))
+        put(anywhere, anywhere.path("raw/orders/2024-01-02T0015/orders.json"))
     else:
         Bronze(anywhere).deliver("orders", "2024-01-02T0015", {"a.json": []})
     with pytest.raises(LakeError, match="began with TPCH_START=2024-01-02, not 2024-01-01"):
@@ -85,8 +86,9 @@ def test_a_former_lake_began_with_the_first_day_that_it_holds(anywhere: Lake, se
     agree(anywhere, _with(settings, start=LATER), BUSINESS)
 
 
-def test_files_of_ones_own_may_come_after_the_calendar_starts_but_not_before(lake: Lake, settings: Settings) -> None:
-    put(lake, lake.path("raw/orders/2024-01-02T0015/a.json"))
+def test_files_of_ones_own_may_come_whenever_but_bronze_holds_none_from_before(lake: Lake, settings: Settings) -> None:
+    put(lake, lake.path("raw/orders/2023-12-31T0015/a.json"))
+    Bronze(lake).deliver("orders", "2024-01-02T0015", {"a.json": []})
     agree(lake, settings, ALONE)
     Path(lake.path(FILE)).unlink()
     with pytest.raises(LakeError, match="began with TPCH_START=2024-01-02, not 2024-01-04"):

@@ -363,9 +363,12 @@ def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) ->
 
 
 def replace_by_raw(
-    con: duckdb.DuckDBPyConnection, raw: Callable[[str, str], list[dict[str, Any]]], folder: Path
+    con: duckdb.DuckDBPyConnection,
+    raw: Callable[[str, str], list[dict[str, Any]]],
+    folder: Path,
+    batches: int = BATCHES,
 ) -> None:
-    """Make `orders` and `lineitem` what the raw files of a day tell: of rows with one key the last counts.
+    """Make `orders` and `lineitem` what the raw files of some batches tell: of rows with one key the last counts.
 
     Args:
         raw: The rows of a table's batch in the order in which it counts.
@@ -374,7 +377,7 @@ def replace_by_raw(
     for table in FACTS:
         key = TABLES[table].key
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for batch in keys(0, BATCHES):
+        for batch in keys(0, batches):
             rows |= {tuple(row[k] for k in key): row for row in raw(table, batch)}
         types = ", ".join(f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())
         file = folder / f"{table}.json"

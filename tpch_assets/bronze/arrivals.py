@@ -10,31 +10,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tpch_assets.bronze.fingerprint import BronzeName, Naming
+from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest
 from tpch_assets.bronze.stored import declared
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshot, snapshot
+from tpch_assets.lake.snapshot import Snapshot, apart, snapshot
 from tpch_assets.layers import BATCH
-from tpch_assets.raw.files import Delivery, behind, deliveries
+from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
 from tpch_assets.schema.changes import added, refusal
 
 RECENT = timedelta(days=1)
 ROUND = timedelta(minutes=10)  # A round begins no sooner after the last one began.
 SWEPT_FILES = 900  # Files that a scan sweeps of a table; up to the end of a folder this is one page of 1,000, mostly.
+AHEAD = 60  # Seconds. A file from later than that has its time from a wrong clock, which says nothing of its age.
+FORGOTTEN = 86_400  # Seconds for which a file ahead of the clock is remembered, if no scan comes across it again.
 LOOK_BACK = (timedelta(days=1), timedelta(days=30))
+
+
+Seen = dict[str, tuple[str, float]]
+"""By `<table>/<batch>` the state of files that are ahead of the clock, and when (Unix seconds) it was first seen."""
 
 
 @dataclass
 class Arrivals:
-    """Batches to ingest and folders that are not batches, by table; and where the next scan goes on.
+    """Batches to ingest and folders that are not batches, by table; what cannot be read; where the next scan goes on.
 
-    Each round reports a folder that is not a batch once.
+    Each round reports a folder that is not a batch once. A table that cannot be opened has nothing pending.
     """
 
     pending: dict[str, list[str]] = field(default_factory=dict)
     strays: dict[str, list[str]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
     cursor: str = ""
 
 
@@ -43,7 +50,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
 
     Args:
         cursor: The last scan's; None for the first.
-        settle: Seconds for which a file must not have changed; a younger one is left for the next scan.
+        settle: Seconds for which a file must not have changed; a younger one is left for the next scan. One whose time
+            lies ahead of the clock must look the same for so long.
     """
     state = json.loads(cursor) if cursor else {}
     begun, positions = state.get("swept"), dict(state.get("at", {}))
@@ -51,19 +59,22 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     if begins:
         begun, positions = now.isoformat(), dict.fromkeys(business.names, "")
     recent = batch_key(now - RECENT)
+    forgotten = time.time() - FORGOTTEN
+    seen = {key: (one, since) for key, (one, since) in state.get("ahead", {}).items() if since > forgotten}
     found = Arrivals()
     for table in business.tables:
         name = table.name
-        listed = list(deliveries(lake, name, recent))
+        listed = list(deliveries(lake, name, recent, faults=found.faults))
         strays = _strays(listed) if begins else []
         if name in positions:
-            older, position = _swept(deliveries(lake, name, positions.pop(name), until=recent))
+            older, position = _swept(deliveries(lake, name, positions.pop(name), recent, faults=found.faults))
             if position:
                 positions[name] = position
             listed, strays = older + listed, _strays(older) + strays
-        found.pending[name] = _pending(lake, table, listed, settle)
-        found.strays[name] = strays
-    found.cursor = json.dumps({"swept": begun, "at": positions})
+        found.pending[name], found.strays[name] = [], strays
+        with apart(found.faults):
+            found.pending[name] = _pending(lake, table, listed, settle, seen)
+    found.cursor = json.dumps({"swept": begun, "at": positions, **({"ahead": seen} if seen else {})})
     return found
 
 
@@ -104,13 +115,15 @@ def incomplete(lake: Lake, table: Table, bronze: Snapshot, since: str, until: st
     return _lacking(table, bronze, there) if there else []
 
 
-def _pending(lake: Lake, table: Table, listed: Iterable[Delivery], settle: float) -> list[str]:
+def _pending(
+    lake: Lake, table: Table, listed: Iterable[Delivery], settle: float, seen: Seen | None = None
+) -> list[str]:
     there = _batches(listed)
     if not there:
         return []
-    newest = time.time() - settle
     bronze = snapshot(lake, lake.table("bronze", table.name))
-    settled = [(batch, files) for batch, files in there if all(file.modified <= newest for file in files)]
+    memory: Seen = {} if seen is None else seen
+    settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
     found = _lacking(table, bronze, settled)
     # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
     return found or ([settled[-1][0]] if settled and _has_new_columns(table, bronze) else [])
@@ -136,6 +149,19 @@ def _has_new_columns(table: Table, bronze: Snapshot) -> bool:
         return False
     before = declared(table, bronze)
     return bool(added(table, before)) and refusal(table, before) is None
+
+
+def _settled(key: str, files: list[RawFile], settle: float, seen: Seen) -> bool:
+    """Whether all files of a batch have not changed for long enough; keeps `seen` up to date."""
+    now = time.time()
+    young = [file for file in files if file.modified > now - settle] if settle else []
+    if not young or any(file.modified <= now + AHEAD for file in young):
+        seen.pop(key, None)
+        return not young
+    state = digest([f"{file.name} {file.size} {file.stamp}" for file in young])
+    if seen.get(key, ("", 0))[0] != state:
+        seen[key] = (state, now)
+    return now - seen[key][1] >= settle
 
 
 def _strays(listed: Iterable[Delivery]) -> list[str]:

@@ -128,6 +128,11 @@ def _content(file: RawFile, origin: str) -> str:
     return _digest(json.dumps([file.name, file.size, file.stamp, PARSER, origin]))
 
 
+def digest(lines: Sequence[str]) -> str:
+    """Names some lines of text."""
+    return _digest("\n".join(lines))
+
+
 def _origin(table: Table, before: str = "") -> str:
     """Names a making of a table: whatever it is read as from the same raw files, and what it was before."""
     columns = sorted([column.name, column.parsed.sql, column.nullable] for column in table.columns)

@@ -1,14 +1,16 @@
 """Recounts of bronze: lines in raw files against rows and rejects, independent of the code that wrote them."""
 
-import gzip
+import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tpch_assets.bronze.fingerprint import file_hash
-from tpch_assets.compute.database import cursor, sql_list
+from tpch_assets.compute.database import cursor, scratch, sql_list
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.raw.files import files_of
+
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -52,14 +54,19 @@ def _of_vanished(source: Snapshot, delivered: Mapping[str, set[str]]) -> Iterato
 
 
 def lines_in(path: str) -> int:
-    """Lines in a file, plain or gzip, that are not blank; a gzip file that is cut off counts as one more."""
-    with open(path, "rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    count = 0
-    with gzip.open(path) if packed else open(path, "rb") as lines:
-        try:
+    """Lines in a file, plain or gzip, that are not blank; the damage of a gzip file counts as one more.
+
+    This is the parser's rule: a byte-order mark is none but at the file's start, and the part of a line before the
+    damage is a line.
+    """
+    from tpch_assets.bronze.json_lines.gzipped import unpacked  # Definitions load without the parser.
+
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
+        plain, damage = unpacked(path, folder)
+        count = int(damage is not None)
+        with open(plain, "rb") as lines:
+            if lines.read(len(BOM)) != BOM:
+                lines.seek(0)
             for line in lines:
-                count += bool(line.removeprefix(b"\xef\xbb\xbf").strip())
-        except (EOFError, OSError):
-            count += 1
+                count += bool(line.strip())
     return count

@@ -122,17 +122,14 @@ def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Call
     """Report the progress of each layer, measured by its slowest stage, until all stages have finished."""
     done = {stage.name: 0 for stage in stages}
     told = dict.fromkeys(LAYERS, 0)
-    finished = 0
-    while finished < len(stages):
-        while news.empty():
-            if dead := [p.name for p in processes if p.exitcode]:
-                raise ReplayError(f"the process of {dead[0]} died (out of memory?); run the replay again")
-            time.sleep(0.02)
+    finished = set[str]()
+    while len(finished) < len(stages):
+        _await_news(processes, news, finished)
         kind, name, value = news.get()
         if kind == "failed":
             raise ReplayError(f"{name}: {value}")
         if kind == "finished":
-            finished += 1
+            finished.add(name)
             continue
         done[name] += value
         layer = next(stage.layer for stage in stages if stage.name == name)
@@ -140,6 +137,23 @@ def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Call
         if slowest > told[layer]:
             progress(layer, slowest - told[layer])
             told[layer] = slowest
+
+
+def _await_news(processes: list[Any], news: Any, finished: set[str]) -> None:
+    """Wait until a stage says something.
+
+    Raises:
+        ReplayError: A process has ended, and its stage has not finished.
+    """
+    while True:
+        # In this order: a process hands over its last news before it ends.
+        gone = [process for process in processes if process.exitcode is not None and process.name not in finished]
+        if not news.empty():
+            return
+        if gone:
+            why = "died (out of memory?)" if gone[0].exitcode else "ended before its work was done"
+            raise ReplayError(f"the process of {gone[0].name} {why}; run the replay again")
+        time.sleep(0.02)
 
 
 def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:

@@ -1,6 +1,7 @@
 """Which answers are missing, or made by another query or from other data than silver's, read from the lake alone."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Literal
 
@@ -9,7 +10,7 @@ from tpch_assets.gold.identity import code_digest, dimension_digest, shards_dige
 from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import DataFile, Snapshots, snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshots, apart, snapshot
 from tpch_assets.layers import DAY
 from tpch_assets.schema import Business, Group
 from tpch_assets.silver.stale import layer_snapshots, stale_windows_of
@@ -27,6 +28,7 @@ def stale_days(
     scale_factor: float,
     *,
     accept_loss: bool = False,
+    faults: list[str] | None = None,
 ) -> dict[str, list[str]]:
     """Per query the days that ended by `until` whose answer is missing, or was made from another query or other data.
 
@@ -37,8 +39,13 @@ def stale_days(
 
     Args:
         accept_loss: Answer again also from a history that has become shorter.
+        faults: Gets a sentence for each table that cannot be opened, which keeps waiting what needs it; without it, the
+            first one raises.
+
+    Raises:
+        TableError: A table cannot be opened.
     """
-    reasons = stale_answers(lake, business, queries, start, until, scale_factor, accept_loss=accept_loss)
+    reasons = stale_answers(lake, business, queries, start, until, scale_factor, accept_loss=accept_loss, faults=faults)
     return {name: list(days) for name, days in reasons.items()}
 
 
@@ -51,12 +58,24 @@ def stale_answers(
     scale_factor: float,
     *,
     accept_loss: bool = False,
+    faults: list[str] | None = None,
 ) -> dict[str, dict[str, Reason]]:
     """The same days, each with the reason."""
-    silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
+
+    def tolerant() -> AbstractContextManager[None]:
+        return nullcontext() if faults is None else apart(faults)
+
+    silver: Snapshots = {}
+    for name in business.names:
+        with tolerant():
+            silver[name] = snapshot(lake, lake.table("silver", name))
     there = {name for name, source in silver.items() if source.version >= 0}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
-    ready = {g.name: _ready(lake, g, silver, days) for g in business.groups if there.issuperset(g.names)}
+    ready: dict[str, dict[str, str]] = {}
+    for group in business.groups:
+        with tolerant():
+            if there.issuperset(group.names):
+                ready[group.name] = _ready(lake, group, silver, days)
     found: dict[str, dict[str, Reason]] = {}
     for query in queries:
         # An answer from dimensions alone is due when all facts of the day are there.
@@ -65,17 +84,18 @@ def stale_answers(
         wanted = [day for day in days if of_groups and all(day in of_group for of_group in of_groups)]
         if not wanted or not there.issuperset(query.tables):
             continue
-        code = code_digest(query, business, scale_factor)
-        latest = dimension_digest(query, business, silver)
-        present = snapshot(lake, lake.table("gold", query.name))
-        if not accept_loss and lost_history(query, silver, present):
-            continue
-        gold = present.by_partition()
-        for day in wanted:
-            shards = together(ready[name][day] for name in groups)
-            want = (code, shards, latest) if day == wanted[-1] else (code, shards)
-            if reason := _difference(gold.get(day, []), want):
-                found.setdefault(query.name, {})[day] = reason
+        with tolerant():
+            present = snapshot(lake, lake.table("gold", query.name))
+            if not accept_loss and lost_history(query, silver, present):
+                continue
+            code = code_digest(query, business, scale_factor)
+            latest = dimension_digest(query, business, silver)
+            gold = present.by_partition()
+            for day in wanted:
+                shards = together(ready[name][day] for name in groups)
+                want = (code, shards, latest) if day == wanted[-1] else (code, shards)
+                if reason := _difference(gold.get(day, []), want):
+                    found.setdefault(query.name, {})[day] = reason
     return found
 
 

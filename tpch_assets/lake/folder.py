@@ -8,9 +8,12 @@ import os
 import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from stat import S_ISREG
 
-from tpch_assets.lake.local_files import fsync, make_folders
+from tpch_assets.lake.local_files import fsync, make_folders, printable
 from tpch_assets.lake.store import StoredFile
+
+LINK = "a link to a folder, which is not followed"
 
 
 class Folder:
@@ -47,6 +50,25 @@ class Folder:
         os.replace(staged, uri)
         fsync(os.path.dirname(uri))
 
+    def create(self, uri: str, content: bytes) -> bool:
+        staged = self.staging(uri)
+        Path(staged).write_bytes(content)
+        fsync(staged)
+        try:
+            os.link(staged, uri)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(staged)
+        fsync(os.path.dirname(uri))
+        return True
+
+    def content(self, uri: str) -> bytes | None:
+        try:
+            return Path(uri).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def flush_commit(self, table: str, version: int) -> None:
         # The table's folder holds the entries of its partitions' folders and of its log.
         fsync(table)
@@ -77,12 +99,12 @@ class Folder:
             return set()
 
     def files(self, folder: str) -> list[StoredFile]:
-        found = [
-            file
-            for path, _, names in os.walk(folder)
-            for name in names
-            if (file := _stored(f"{path}/{name}", folder)) is not None
-        ]
+        found: list[StoredFile] = []
+        unlisted: list[OSError] = []
+        for path, folders, names in os.walk(folder, onerror=unlisted.append):
+            found += (_faulty(f"{path}/{name}", folder, LINK) for name in folders if os.path.islink(f"{path}/{name}"))
+            found += (file for name in names if (file := _stored(f"{path}/{name}", folder)) is not None)
+        found += (file for error in unlisted for file in _unlisted(error, folder))
         return sorted(found, key=lambda file: file.name)
 
     def deliveries(
@@ -96,9 +118,37 @@ class Folder:
 
 def _stored(path: str, folder: str) -> StoredFile | None:
     """The file at a path; None if it has gone since its name was listed, as temporary files do."""
+    if not _is_text(path):
+        return _faulty(path, folder, "its name is not UTF-8; deliver it under another name")
     try:
         stat = os.stat(path)
     except FileNotFoundError:
-        return None
+        dangling = os.path.islink(path)
+        return _faulty(path, folder, "a link to a file that does not exist") if dangling else None
+    except OSError as error:
+        return _faulty(path, folder, error.strerror or str(error))
+    if not S_ISREG(stat.st_mode):
+        return _faulty(path, folder, "not a regular file")
     name = os.path.relpath(path, folder)
     return StoredFile(path, name, stat.st_size, str(stat.st_mtime_ns), stat.st_mtime)
+
+
+def _unlisted(error: OSError, folder: str) -> list[StoredFile]:
+    """A folder that cannot be listed. A missing one, or a file, is an empty folder."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return []
+    return [_faulty(os.fsdecode(error.filename), folder, error.strerror or str(error))]
+
+
+def _faulty(path: str, folder: str, fault: str) -> StoredFile:
+    name = printable(os.path.relpath(path, folder))
+    return StoredFile(f"{printable(folder)}/{name}", name, 0, "", 0.0, fault)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is UTF-8. Python keeps the bytes of others as surrogates, which no other library takes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Local files: flush them to the disk, make folders, hash a content, remove what is left over.
+"""Local files: flush them to the disk, make folders, hash a content, spell a name, remove what is left over.
 
 Where the lake's files are does not belong here: `folder.py` and `s3_store.py` know that.
 """
@@ -30,6 +30,11 @@ def make_folders(path: str) -> None:
         if not os.path.isdir(path):
             raise
     fsync(above)
+
+
+def printable(name: str) -> str:
+    """A name as text that can be logged and stored, also if it is not UTF-8."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def sha256(path: str) -> str:

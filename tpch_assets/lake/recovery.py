@@ -8,6 +8,7 @@ whole or not at all.
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +20,8 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import fsync
 
 REPAIRED = "damaged by a power loss, moved aside and made again from the layer before:"
+_repaired: set[str] = set()
+_lock = threading.Lock()
 ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over names that begin with an underscore.
 
 
@@ -30,6 +33,15 @@ def repair(lake: Lake) -> list[str]:
     if lake.remote:
         return []
     return [str(_move_aside(table, file)) for table in map(Path, lake.tables()) for file in _damaged(table)]
+
+
+def repair_once(lake: Lake) -> list[str]:
+    """The same, at this process's first call for a lake: services call it before each tick, whoever started them."""
+    with _lock:
+        if lake.uri in _repaired:
+            return []
+        _repaired.add(lake.uri)
+        return repair(lake)
 
 
 def _damaged(table: Path) -> Iterator[Path]:

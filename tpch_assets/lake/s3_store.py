@@ -79,6 +79,26 @@ class S3:
         self.client.upload_file(staged, *split(uri))
         os.unlink(staged)
 
+    def create(self, uri: str, content: bytes) -> bool:
+        bucket, key = split(uri)
+        try:
+            self.client.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")
+        except ClientError as error:
+            if code(error) in ("412", "PreconditionFailed", "409", "ConditionalRequestConflict"):
+                return False
+            raise
+        return True
+
+    def content(self, uri: str) -> bytes | None:
+        bucket, key = split(uri)
+        try:
+            with self.client.get_object(Bucket=bucket, Key=key)["Body"] as body:
+                return body.read()
+        except ClientError as error:
+            if code(error) in ("404", "NoSuchKey"):
+                return None
+            raise
+
     def flush_commit(self, table: str, version: int) -> None:
         """Nothing: S3 answers once an object is safe."""
 

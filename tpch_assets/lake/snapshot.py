@@ -4,7 +4,8 @@ Writing belongs in `data_files.py` and `commit.py`. Each data file lies at `<par
 are in the files themselves: any Parquet reader sees whole rows.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,10 +14,11 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tpch_assets.compute.database import cursor, rows_as, sql_list, sql_types
 from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.lake.local_files import printable
 
 Bound = bool | int | float | str | date | datetime | Decimal
 """A least or greatest value of a column."""
@@ -25,6 +27,19 @@ Value = Bound | None
 """What the log says of one; None if it says nothing."""
 
 REMEMBERED = 1 << 17  # Bounds for which this process read a column.
+
+
+class TableError(LakeError, DeltaError):
+    """The log of one table cannot be read. The message says which and what to do; the other tables are sound."""
+
+
+@contextmanager
+def apart(faults: list[str]) -> Iterator[None]:
+    """Go on after a table that cannot be opened, so that it does not stop the others; `faults` says which it was."""
+    try:
+        yield
+    except TableError as error:
+        faults.append(str(error))
 
 
 @dataclass(frozen=True)
@@ -138,11 +153,20 @@ def existing(lake: Lake, uri: str) -> Snapshot:
 
 
 def opened(lake: Lake, uri: str, version: int | None = None) -> DeltaTable | None:
-    """deltalake's table at `uri` now, or at `version`; None if it does not exist."""
+    """deltalake's table at `uri` now, or at `version`; None if it does not exist.
+
+    Raises:
+        TableError: Its log cannot be read.
+    """
     try:
         return DeltaTable(uri, version=version, storage_options=lake.store.options)
     except TableNotFoundError:
         return None
+    except (DeltaError, UnicodeEncodeError) as error:
+        raise TableError(
+            f"The table {printable(uri)} cannot be opened, so nothing is written to it: restore its _delta_log from a "
+            f"backup ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def mark(lake: Lake, uri: str, name: str) -> int | None:

@@ -17,6 +17,7 @@ class StoredFile:
         size: Bytes.
         stamp: Changes when the file is replaced: the time of its last change on disk, the ETag on S3.
         modified: When it last changed, in seconds since 1970.
+        fault: Why it cannot be read; empty if it can. The name of such an entry is fit to print, but no path.
     """
 
     uri: str
@@ -24,6 +25,7 @@ class StoredFile:
     size: int
     stamp: str
     modified: float
+    fault: str = ""
 
 
 class Store(Protocol):
@@ -60,6 +62,12 @@ class Store(Protocol):
     def publish(self, staged: str, uri: str) -> None:
         """Make a staged file visible at `uri`, whole. It survives a power loss from here on."""
 
+    def create(self, uri: str, content: bytes) -> bool:
+        """Write a small file, whole, unless there is one already; says whether it was written."""
+
+    def content(self, uri: str) -> bytes | None:
+        """The bytes of a small file; None if it does not exist."""
+
     def flush_commit(self, table: str, version: int) -> None:
         """Make a commit of a Delta table survive a power loss, and with it the folders that its files are in."""
 
@@ -79,7 +87,7 @@ class Store(Protocol):
         """Names in a folder from `since` on; empty if it does not exist."""
 
     def files(self, folder: str) -> list[StoredFile]:
-        """The files in a folder at any depth, sorted by name."""
+        """The files in a folder at any depth, sorted by name; also entries that cannot be read, each with its fault."""
 
     def deliveries(
         self, folder: str, since: str = "", until: str = "", only: Collection[str] | None = None

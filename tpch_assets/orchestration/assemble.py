@@ -9,6 +9,7 @@ from tpch_assets.orchestration.assets.raw import raw_assets
 from tpch_assets.orchestration.assets.silver import silver_assets
 from tpch_assets.orchestration.checks import data_checks, freshness_checks
 from tpch_assets.orchestration.dashboard_job import dashboard
+from tpch_assets.orchestration.feed_checks import feed_checks
 from tpch_assets.orchestration.jobs import Requests, freshness_job, layer_jobs
 from tpch_assets.orchestration.maintenance import maintenance
 from tpch_assets.orchestration.resources import resources
@@ -24,7 +25,7 @@ def planner_of(settings: Settings, business: Business) -> Planner:
 
 def assemble(settings: Settings, business: Business) -> dg.Definitions:
     """Return the definitions of a business for the given settings."""
-    checks, freshness = data_checks(business), freshness_checks(business)
+    checks, freshness = data_checks(business), [*freshness_checks(business), *feed_checks(settings, business)]
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
     maintenance_job, maintenance_schedule = maintenance(settings)

@@ -13,9 +13,9 @@ from tpch_assets.bronze.recount import lines_against_bronze
 from tpch_assets.calendar import TIME_FORMAT, parse
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import mark, snapshot
+from tpch_assets.lake.snapshot import apart, mark, snapshot
 from tpch_assets.layers import BATCH, LAYERS, WINDOW, Layer
-from tpch_assets.orchestration.jobs import FRESH, PARTITION, RANGE_END, RANGE_START
+from tpch_assets.orchestration.jobs import FRESH, range_of
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches
 from tpch_assets.schema import Business, Table
@@ -23,7 +23,8 @@ from tpch_assets.silver.dimensions import BRONZE_VERSION
 from tpch_assets.silver.recount import count_keys, rows_without_parent
 
 ACCOUNTED, CLEAN = "every_line_is_in_bronze_or_rejects", "no_rejects"
-UNIQUE, COMPLETE, PARENTS = "key_is_unique_and_not_null", "holds_exactly_the_keys_of_bronze", "rows_have_their_parent"
+UNIQUE, COMPLETE = "key_is_unique_and_not_null", "holds_exactly_the_keys_of_bronze"
+PARENTS, COVERED = "rows_have_their_parent", "parents_have_rows"
 Results = Iterator[dg.AssetCheckResult]
 
 
@@ -45,12 +46,11 @@ def freshness_checks(business: Business) -> list[dg.AssetChecksDefinition]:
 
 def _keys_of_run(context: dg.AssetCheckExecutionContext, step: timedelta) -> list[str] | None:
     """Return the run's partition keys; None if it has none."""
-    tags = context.run.tags
-    first, last = tags.get(RANGE_START, tags.get(PARTITION)), tags.get(RANGE_END, tags.get(PARTITION))
-    if not first or not last:
+    asked = range_of(context.run.tags)
+    if asked is None:
         return None
-    begin = parse(first)
-    return [(begin + i * step).strftime(TIME_FORMAT) for i in range((parse(last) - begin) // step + 1)]
+    begin, last = map(parse, asked)
+    return [(begin + i * step).strftime(TIME_FORMAT) for i in range((last - begin) // step + 1)]
 
 
 def _selected(context: dg.AssetCheckExecutionContext) -> dict[str, set[str]]:
@@ -112,6 +112,15 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
         for table in business.facts
         if table.parent
     ]
+    specs += [
+        dg.AssetCheckSpec(
+            COVERED,
+            asset=["silver", table.name],
+            description=f"Every row of {table.parent} has a row in {table.name}.",
+        )
+        for table in business.facts
+        if table.covers_parent
+    ]
 
     @dg.multi_asset_check(name="silver_keys", specs=specs, can_subset=True)
     def silver_keys(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Results:
@@ -120,8 +129,8 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
             table = business.table(name)
             if wanted & {UNIQUE, COMPLETE}:
                 yield from _key_results(opened, table, wanted, windows if table.is_fact else None)
-            if PARENTS in wanted and table.parent:
-                yield _parent_result(opened, table, business.table(table.parent), windows)
+            if table.parent:
+                yield from _parent_results(opened, table, business.table(table.parent), wanted, windows)
 
     return silver_keys
 
@@ -146,15 +155,20 @@ def _key_results(lake: Lake, table: Table, wanted: set[str], windows: list[str] 
         )
 
 
-def _parent_result(lake: Lake, table: Table, parent: Table, windows: list[str] | None) -> dg.AssetCheckResult:
-    orphans, examples = rows_without_parent(lake, table, parent, windows)
-    return dg.AssetCheckResult(
-        passed=not orphans,
-        severity=dg.AssetCheckSeverity.WARN,
-        asset_key=dg.AssetKey(["silver", table.name]),
-        check_name=PARENTS,
-        metadata={f"rows without {parent.name}": orphans, f"{table.shard_key} of some": [str(key) for key in examples]},
-    )
+def _parent_results(lake: Lake, table: Table, parent: Table, wanted: set[str], windows: list[str] | None) -> Results:
+    for name, rows, others in ((PARENTS, table, parent), (COVERED, parent, table)):
+        if name in wanted:
+            alone, examples = rows_without_parent(lake, rows, others, windows)
+            yield dg.AssetCheckResult(
+                passed=not alone,
+                severity=dg.AssetCheckSeverity.WARN,
+                asset_key=dg.AssetKey(["silver", table.name]),
+                check_name=name,
+                metadata={
+                    f"rows without {others.name}": alone,
+                    f"{rows.shard_key} of some": [str(key) for key in examples],
+                },
+            )
 
 
 def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str | None]) -> dg.AssetChecksDefinition:
@@ -171,7 +185,9 @@ def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Results:
         opened, now = lake.open(), datetime.now(UTC)
         for name in _selected(context):
-            key = latest(opened, name)
+            key, faults = None, list[str]()
+            with apart(faults):
+                key = latest(opened, name)
             lag = layer.lag(parse(key), now) if key else None
             state = layer.state(lag) if lag is not None else "red"
             yield dg.AssetCheckResult(
@@ -179,7 +195,10 @@ def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str
                 severity=dg.AssetCheckSeverity.ERROR if state == "red" else dg.AssetCheckSeverity.WARN,
                 asset_key=dg.AssetKey([layer.name, name]),
                 check_name=FRESH,
-                metadata={"latest": key or "nothing yet", "lag (minutes)": lag.total_seconds() / 60 if lag else -1.0},
+                metadata={
+                    "latest": key or " ".join(faults) or "nothing yet",
+                    "lag (minutes)": lag.total_seconds() / 60 if lag else -1.0,
+                },
             )
 
     return check

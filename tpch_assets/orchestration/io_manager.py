@@ -21,8 +21,9 @@ from tpch_assets.lake.pieces import REJECTS, Piece, task, write_piece, write_raw
 from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
+from tpch_assets.orchestration.instance import claim
 from tpch_assets.orchestration.outputs import update_of
-from tpch_assets.orchestration.waiting import check_run
+from tpch_assets.orchestration.waiting import check_lake, check_run
 from tpch_assets.raw.files import files_of
 
 Counts = dict[str, Counter[str]]
@@ -34,6 +35,11 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     uri: str = Field(description="Location of the lake: a folder, or s3://bucket/prefix.")
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Every run sets up its IO manager before its first step: a good moment to say which process executes it."""
+        if context.run is not None and context.instance is not None:
+            claim(context.instance, context.run.run_id)
+
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         if obj is None:
             return
@@ -42,6 +48,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
         layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        if layer in LAYERS:
+            check_lake(lake)
         update = update_of(obj, keys, expression, _options(layer))
         shared: Metadata = {}
         if layer == "raw":

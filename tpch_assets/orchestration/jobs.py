@@ -20,6 +20,12 @@ FRESH = "is_fresh"
 Job: TypeAlias = Any  # Dagster's public API does not name the return type of `define_asset_job`.
 
 
+def range_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first and the last partition of a run, by its tags; None if it has none."""
+    first, last = tags.get(RANGE_START, tags.get(PARTITION)), tags.get(RANGE_END, tags.get(PARTITION))
+    return (first, last) if first and last else None
+
+
 def job_name(layer: str) -> str:
     return f"{layer}_job"
 
@@ -37,11 +43,11 @@ def layer_jobs(freshness: Sequence[dg.AssetChecksDefinition]) -> list[Job]:
 
 
 def freshness_job(freshness: Sequence[dg.AssetChecksDefinition]) -> Job:
-    """Return the job that checks how old the data is."""
+    """Return the job that checks how old the data is, and what has not arrived or is not read."""
     return dg.define_asset_job(
         "freshness_job",
         selection=dg.AssetSelection.checks(*freshness),
-        description="Check how old the data of each layer is.",
+        description="Check how old the data of each layer is, and what has not arrived or is not read.",
     )
 
 
@@ -51,16 +57,19 @@ class Requests:
     def __init__(self, data_checks: Collection[dg.AssetChecksDefinition]) -> None:
         self._checks = [key for check in data_checks for key in check.check_keys]
 
-    def for_ranges(self, layer: str, wanted: Mapping[str, Sequence[str]]) -> list[dg.RunRequest]:
+    def for_ranges(
+        self, layer: str, wanted: Mapping[str, Sequence[str]], most: int = PARTITIONS_PER_RUN
+    ) -> list[dg.RunRequest]:
         """Return requests for the wanted partitions. Assets that want the same range share a run.
 
         Args:
             wanted: Partition keys by asset name in the layer.
+            most: The maximum number of partitions per run.
         """
         step = LAYERS[layer].step
         by_stretch: dict[tuple[str, str], list[str]] = {}
         for name, keys in wanted.items():
-            for stretch in _split(stretches(keys, step), step):
+            for stretch in _split(stretches(keys, step), step, most):
                 by_stretch.setdefault(stretch, []).append(name)
         return [
             self.for_assets(layer, names, {RANGE_START: first, RANGE_END: last})
@@ -74,12 +83,12 @@ class Requests:
         return dg.RunRequest(job_name=job_name(layer), asset_selection=keys, asset_check_keys=checks, tags=tags or {})
 
 
-def _split(found: list[tuple[str, str]], step: timedelta) -> Iterator[tuple[str, str]]:
-    """Split ranges into pieces of at most `PARTITIONS_PER_RUN`."""
+def _split(found: list[tuple[str, str]], step: timedelta, most: int) -> Iterator[tuple[str, str]]:
+    """Split ranges into pieces of at most `most` partitions."""
     form = key_format(step)
     for first, last in found:
         begin, end = parse(first), parse(last)
         while begin <= end:
-            stop = min(end, begin + (PARTITIONS_PER_RUN - 1) * step)
+            stop = min(end, begin + (most - 1) * step)
             yield begin.strftime(form), stop.strftime(form)
             begin = stop + step

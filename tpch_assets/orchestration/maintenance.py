@@ -1,11 +1,13 @@
 """Daily maintenance: deletes files that left their table long ago, and old Dagster runs."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import opened
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.ticks import schedule_status
@@ -36,9 +38,22 @@ def vacuum(resource: "DeltaTableResource") -> list[str]:
     return table.vacuum(retention_hours=hours, full=True, dry_run=False)
 
 
-def tables(lake: Lake) -> list[str]:
-    """The URIs of all Delta tables in the lake."""
-    return [uri for uri in lake.tables() if opened(lake, uri)]
+def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
+    """Vacuum every Delta table of the lake. Returns a sentence for each that could not be.
+
+    Args:
+        say: Takes a line for each table that was.
+    """
+    from tpch_assets.orchestration.delta_table import delta_table
+
+    faults = []
+    for uri in lake.tables():
+        try:
+            if opened(lake, uri):
+                say(f"{uri}: {len(vacuum(delta_table(uri)))} files deleted")
+        except Exception as error:  # noqa: BLE001 - the job fails with it, when the other tables are done
+            faults.append(f"{printable(uri)}: {error}")
+    return faults
 
 
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
@@ -55,11 +70,8 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
 
     @dg.op(description="Delete files that left their table a week ago or never entered it.")
     def vacuum_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
-        from tpch_assets.orchestration.delta_table import delta_table
-
-        for uri in tables(lake.open()):
-            deleted = vacuum(delta_table(uri))
-            context.log.info(f"{uri}: {len(deleted)} files deleted")
+        if faults := vacuum_all(lake.open(), context.log.info):
+            raise dg.Failure(f"{len(faults)} tables were not vacuumed, the others were. {' '.join(faults)}")
 
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
     def delete_runs(context: dg.OpExecutionContext) -> None:

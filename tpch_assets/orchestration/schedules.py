@@ -7,6 +7,7 @@ sensors.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,13 +16,16 @@ import dagster as dg
 from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, floor
 from tpch_assets.gold.loss import lost_history
-from tpch_assets.gold.queries import load_queries
+from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.local_files import printable
+from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
-from tpch_assets.orchestration.jobs import Job, Requests
+from tpch_assets.orchestration import setbacks
+from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
 from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor, schedule_status
+from tpch_assets.raw.files import files_of
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
@@ -34,6 +38,12 @@ AFTER_BATCH = timedelta(minutes=5)
 """Delay of the freshness checks after the end of a batch. At most a third of a batch."""
 
 
+CAREFUL = 8
+"""How many pieces of ranges that failed a tick requests at most: if nothing can be read, that many runs fail."""
+NAMED = 5
+"""How many batches that are set aside a tick names, each with why."""
+
+
 @dataclass(frozen=True)
 class Planner:
     """Finds the missing or stale partitions of each layer in the lake, and requests runs for them."""
@@ -41,6 +51,10 @@ class Planner:
     settings: Settings
     business: Business
     requests: Requests
+
+    @property
+    def _queries(self) -> list[Query]:
+        return list(load_queries(self.business).values())
 
     def raw(self, lake: Lake, moment: datetime) -> Found:
         """Request batches that ended by `moment` and are missing in raw, and missing tables that arrive once."""
@@ -57,71 +71,126 @@ class Planner:
             requests += self.requests.for_ranges("raw", {table.name: [batch_key(start)] for table in once})
         return Found(requests, "Every batch that has ended is in raw.")
 
-    def bronze(self, lake: Lake, cursor: str | None) -> Found:
-        """Request batches with raw files that are not in bronze."""
+    def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
+        """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
-        warnings = []
+        warnings = list(found.faults)
         for name in self.business.names:
             if odd := [batch for batch in found.pending[name] if batch < start] + found.strays[name]:
                 warnings.append(
-                    f"raw/{name}/{odd[0]} is not a batch since TPCH_START={start}: {len(odd)} such folders are not read"
+                    f"raw/{name}/{printable(odd[0])} is not a batch since TPCH_START={start}: {len(odd)} such folders "
+                    "are not read"
                 )
-        wanted = {name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()}
-        return Found(self.ranges("bronze", wanted), "Bronze contains every raw file.", found.cursor, warnings)
+        wanted: dict[str, Sequence[str]] = {
+            name: [b for b in new if start <= b < batch_key(now)] for name, new in found.pending.items()
+        }
+        requests, aside = self._attempts(lake, instance, wanted, now)
+        warnings += aside
+        reason = f"Bronze contains every raw file{' that can be read' if warnings else ''}."
+        return Found(requests, reason, found.cursor, warnings)
+
+    def _attempts(
+        self, lake: Lake, instance: dg.DagsterInstance, wanted: dict[str, Sequence[str]], now: datetime
+    ) -> tuple[list[dg.RunRequest], list[str]]:
+        """Requests for batches of bronze, and a sentence for each batch that is set aside."""
+        failed = setbacks.failures_of(instance, "bronze", now) if any(wanted.values()) else []
+
+        def changed(table: str, batch: str) -> datetime:
+            times = [file.modified for file in files_of(lake, table, [batch])[batch]]
+            # A time ahead of the clock says nothing about which came first.
+            return datetime.fromtimestamp(max((t for t in times if t <= now.timestamp()), default=0), UTC)
+
+        found = setbacks.attempts(wanted, failed, now, changed)
+        sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
+        careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
+        sentences = [aside.sentence(setbacks.reason_of(instance, aside.failure)) for aside in found.aside[:NAMED]]
+        if more := found.aside[NAMED:]:
+            sentences.append(f"{len(more)} more batches are set aside.")
+        return [*sized.get(PARTITIONS_PER_RUN, []), *careful[:CAREFUL]], sentences
 
     def ranges(self, layer: str, wanted: Mapping[str, Sequence[str]]) -> list[dg.RunRequest]:
         """Request partitions by asset."""
         return self.requests.for_ranges(layer, wanted)
 
-    def windows(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
-        """Request stale windows of silver that ended by `until`."""
+    def windows(self, lake: Lake, until: datetime, faults: list[str] | None = None) -> list[dg.RunRequest]:
+        """Request stale windows of silver that ended by `until`.
+
+        Args:
+            faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
+        """
         wanted: dict[str, Sequence[str]] = {}
         for group in self.business.groups:
-            wanted |= dict.fromkeys(group.names, stale_windows(lake, group, until))
+            with nullcontext() if faults is None else apart(faults):
+                wanted |= dict.fromkeys(group.names, stale_windows(lake, group, until))
         return self.ranges("silver", wanted)
 
-    def dimensions(self, lake: Lake) -> list[dg.RunRequest]:
-        """Request one run for all stale dimensions of silver."""
-        stale = stale_dimensions(lake, self.business)
+    def dimensions(self, lake: Lake, faults: list[str] | None = None) -> list[dg.RunRequest]:
+        """Request one run for all stale dimensions of silver. `faults` is as in `windows`."""
+        stale = stale_dimensions(lake, self.business, faults)
         return [self.requests.for_assets("silver", [table.name for table in stale])] if stale else []
 
     def silver(self, lake: Lake, moment: datetime) -> Found:
         """Request everything that is stale in silver."""
-        if requests := self.windows(lake, moment) + self.dimensions(lake):
-            return Found(requests)
-        return Found(reason=next(iter(self.held(lake, moment)), "Silver is up to date with bronze."))
+        faults: list[str] = []
+        requests = self.windows(lake, moment, faults) + self.dimensions(lake, faults)
+        held = [] if requests else self.held(lake, moment)
+        return Found(requests, next(iter(held), "Silver is up to date with bronze."), warnings=faults)
 
-    def days(self, lake: Lake, until: datetime, *, accept_loss: bool = False) -> list[dg.RunRequest]:
+    def days(
+        self, lake: Lake, until: datetime, faults: list[str] | None = None, *, accept_loss: bool = False
+    ) -> list[dg.RunRequest]:
         """Request days with answers that are missing, or not made by the current query from the current silver."""
-        queries = load_queries(self.business).values()
         start, scale_factor = self.settings.start, self.settings.scale_factor
-        stale = stale_days(lake, self.business, queries, start, until, scale_factor, accept_loss=accept_loss)
+        stale = stale_days(
+            lake, self.business, self._queries, start, until, scale_factor, accept_loss=accept_loss, faults=faults
+        )
         return self.ranges("gold", stale)
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""
-        return Found(self.days(lake, moment), "Gold is up to date with silver.")
+        faults: list[str] = []
+        requests = self.days(lake, moment, faults)
+        return Found(requests, " ".join(["Gold is up to date with silver.", *self._waiting(lake)]), warnings=faults)
 
-    def late(self, lake: Lake, cursor: str | None) -> Found:
+    def _waiting(self, lake: Lake) -> list[str]:
+        """A sentence for each table that silver does not have and queries wait for."""
+        needs = [{*query.tables, *(name for group in query.groups for name in group.names)} for query in self._queries]
+        counts = {name: sum(name in tables for tables in needs) for name in self.business.names}
+        found = []
+        for name, count in counts.items():
+            with apart([]):  # A damaged table is named already.
+                if count and snapshot(lake, lake.table("silver", name)).version < 0:
+                    found.append(f"{count} queries wait for {name}, of which nothing is in silver.")
+        return found
+
+    def late(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
-        until = datetime.now(UTC) - LATE
-        warnings = self.held(lake, until)
-        if windows := self.windows(lake, until):
-            return Found(windows + self.dimensions(lake), warnings=warnings)
-        return Found(self.days(lake, until), warnings[0] if warnings else "Nothing is late.", warnings=warnings)
+        until, faults = datetime.now(UTC) - LATE, list[str]()
+        held = self.held(lake, until)
+        if windows := self.windows(lake, until, faults):
+            return Found(windows + self.dimensions(lake, faults), warnings=[*held, *faults])
+        requests = self.days(lake, until, faults)
+        return Found(requests, held[0] if held else "Nothing is late.", warnings=list(dict.fromkeys([*held, *faults])))
 
     def held(self, lake: Lake, until: datetime) -> list[str]:
         """Return a sentence for everything stale in silver that cannot be built now, and for answers that wait."""
-        windows = [due_windows(lake, group, until).held for group in self.business.groups]
-        found = [
-            *(text for held in windows for text in held.values()),
-            *due_dimensions(lake, self.business)[1].values(),
-        ]
-        silver = {name: snapshot(lake, lake.table("silver", name)) for name in self.business.names}
-        for query in load_queries(self.business).values():
-            if reason := lost_history(query, silver, snapshot(lake, lake.table("gold", query.name))):
-                found.append(reason)
+        found: list[str] = []
+        damaged: list[str] = []  # Named already by what asks for runs.
+        for group in self.business.groups:
+            with apart(damaged):
+                found += due_windows(lake, group, until).held.values()
+        found += due_dimensions(lake, self.business, damaged)[1].values()
+        silver: Snapshots = {}
+        for name in self.business.names:
+            with apart(damaged):
+                silver[name] = snapshot(lake, lake.table("silver", name))
+        for query in self._queries:
+            with apart(damaged):
+                if silver.keys() >= {name for group in query.groups for name in group.names} and (
+                    reason := lost_history(query, silver, snapshot(lake, lake.table("gold", query.name)))
+                ):
+                    found.append(reason)
         return found
 
 

@@ -1,14 +1,28 @@
-"""Fails a run before it computes anything if the day's budget is spent.
+"""Fails a run before it computes anything if the day's budget is spent, or the lake was begun with other settings.
 
-`compute.budget` provides the figures and the reason. `ticks` makes schedules and sensors skip.
+`lake.record` and `compute.budget` provide the reasons. `ticks` makes schedules and sensors skip or fail.
 """
 
 import dagster as dg
 
 from tpch_assets.compute import budget
-from tpch_assets.settings import current_settings
+from tpch_assets.lake import record
+from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.settings import current_business, current_settings
 
 _begun: set[str] = set()  # Runs that started within the budget. They continue if it is spent meanwhile.
+
+
+def check_lake(lake: Lake) -> None:
+    """Fail if the lake was begun with other settings. The first run of all records what it is begun with.
+
+    Raises:
+        dg.Failure: It was. The message names both values, and what to do.
+    """
+    try:
+        record.agree(lake, current_settings(), current_business())
+    except LakeError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
 
 
 def check_run(context: dg.OutputContext) -> None:

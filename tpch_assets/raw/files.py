@@ -6,6 +6,7 @@ How folders are listed belongs in `lake/folder.py` and `lake/s3_store.py`, and w
 from collections.abc import Collection, Iterator
 
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.store import StoredFile
 
 RawFile = StoredFile
@@ -15,9 +16,21 @@ Delivery = tuple[str, list[RawFile]]
 """A folder's name and its visible files, sorted by name."""
 
 
-def deliveries(lake: Lake, table_name: str, since: str = "", until: str = "") -> Iterator[Delivery]:
-    """The folders of a table from `since` on and before `until`, each with its visible files, in order."""
+def deliveries(
+    lake: Lake, table_name: str, since: str = "", until: str = "", *, faults: list[str] | None = None
+) -> Iterator[Delivery]:
+    """The folders of a table from `since` on and before `until`, each with its visible files, in order.
+
+    Args:
+        faults: Gets a sentence for each entry that cannot be read; the listing goes on without these.
+    """
     for folder, files in lake.store.deliveries(lake.path("raw", table_name), since, until):
+        if faults is not None:
+            faults += (
+                f"raw/{table_name}/{printable(folder)}/{file.name} is not read: {file.fault}"
+                for file in files
+                if file.fault
+            )
         yield folder, _visible(files)
 
 
@@ -48,4 +61,4 @@ def visible(name: str) -> bool:
 
 
 def _visible(files: list[RawFile]) -> list[RawFile]:
-    return [file for file in files if visible(file.name)]
+    return [file for file in files if not file.fault and visible(file.name)]

@@ -66,6 +66,7 @@ class Table:
         group: Facts of one group are cut at the same values, so that shard i of each holds the same keys. By default a
             fact is a group of its own.
         parent: The fact of the group that each row belongs to; a check counts rows without theirs.
+        covers_parent: Each row of the parent has at least one row here; a check counts those without.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Table:
     colocated_by: str | None = None
     group: str = ""
     parent: str | None = None
+    covers_parent: bool = False
 
     def __post_init__(self) -> None:
         _check_table(self)
@@ -232,6 +234,8 @@ def _check_table(table: Table) -> None:
         _check_key(table, name, where)
     if table.colocated_by is None and (table.group or table.parent):
         raise SchemaError(f"{where}: only a fact has a group or a parent; name its colocation key in colocated_by")
+    if table.covers_parent and table.parent is None:
+        raise SchemaError(f"{where}: covers_parent needs a parent; name it in parent")
     if table.colocated_by is not None and table.arrives == "once":
         raise SchemaError(f"{where}: a fact arrives with every batch; say arrives='every batch'")
 

@@ -61,7 +61,10 @@ def count_keys(lake: Lake, table: Table, windows: Collection[str] | None, bronze
 def rows_without_parent(
     lake: Lake, child: Table, parent: Table, windows: Collection[str] | None
 ) -> tuple[int, list[object]]:
-    """How many rows of a fact have no row in their parent fact, and up to ten of their keys."""
+    """How many rows of a fact have no row in another of its group, and up to ten of their keys.
+
+    With the two exchanged it counts the parents that have no row.
+    """
     key, parents_key = child.shard_key, parent.shard_key
     rows = snapshot(lake, lake.table("silver", child.name))
     parents = snapshot(lake, lake.table("silver", parent.name))

@@ -1,11 +1,12 @@
 """What silver still has to do, read from the lake alone: whatever was late, cut off or redelivered shows here."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
 from tpch_assets.calendar import parse, window_of
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshots, snapshot
+from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.silver.dimensions import added_since, is_held
@@ -80,22 +81,32 @@ def _is_built(inputs: str, tables: list[set[ShardName]]) -> bool:
     return {shard.inputs for shard in tables[0]} == {inputs} and all(ids == first for ids in others)
 
 
-def stale_dimensions(lake: Lake, business: Business) -> list[Table]:
-    """Dimensions of which bronze has a version that silver does not hold, and that can be built now."""
-    found, held = due_dimensions(lake, business)
+def stale_dimensions(lake: Lake, business: Business, faults: list[str] | None = None) -> list[Table]:
+    """Dimensions of which bronze has a version that silver does not hold, and that can be built now.
+
+    Args:
+        faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
+
+    Raises:
+        TableError: A table cannot be opened.
+    """
+    found, held = due_dimensions(lake, business, faults)
     return [table for table in found if table.name not in held]
 
 
-def due_dimensions(lake: Lake, business: Business) -> tuple[list[Table], dict[str, str]]:
+def due_dimensions(
+    lake: Lake, business: Business, faults: list[str] | None = None
+) -> tuple[list[Table], dict[str, str]]:
     """Dimensions of which bronze has a version that silver does not hold; and by name why one cannot be built."""
     found: list[Table] = []
     held: dict[str, str] = {}
     for table in business.dimensions:
-        bronze = snapshot(lake, lake.table("bronze", table.name))
-        silver = snapshot(lake, lake.table("silver", table.name))
-        if bronze.version < 0 or is_held(bronze, silver):
-            continue
-        found.append(table)
-        if added_since(bronze, silver) is None and (reason := loss(table, bronze, silver, silver.files)):
-            held[table.name] = f"silver/{table.name} is not built again: {reason}"
+        with nullcontext() if faults is None else apart(faults):
+            bronze = snapshot(lake, lake.table("bronze", table.name))
+            silver = snapshot(lake, lake.table("silver", table.name))
+            if bronze.version < 0 or is_held(bronze, silver):
+                continue
+            found.append(table)
+            if added_since(bronze, silver) is None and (reason := loss(table, bronze, silver, silver.files)):
+                held[table.name] = f"silver/{table.name} is not built again: {reason}"
     return found, held

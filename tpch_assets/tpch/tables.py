@@ -148,5 +148,6 @@ TABLES: tuple[Table, ...] = (
         colocated_by="l_orderkey",
         group="orders",
         parent="orders",
+        covers_parent=True,
     ),
 )

@@ -324,9 +324,11 @@ def test_vacuum_deletes_what_left_a_table_a_week_ago_or_never_entered_it(server:
     server.fill(orphans.values())
     for uri in (orphans["old"], f"{uri_of(lake)}/{old.path}", *snapshot(lake, uri_of(lake)).paths()):
         server.age(uri, timedelta(days=8))
-    assert maintenance.tables(lake) == [uri_of(lake)]
     deleted = maintenance.vacuum(delta_table(uri_of(lake)))
     assert sorted(path.rsplit("/", 1)[-1] for path in deleted) == sorted([old.name, "old.parquet"])
+    lines: list[str] = []
+    assert maintenance.vacuum_all(lake, lines.append) == []
+    assert len(lines) == 1 and lines[0].startswith(f"{uri_of(lake)}: ")
     assert lake.store.names(f"{uri_of(lake)}/b") == {"young.parquet", snapshot(lake, uri_of(lake)).of({"b"})[0].name}
     assert keys(lake) == [2, 3]
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,8 +105,8 @@ def test_a_file_that_goes_while_it_is_listed_is_passed_over(tmp_path: Path, monk
     (tmp_path / "a.json").write_text("1")
     walk = os.walk
 
-    def walk_late(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
-        for path, folders, names in walk(folder):
+    def walk_late(folder: str, onerror: Any) -> Iterator[tuple[str, list[str], list[str]]]:
+        for path, folders, names in walk(folder, onerror=onerror):
             yield path, folders, [*names, ".gone.tmp"]
 
     monkeypatch.setattr(os, "walk", walk_late)

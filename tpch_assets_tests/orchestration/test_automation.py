@@ -1,7 +1,6 @@
 """Schedules and sensors: gaps, late and redelivered files come through to gold by themselves."""
 
 import json
-import logging
 import os
 import shutil
 import time
@@ -19,6 +18,7 @@ from tpch_assets.orchestration.jobs import job_name
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.gold.plain import assert_same, plain_answer
+from tpch_assets_tests.orchestration.messages import Messages
 from tpch_assets_tests.tpch_tables import FACTS, TABLES
 
 DAY = days.day(0)
@@ -275,17 +275,6 @@ def test_ticks_skip_while_a_run_is_under_way(place: Place) -> None:
 # Files that wait, and folders that are not read
 
 
-class Messages(logging.Handler):
-    """Keeps what was warned of."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-
 def _foreign(place: Place, batch: str) -> Path:
     order = days.raw_rows(days.whole_day().lake, "orders", days.key(0))[0]
     return place.deliver("orders", batch, "foreign.json", [order])
@@ -323,6 +312,30 @@ def test_young_files_wait(tmp_path: Path) -> None:
         old = time.time() - 601
         os.utime(file, (old, old))
         (request,) = loaded.sensor("bronze_sensor").run_requests
+        assert days.stretch(request) == (days.key(5), days.key(5))
+
+
+def test_a_file_ahead_of_the_clock_is_read_once_it_stays_the_same(tmp_path: Path) -> None:
+    """Its time comes from a wrong clock, and it is no younger than a file from yesterday."""
+    place = Place(tmp_path)
+    file, ahead = _foreign(place, days.key(5)), time.time() + 1e6
+    os.utime(file, (ahead, ahead))
+    with graph(place, settle_seconds=5) as loaded:
+        cursor = loaded.sensor("bronze_sensor").cursor
+
+        def later(cursor: str, seconds: float) -> str:
+            """The same cursor, of a scan that was longer ago."""
+            state = json.loads(cursor)
+            state["ahead"] = {key: (one, since - seconds) for key, (one, since) in state["ahead"].items()}
+            del state["swept"]
+            return json.dumps(state)
+
+        assert loaded.sensor("bronze_sensor", cursor=cursor).skip_message
+        file.write_bytes(file.read_bytes() * 2)
+        os.utime(file, (ahead, ahead))
+        tick = loaded.sensor("bronze_sensor", cursor=later(cursor, 6))
+        assert tick.skip_message, "it has changed since"
+        (request,) = loaded.sensor("bronze_sensor", cursor=later(tick.cursor, 6)).run_requests
         assert days.stretch(request) == (days.key(5), days.key(5))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from tpch_assets.bronze.json_lines.careful import judge_of, parse, types_of
+from tpch_assets.bronze.json_lines.counted import counting_of
 from tpch_assets.bronze.json_lines.evident import learn, pattern_of
 from tpch_assets.bronze.json_lines.feed import Checker
 from tpch_assets.bronze.json_lines.gzipped import unpacked
@@ -85,7 +86,8 @@ def _parse(work: Work, rows: str, rejects: str, damage: str | None) -> Parsed:
     in_doubt = damage is not None or len(lines) < len(raw) or checker.holds_reject(raw)
     if not in_doubt and (parsed := read_whole(work, lines, rows)):
         return parsed
-    return read_lines(work, checker, usual, rows, rejects, damage)
+    counting = None if in_doubt else counting_of(work, usual, lines)
+    return read_lines(work, checker, usual, rows, rejects, damage, counting)
 
 
 def _sample(path: str) -> list[bytes]:

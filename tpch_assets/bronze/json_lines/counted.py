@@ -32,30 +32,29 @@ def counting_of(work: Work, usual: Evident | None, sample: Sequence[dict[str, ob
     kinds = [kind_of(type_) for type_ in work.types.values()]
     if not usual or None in kinds or len(usual.demanded) > 1:  # of two, the order would not be known
         return None
-    values = [line[name] for line in sample for name in usual.demanded]
-    numbers, texts = ([_is(kind, value) for value in values] for kind in (Number, str))
-    if not (all(numbers) or all(texts)):
+    values = {type(line[name]) for line in sample for name in usual.demanded}
+    if values and values not in ({Number}, {str}):
         return None
-    has_text = bool(values) and all(texts)
+    has_text = values == {str}
     names = work.types.keys() | usual.demanded
-    if 2 * sum(line.keys() == names and None not in line.values() for line in sample) < len(sample):
+    flat_lines = sum(line.keys() == names and None not in line.values() for line in sample)
+    if 2 * flat_lines < len(sample):
         return None
     flat = Flat(len(names), sum(kind != "number" for kind in kinds) + has_text, escapes=not has_text)
     return Counting(flat, _select(work, usual, sample, has_text))
 
 
-def _is(kind: type, value: object) -> bool:
-    return type(value) is kind
-
-
 def _select(work: Work, usual: Evident, sample: Sequence[dict[str, object]], has_text: bool) -> str:
     strict = strict_columns(work.types, sample, of="it.")
-    shape = {name: column.read_as for name, column in strict.items()} | dict.fromkeys(usual.unknown, "JSON")
+    shape: dict[str, object] = {name: column.read_as for name, column in strict.items()}
+    shape |= dict.fromkeys(usual.unknown, "JSON")
     lines = transformed(shape, spelled=not usual.plain or (bool(usual.demanded) and not has_text))
     values = ", ".join(f"{column.value} AS {quoted(name)}" for name, column in strict.items())
     tests = [column.test for column in strict.values()] + [_test(name, has_text) for name in usual.demanded]
     # The tests are a column of their own: so DuckDB computes each cast once. A NULL among them is a doubt, too.
-    tested = f"(CAST(NOT counted AS TINYINT) | coalesce({_all(tests)}, 0)) & (CAST(counted AS TINYINT) | {_exact(work)})"
+    tested = (
+        f"(CAST(NOT counted AS TINYINT) | coalesce({_all(tests)}, 0)) & (CAST(counted AS TINYINT) | {_exact(work)})"
+    )
     good, names = quoted(unused([*strict])), ", ".join(map(quoted, strict))
     rows = f"SELECT {values}, {rescued(usual)} AS _rescued, {tested} AS {good} FROM ({lines})"
     doubt = f"CASE WHEN {good} = 0 THEN error('doubt') ELSE _rescued END"

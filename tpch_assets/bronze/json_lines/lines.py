@@ -17,6 +17,7 @@ from tpch_assets.bronze.json_lines.sql import DOUBLE_DIGITS, Parsed, Work, liter
 from tpch_assets.bronze.json_lines.transformed import LINES, rescued, transformed
 from tpch_assets.schema.types import ColumnType, Decimal, List, Scalar, Struct
 
+
 def read_lines(
     work: Work,
     checker: Checker,

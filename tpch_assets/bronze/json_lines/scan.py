@@ -88,7 +88,7 @@ def fitting(data: bytes, bounds: Positions, flat: Flat) -> Flags:
     found = _marked(data, escapes)
     inside, _ = _between(found.quotes, False)
     quotes, marks = _counts_before(found.quotes, bounds), _counts_before(found.marks & ~inside, bounds)
-    fits = (np.diff(quotes) == 2 * (flat.fields + flat.quoted)) & (np.diff(marks) == 2 * flat.fields + 1)
+    fits: Flags = (np.diff(quotes) == 2 * (flat.fields + flat.quoted)) & (np.diff(marks) == 2 * flat.fields + 1)
     fits &= quotes[:-1] % 2 == 0
     odd = [_positions(_runs(found.digits & ~inside, _LONG))]
     if escapes and not flat.escapes:

@@ -164,16 +164,6 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
 
-    @field_validator("dashboard_mode", mode="before")
-    @classmethod
-    def _not_local(cls, value: object) -> object:
-        if value == "local":
-            raise ValueError(
-                "`make dev` keeps its dashboard up by itself, so leave this unset; in production use systemd "
-                "(docs/deploy.md, step 10) or `coiled`"
-            )
-        return value
-
     @field_validator("dashboard_url")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:

@@ -22,6 +22,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
 DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard validates its own settings.
 HEALTH = "/liveness"  # The dashboard's health endpoint, which needs no sign-in.
+# Where S3 is, here, on workers and on the dashboard's machine. The first variable that is set counts.
+S3_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
+S3_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 class SettingsError(ValueError):
@@ -158,16 +161,6 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
-
-    @field_validator("dashboard_mode", mode="before")
-    @classmethod
-    def _not_local(cls, value: object) -> object:
-        if value == "local":
-            raise ValueError(
-                "`make dev` keeps its dashboard up by itself, so leave this unset; in production use systemd "
-                "(docs/deploy.md, step 10) or `coiled`"
-            )
-        return value
 
     @field_validator("dashboard_url")
     @classmethod

@@ -24,7 +24,7 @@ from tpch_assets.compute.places import CLIENT, QUESTION_SECONDS, Facts, check_wo
 from tpch_assets.compute.shapes import Client, Cloud, ClusterOptions, CoiledCluster
 from tpch_assets.deployment import deployment
 from tpch_assets.layers import Work
-from tpch_assets.settings import PREFIX, Settings
+from tpch_assets.settings import PREFIX, S3_ENDPOINT, S3_REGION, Settings
 
 LOG = logging.getLogger(__name__)
 NO_CLIENTS = 120  # Seconds; a run between two of its steps must not lose its cluster.
@@ -101,8 +101,7 @@ def options(settings: Settings, work: Work) -> ClusterOptions:
 
 def _aws_addresses() -> dict[str, str]:
     """Where S3 is, if not at its usual address. Coiled hands on credentials by itself, as tokens that expire."""
-    names = ("AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
-    return {name: os.environ[name] for name in names if os.environ.get(name)}
+    return {name: os.environ[name] for name in (*S3_REGION, *S3_ENDPOINT) if os.environ.get(name)}
 
 
 class Coiled:

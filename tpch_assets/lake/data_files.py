@@ -11,14 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard, sha256
 from tpch_assets.lake.snapshot import Bound, DataFile, Value
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 LONGEST_TEXT = 64  # Characters of a text in the statistics: a UUID has 36.
 
@@ -47,6 +49,8 @@ def write_file(lake: Lake, uri: str, partition: str, name: str, write: Callable[
     Raises:
         ValueError: The partition has no name.
     """
+    import pyarrow.parquet as pq  # Imported lazily, so that definitions load faster.
+
     if not partition:
         raise ValueError(f"{uri}: a partition needs a name")
     folder = path_segment(partition)
@@ -79,7 +83,7 @@ Statistics = tuple[dict[str, Value], dict[str, Value], dict[str, int]]
 """Least values, greatest values and null counts, by column."""
 
 
-def statistics(metadata: pq.FileMetaData) -> Statistics:
+def statistics(metadata: "pq.FileMetaData") -> Statistics:
     """The statistics of a file from its footer, without values that JSON would bend."""
     least: dict[str, Value] = {}
     greatest: dict[str, Value] = {}
@@ -99,7 +103,7 @@ def statistics(metadata: pq.FileMetaData) -> Statistics:
     return least, greatest, nulls
 
 
-def _bounds(found: pq.Statistics) -> tuple[Bound, Bound] | None:
+def _bounds(found: "pq.Statistics") -> tuple[Bound, Bound] | None:
     """The bounds of one row group, if the footer has them and Delta's JSON can hold them."""
     try:
         least, greatest = (found.min, found.max) if found.has_min_max else (None, None)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, get_origin, runtime_checkable
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tpch_assets.lake.pieces import task
 from tpch_assets.lake.snapshot import DataFile, Snapshot, read
@@ -83,6 +82,8 @@ def _parts(source: Snapshot, file: DataFile) -> list[Part]:
 
 
 def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[str] | None = None) -> "pd.DataFrame":
+    import pyarrow.parquet as pq  # Imported lazily, so that definitions load faster.
+
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     if part.path is None:
         return as_pandas(wanted.empty_table())

@@ -12,6 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tpch_assets.settings import S3_ENDPOINT, S3_REGION
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -23,13 +25,16 @@ _lock = threading.Lock()
 
 def region() -> str:
     """The region for boto3 and Delta alike: the environment's, else the profile's."""
-    found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return found or _session_of(os.getpid()).region_name or "us-east-1"
+    return _first(S3_REGION) or _session_of(os.getpid()).region_name or "us-east-1"
 
 
 def endpoint() -> str | None:
     """Another endpoint than AWS's, if the environment names one."""
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    return _first(S3_ENDPOINT)
+
+
+def _first(names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)
 
 
 def connect(config: Config = PATIENT) -> "S3Client":

@@ -16,7 +16,7 @@ import dagster as dg
 from tpch_assets.deployment import deployment
 from tpch_assets.orchestration.liveness import lasting_trouble, trouble
 from tpch_assets.orchestration.ticks import UNDER_WAY
-from tpch_assets.settings import Settings, SettingsError, variables
+from tpch_assets.settings import S3_ENDPOINT, S3_REGION, Settings, SettingsError, variables
 
 NAME = "dashboard_job"
 OFF = "TPCH_DASHBOARD_MODE=off: set it to `coiled` to keep a dashboard running on Coiled."
@@ -24,9 +24,7 @@ PROGRAM = (str(Path(sys.executable).with_name("coiled")),)
 DASHBOARD = ("python", "-m", "dashboards")
 PATIENCE, START = 30.0, 600.0  # Seconds to wait for a slow dashboard, and for a new machine.
 # The machine reads the lake with the role attached to it, so it receives no credentials.
-FORWARDED = re.compile(
-    r"TPCH_(DASHBOARD_\w+|LAKE|START|SCALE_FACTOR|BUSINESS)|AWS_((DEFAULT_)?REGION|ENDPOINT_URL(_S3)?)"
-)
+FORWARDED = re.compile("|".join((r"TPCH_(DASHBOARD_\w+|LAKE|START|SCALE_FACTOR|BUSINESS)", *S3_REGION, *S3_ENDPOINT)))
 SECRET = re.compile(r"TPCH_DASHBOARD_\w*(AUTH|KEY|SECRET)")
 PLAIN = re.compile(r"[A-Za-z0-9_.,:/@%+=~-]*")  # `coiled run` inserts values unquoted into a shell command.
 

@@ -112,6 +112,14 @@ def test_the_settings_are_used(place: pytest.MonkeyPatch) -> None:
     assert options(settings, "batches")["n_workers"] == [1, 4]
 
 
+def test_workers_find_s3_where_this_process_does(place: pytest.MonkeyPatch) -> None:
+    place.delenv("AWS_REGION")
+    ours = {"AWS_DEFAULT_REGION": "eu-west-3", "AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_S3": "http://b:2"}
+    for name, value in ours.items():
+        place.setenv(name, value)
+    assert ours.items() <= options(load_settings(), "queries")["environ"].items()
+
+
 def test_the_region_is_where_aws_is_configured_for(place: pytest.MonkeyPatch, environment: Path) -> None:
     settings = load_settings()
     place.delenv("AWS_REGION")

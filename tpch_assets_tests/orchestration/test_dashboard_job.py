@@ -308,13 +308,6 @@ def test_coiled_needs_an_address(place: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
-def test_the_former_value_local_says_what_to_do_instead(environment: Path) -> None:
-    with pytest.raises(
-        SettingsError, match=r"^TPCH_DASHBOARD_MODE='local': `make dev` keeps its dashboard up by itself"
-    ):
-        load_settings(dashboard_mode="local")
-
-
 @pytest.mark.parametrize("url", ["tpch.dask.host:5006", "http://a/b", "http://user:pw@a", "http://", "ftp://a"])
 def test_an_address_that_is_none_is_one_sentence(environment: Path, url: str) -> None:
     with pytest.raises(SettingsError, match=r"^TPCH_DASHBOARD_URL=.*write an address without a path"):

@@ -1,8 +1,9 @@
 """One JSON-lines file in, one typed Parquet file out. A value that does not fit its type is a reject, never a guess.
 
 A clean file is read by DuckDB alone, at nearly the speed of a lenient read: the counts of `scan` and a few
-tests per value prove that nothing was dropped, rounded or converted. In any doubt each line is looked at: those that
-match the pattern of `evident` pass as they are, and `careful` judges the others.
+tests per value prove that nothing was dropped, rounded or converted. In any doubt each line is looked at: those of the
+usual counts pass the same tests (`counted`), or those that match the pattern of `evident` pass as they are, and
+`careful` judges the others.
 """
 
 import tempfile
@@ -11,13 +12,14 @@ from pathlib import Path
 import duckdb
 
 from tpch_assets.bronze.json_lines.careful import judge_of, parse, types_of
+from tpch_assets.bronze.json_lines.counted import counting_of
 from tpch_assets.bronze.json_lines.evident import learn, pattern_of
 from tpch_assets.bronze.json_lines.feed import Checker
 from tpch_assets.bronze.json_lines.gzipped import unpacked
 from tpch_assets.bronze.json_lines.lines import read_lines
 from tpch_assets.bronze.json_lines.sql import OPTIONS, Parsed, Work
 from tpch_assets.bronze.json_lines.values import Reject
-from tpch_assets.bronze.json_lines.whole import read_whole
+from tpch_assets.bronze.json_lines.whole import ValueInDoubt, read_whole
 from tpch_assets.schema import Table
 
 __all__ = ["OPTIONS", "Parsed", "write_parquet"]
@@ -83,9 +85,13 @@ def _parse(work: Work, rows: str, rejects: str, damage: str | None) -> Parsed:
     usual = pattern_of(work.table, work.types, learn(lines))
     checker = Checker(judge_of(work.table), usual.pattern if usual else None)
     in_doubt = damage is not None or len(lines) < len(raw) or checker.holds_reject(raw)
-    if not in_doubt and (parsed := read_whole(work, lines, rows)):
-        return parsed
-    return read_lines(work, checker, usual, rows, rejects, damage)
+    counting = None if in_doubt else counting_of(work, usual, lines)
+    try:
+        if not in_doubt and (parsed := read_whole(work, lines, rows)):
+            return parsed
+    except ValueInDoubt:
+        counting = None
+    return read_lines(work, checker, usual, rows, rejects, damage, counting)
 
 
 def _sample(path: str) -> list[bytes]:

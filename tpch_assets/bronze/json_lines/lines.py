@@ -1,27 +1,50 @@
-"""The path for files with any doubt: each line is looked at, the good ones are read from Arrow batches. SQL, mostly."""
+"""The path for files with any doubt: each line is looked at, the good ones are read from Arrow batches. SQL, mostly.
+
+How a line is looked at depends on the file. If most of its lines are flat and alike, it is enough to count their bytes
+and to test their values (see `counted`). If this leaves a doubt, or else, each line is matched or judged.
+"""
 
 import glob
-import json
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
+from tpch_assets.bronze.json_lines.counted import Counting
 from tpch_assets.bronze.json_lines.evident import Evident
 from tpch_assets.bronze.json_lines.feed import Checker, Feed
 from tpch_assets.bronze.json_lines.sql import DOUBLE_DIGITS, Parsed, Work, literal, quoted, read_json
-from tpch_assets.bronze.json_lines.values import encode
+from tpch_assets.bronze.json_lines.transformed import LINES, rescued, transformed
 from tpch_assets.schema.types import ColumnType, Decimal, List, Scalar, Struct
-
-_LINES = "json_lines"  # what the batches are called in SQL
 
 
 def read_lines(
-    work: Work, checker: Checker, usual: Evident | None, rows_path: str, rejects_path: str, damage: str | None
+    work: Work,
+    checker: Checker,
+    usual: Evident | None,
+    rows_path: str,
+    rejects_path: str,
+    damage: str | None,
+    counting: Counting | None = None,
 ) -> Parsed:
     """Looks at each line, then writes the good and the bad ones."""
+    read = partial(_read, work, rows_path=rows_path, rejects_path=rejects_path, damage=damage)
+    if counting:
+        try:
+            return read(checker.counting(counting.flat), counting.select)
+        except duckdb.InterruptException:
+            raise
+        except (duckdb.Error, UnicodeError):  # A counted line is not JSON, or a value fails its test.
+            pass
+    return read(checker, _select(work, usual))
+
+
+def _read(
+    work: Work, checker: Checker, select: str, *, rows_path: str, rejects_path: str, damage: str | None
+) -> Parsed:
     bad = str(Path(rows_path).with_name("bad.json"))
     feed = Feed(work.source, checker, bad=bad, damage=damage)
-    rows, rejects = _copy_rows(work, feed, usual, rows_path), 0
+    rows, rejects = _copy_rows(work, feed, select, rows_path), 0
     if feed.rejects:
         read = read_json(bad, {"_line": "BIGINT", "_text": "VARCHAR", "_reason": "VARCHAR"}, feed.longest)
         rejects = work.copy(f"SELECT {work.labels}, * FROM {read}", rejects_path)
@@ -31,16 +54,16 @@ def read_lines(
     return Parsed(rows + rejects, rows, rejects)
 
 
-def _copy_rows(work: Work, feed: Feed, usual: Evident | None, target: str) -> int:
-    work.con.register(_LINES, feed.reader())
+def _copy_rows(work: Work, feed: Feed, select: str, target: str) -> int:
+    work.con.register(LINES, feed.reader())
     try:
-        return work.copy(_select(work, usual), target)
+        return work.copy(select, target)
     except duckdb.Error:
         if feed.error:
             raise feed.error from None
         raise
     finally:
-        work.con.unregister(_LINES)
+        work.con.unregister(LINES)
         feed.close()
 
 
@@ -57,11 +80,8 @@ def _select(work: Work, usual: Evident | None) -> str:
     unknown = usual.unknown if usual else ()
     spelled = bool(usual and not usual.plain) or any(_needs_spelling(type_) for type_ in work.types.values())
     shape = {name: _shape(type_, spelled) for name, type_ in work.types.items()} | dict.fromkeys(unknown, "JSON")
-    if spelled:  # only if a DECIMAL is among the fields, DuckDB takes all numbers as they are spelled
-        shape[_unused([*shape])] = "DECIMAL(1,0)"
     values = ", ".join(f"{_value(name, type_, shape[name])} AS {quoted(name)}" for name, type_ in work.types.items())
-    lines = f"SELECT json_transform(line, {literal(json.dumps(shape))}) AS it, judged, rescued FROM {_LINES}"
-    return f"SELECT {values}, {work.labels}, {_rescued(usual)} AS _rescued FROM ({lines})"
+    return f"SELECT {values}, {work.labels}, {rescued(usual)} AS _rescued FROM ({transformed(shape, spelled)})"
 
 
 def _needs_spelling(type_: ColumnType) -> bool:
@@ -85,30 +105,8 @@ def _value(name: str, type_: ColumnType, shape: object) -> str:
     return field if type_.stored == shape else f"CAST({field} AS {type_.stored})"
 
 
-def _unused(names: list[str]) -> str:
-    name = "_"
-    while name.lower() in (other.lower() for other in names):
-        name += "_"
-    return name
-
-
 def _transform(type_: ColumnType) -> object:
     """A type as `json_transform` wants it."""
     if isinstance(type_, Struct):
         return {name: _transform(field) for name, field in type_.fields}
     return [_transform(type_.item)] if isinstance(type_, List) else type_.sql
-
-
-def _rescued(usual: Evident | None) -> str:
-    """SQL for the unknown fields."""
-    if not usual or not usual.unknown:
-        return "rescued"
-    text = " || ".join(_rescued_field(name, name in usual.demanded) for name in usual.unknown)
-    none = "" if usual.demanded else f"WHEN {text} = '' THEN NULL "
-    return f"CASE WHEN judged THEN rescued {none}ELSE '{{' || substr({text}, 2) || '}}' END"
-
-
-def _rescued_field(name: str, demanded: bool) -> str:
-    """A comma, the field and its value. Where DuckDB says NULL, a demanded field is null, another is missing."""
-    key, value = literal(f",{encode(name)}:"), f"CAST(it.{quoted(name)} AS VARCHAR)"
-    return f"{key} || coalesce({value}, 'null')" if demanded else f"coalesce({key} || {value}, '')"

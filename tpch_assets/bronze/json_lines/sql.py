@@ -61,10 +61,6 @@ def number(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     return found
 
 
-def read_parquet(path: str) -> str:
-    return f"read_parquet({literal(glob.escape(path))})"
-
-
 def read_json(path: str, columns: dict[str, str], longest: int = 0) -> str:
     """SQL for the lines of a file. Without `records` a line may be taken for the value of a table's only column."""
     declared = ", ".join(f"{literal(name)}: {literal(type_)}" for name, type_ in columns.items())

@@ -43,7 +43,7 @@ START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - t
 """Not long ago, since Dagster's work for a run grows with the calendar behind it."""
 BATCH = timedelta(minutes=15)
 SCALE_FACTOR = 0.01
-ORDERS_A_DAY, KEYS_A_DAY, BATCHES = 15_000, 60_000, 96
+ORDERS_A_DAY, BATCHES = 15_000, 96
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -321,23 +321,21 @@ def tpchgen() -> Path:
 
 
 @contextmanager
-def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The eight tables as they are after some days, of which only the chosen batches came; times by formulas of here.
+def tpch() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The eight tables as they are after the first day; times by formulas of here.
 
     The i-th of a batch's n orders is placed i/n of 15 minutes after the batch's begin, and a day of TPC-H's shipping
-    takes 3/121 of a day. Each day brings all of TPC-H, in 95 batches of 156 orders and a last one of the rest.
+    takes 3/121 of a day. The first day brings all of TPC-H, in 95 batches of 156 orders and a last one of the rest.
     """
-    chosen = [number for number in range(days * BATCHES) if batches(number)]
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         for name in TABLE_NAMES:
             if name not in ("orders", "lineitem"):
                 con.execute(f"CREATE VIEW {name} AS FROM '{tpchgen()}/{name}.parquet'")
         con.execute(
-            f"""CREATE TEMP TABLE numbered AS
+            f"""CREATE TABLE orders AS
             WITH ranked AS (
-                SELECT *, o_orderkey AS tpch_key, row_number() OVER (ORDER BY o_orderkey) - 1 AS rank
-                FROM '{tpchgen()}/orders.parquet'
+                SELECT *, row_number() OVER (ORDER BY o_orderkey) - 1 AS rank FROM '{tpchgen()}/orders.parquet'
             ),
             placed AS (
                 SELECT *, least(rank // 156, 95) AS batch,
@@ -345,21 +343,24 @@ def tpch(days: int = 1, batches: Callable[[int], bool] = lambda number: True) ->
                 FROM ranked
             )
             SELECT
-                * EXCLUDE (rank, batch, orders, day) REPLACE (o_orderkey + day * {KEYS_A_DAY} AS o_orderkey),
-                TIMESTAMPTZ '{START.isoformat()}' + to_days(day::INTEGER) + to_minutes(15 * batch)
+                * EXCLUDE (rank, batch, orders),
+                TIMESTAMPTZ '{START.isoformat()}' + to_minutes(15 * batch)
                     + to_microseconds((rank - 156 * batch) * 900_000_000 // orders) AS o_ordertime
-            FROM placed, range({days}) AS days(day)
-            WHERE day * {BATCHES} + batch IN $chosen""",
-            {"chosen": chosen},
+            FROM placed"""
         )
-        con.execute("CREATE TABLE orders AS SELECT * EXCLUDE tpch_key FROM numbered")
         con.execute(
             f"""CREATE TABLE lineitem AS
-            SELECT l.* REPLACE (o_orderkey AS l_orderkey),
-                o_ordertime + to_microseconds((l_shipdate - o_orderdate) * 259_200_000_000 // 121) AS l_shiptime
-            FROM '{tpchgen()}/lineitem.parquet' AS l JOIN numbered ON tpch_key = l_orderkey"""
+            SELECT l.*, o_ordertime + to_microseconds((l_shipdate - o_orderdate) * 259_200_000_000 // 121) AS l_shiptime
+            FROM '{tpchgen()}/lineitem.parquet' AS l JOIN orders ON o_orderkey = l_orderkey"""
         )
         yield con
+
+
+def add_raw(con: duckdb.DuckDBPyConnection, lake: Lake, batches: Iterable[str]) -> None:
+    """Add to `orders` and `lineitem` what the raw files of other batches tell."""
+    for table in FACTS:
+        files = [f"{lake.uri}/raw/{table}/{batch}/*.json" for batch in batches]
+        con.execute(f"INSERT INTO {table} FROM read_json({files}, columns = {_types(con, table)})")
 
 
 def replace_by_raw(
@@ -379,10 +380,15 @@ def replace_by_raw(
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for batch in keys(0, batches):
             rows |= {tuple(row[k] for k in key): row for row in raw(table, batch)}
-        types = ", ".join(f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())
         file = folder / f"{table}.json"
         file.write_text("\n".join(map(json.dumps, rows.values())))
-        con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_json('{file}', columns = {{{types}}})")
+        con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_json('{file}', columns = {_types(con, table)})")
+
+
+def _types(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The types of a table's columns as an SQL struct."""
+    types = (f"{name}: '{type_}'" for name, type_, *_ in con.sql(f"DESCRIBE {table}").fetchall())
+    return f"{{{', '.join(types)}}}"
 
 
 def columns(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:

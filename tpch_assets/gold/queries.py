@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from tpch_assets.compute.catalog import binder, parser
-from tpch_assets.gold import exact, sql_file
+from tpch_assets.gold import exact, presentation, sql_file
+from tpch_assets.gold.presentation import Chart
 from tpch_assets.gold.sql_file import GIVEN_PARAMETERS, parameter_names
 from tpch_assets.gold.syntax import tables_read
 from tpch_assets.schema import Business, Group
@@ -34,6 +35,7 @@ class Query:
         group: The facts that the partial reads; None for queries over dimensions alone.
         tables: The tables that either statement reads, in the business's order.
         columns: The answer's columns, as (name, SQL type).
+        chart: How to draw the answer; None leaves that to the dashboard. It and what follows is from `presentation`.
     """
 
     name: str
@@ -49,6 +51,10 @@ class Query:
     combine_tables: tuple[str, ...]
     tables: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    chart: Chart | None
+    units: dict[str, str]
+    titles: dict[str, str]
+    total: bool
 
     @property
     def statements(self) -> tuple[str, ...]:
@@ -96,6 +102,8 @@ def _parse(business: Business, name: str, text: str) -> Query:
     partial_tables = _tables_of(business, "partial", file.partial) if file.partial is not None else ()
     combine_reads = _tables_of(business, "combine", file.combine, "partials")
     group = _group_of(business, file, partial_tables, combine_reads)
+    columns = _bound(business, file)
+    shown = presentation.parse(file.fields, [name for name, _ in columns])
     return Query(
         name=name,
         title=file.title,
@@ -109,7 +117,11 @@ def _parse(business: Business, name: str, text: str) -> Query:
         partial_tables=partial_tables,
         combine_tables=tuple(table for table in combine_reads if table != "partials"),
         tables=tuple(name for name in business.names if name in {*partial_tables, *combine_reads}),
-        columns=_bound(business, file),
+        columns=columns,
+        chart=shown.chart,
+        units=shown.units,
+        titles=shown.titles,
+        total=shown.total,
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 GIVEN_PARAMETERS = ("scale_factor", "as_of")
 """Parameters that every statement and every parameter's expression may use: DOUBLE and DATE."""
 
-_HEADER = re.compile(r"(source|live|param\s+(?P<param>[a-z_]\w*)):\s*(?P<value>.*\S)")
+_HEADER = re.compile(
+    r"(source|live|chart|total|(?:unit|title)\s+[A-Za-z_]\w*|param\s+(?P<param>[a-z_]\w*)):\s*(?P<value>.*\S)"
+)
 # Strings, quoted names and comments come first, so that a $ within them is not a parameter.
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|\$(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 
@@ -16,7 +18,7 @@ class SqlFile:
     """What a file says.
 
     Attributes:
-        fields: `source` and `live`, where the header has them.
+        fields: `source`, `live`, and how to show the answer (see `presentation`), where the header has them.
         expressions: SQL expressions by parameter.
     """
 
@@ -80,11 +82,14 @@ def _header(lines: list[str]) -> tuple[list[str], dict[str, str], dict[str, str]
         content = line.removeprefix("-- ").strip()
         match = _HEADER.fullmatch(content)
         if not match and (fields or expressions):
-            raise ValueError(f"has an unknown header line {line!r}; allowed are source, live and param <name>")
+            raise ValueError(
+                f"has an unknown header line {line!r}; allowed are source, live, param <name>, chart, "
+                "unit <column>, title <column> and total"
+            )
         if not match:
             prose.append(content)
             continue
-        target, key = (expressions, match["param"]) if match["param"] else (fields, match[1])
+        target, key = (expressions, match["param"]) if match["param"] else (fields, " ".join(match[1].split()))
         if key in target or key in GIVEN_PARAMETERS:
             raise ValueError(f"declares {key} twice, or one that is always given ({', '.join(GIVEN_PARAMETERS)})")
         target[key] = match["value"]

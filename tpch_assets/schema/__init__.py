@@ -148,12 +148,14 @@ class Business:
         queries: The folder with one `.sql` file per question.
         source: Makes raw batches. Without one, files land in raw by themselves.
         shuffled: Queries that may be answered by a shuffle join, by name.
+        dashboard: Module with pages and views of the business's own. The dashboard does without.
     """
 
     tables: tuple[Table, ...]
     queries: Path
     source: Source | None = None
     shuffled: Mapping[str, Answer] = field(default_factory=dict)
+    dashboard: str | None = None
 
     def __post_init__(self) -> None:
         _check_business(self)

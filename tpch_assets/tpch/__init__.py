@@ -10,4 +10,10 @@ from tpch_assets.tpch.generator import Generator
 from tpch_assets.tpch.shuffled import SHUFFLED
 from tpch_assets.tpch.tables import TABLES
 
-BUSINESS = Business(TABLES, queries=Path(__file__).parent / "queries", source=Generator(), shuffled=SHUFFLED)
+BUSINESS = Business(
+    TABLES,
+    queries=Path(__file__).parent / "queries",
+    source=Generator(),
+    shuffled=SHUFFLED,
+    dashboard="dashboards.tpch",
+)

@@ -96,8 +96,8 @@ class Look:
         return self._view(chart.kind, rows, chart.x, *chart.y)
 
     def _view(self, kind: str, rows: pd.DataFrame, x: str, y: str, *more: str, by: str | None = None) -> View:
-        figures = [self.label(name) for name in (y, *more)]
-        title = f"{' and '.join(figures)} by {self.label(x)}"
+        figures, along = [self.heading(name) for name in (y, *more)], self.label(x)
+        title = f"{' and '.join(figures)} by {along if along[1:2].isupper() else along[:1].lower() + along[1:]}"
         numbers, times = pd.api.types.is_numeric_dtype(rows[x]), pd.api.types.is_datetime64_any_dtype(rows[x])
         form: Kind = "bars"
         if kind in ("lines", "points") and (numbers or times):

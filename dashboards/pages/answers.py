@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from dashboards.charts.looks import Look
-from dashboards.pages.markup import escape, sentence, table
+from dashboards.pages.markup import escape, sentence
 from dashboards.pages.page import Page
 from dashboards.pages.parts import block
 from dashboards.pages.pipeline_markup import WORDS
@@ -50,38 +50,42 @@ class Answers(Page):
                 f"This business asks nothing yet. Put one .sql file per question into {business.queries_folder()}."
             )
             return
-        lines = [self._line(query, health.health(self.store, "gold", query.name, now)) for query in queries.values()]
-        self.list.html = table(["Question", "Latest answer", "As of", "State"], lines, "Business questions")
+        found = [self._card(query, health.health(self.store, "gold", query.name, now)) for query in queries.values()]
+        self.list.html = f'<div class="cards wide">{"".join(found)}</div>'
         latest = max((key for (layer, _), found in self.store.tables.items() if layer == "gold" for key in days(found)))
         self.name_data(latest, f"{len(queries)} question{'s' * (len(queries) != 1)}")
 
     def ready(self) -> bool:
         return any(layer == "gold" for layer, _ in self.store.tables) or not business.queries()
 
-    def _line(self, query: Query, state: health.Health) -> list[str]:
-        link = f'<a href="./queries?query={escape(query.name)}"><strong>{escape(query.title)}</strong></a>'
-        question = f'<div class="wrap">{link}<br><span class="muted">{escape(query.question)}</span></div>'
+    def _card(self, query: Query, state: health.Health) -> str:
+        link = f'<h2><a href="./queries?query={escape(query.name)}">{escape(query.title)}</a></h2>'
+        question = f'<p class="muted">{escape(query.question)}</p>'
         source = self.store.table("gold", query.name)
         if source is None or not source.files:
-            words = f'<div class="wrap muted">{escape(why_no_answer(self.store, query))}</div>'
-            return [question, words, "—", '<span class="state none">no answer yet</span>']
+            words = f'<p class="note">{escape(why_no_answer(self.store, query))}</p>'
+            return _card(link, question, words, '<span class="state none">no answer yet</span>')
         day = days(source)[0]
-        answer = self._answer(query, frame(self.store, source, day))
-        lag = f"{WORDS[state.state]}, {span(state.lag)} since" if state.lag else WORDS[state.state]
-        return [question, answer, escape(day), f'<span class="state {state.state}">{escape(lag)}</span>']
+        lag = f", for {span(state.lag)}" if state.lag and state.state in ("amber", "red") else ""
+        fresh = f'<span class="state {state.state}">{escape(WORDS[state.state] + lag)}</span>, as of {escape(day)}'
+        return _card(link, question, self._answer(query, frame(self.store, source, day)), fresh)
 
     def _answer(self, query: Query, rows: pd.DataFrame) -> str:
         """An answer of one row as its values; of a longer one the number of rows, and the first one."""
         look = self.look.of(query)
         if rows.empty:
-            return '<span class="muted">no rows</span>'
-        values = [
-            f'<span class="muted">{escape(look.label(name))}</span> {escape(shown(rows[name].iloc[0]))}'
-            f"{escape(unit(look, name))}"
-            for name in list(rows.columns)[:SHOWN]
-        ]
-        count = "" if len(rows) == 1 else f'<span class="muted">{len(rows):,} rows; the first:</span><br>'
-        return f"<div>{count}{' · '.join(values)}</div>"
+            return '<p class="figure">no rows</p>'
+        first = [(name, shown(rows[name].iloc[0]) + unit(look, name)) for name in list(rows.columns)[:SHOWN]]
+        if len(rows) == 1:
+            (name, figure), *others = first
+            rest = "".join(f" · {escape(look.label(other))} {escape(text)}" for other, text in others)
+            return f'<p class="figure">{escape(figure)}</p><p class="note">{escape(look.label(name))}{rest}</p>'
+        values = " · ".join(f"{escape(look.label(name))} <strong>{escape(text)}</strong>" for name, text in first)
+        return f'<p class="note">{len(rows):,} rows, the first:<br>{values}</p>'
+
+
+def _card(*parts: str) -> str:
+    return f'<div class="card">{"".join(parts)}</div>'
 
 
 def unit(look: Look, column: str) -> str:

@@ -15,6 +15,7 @@ from dashboards import app
 from dashboards.settings import DashboardSettings
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.conftest import browser_path
+from tpch_assets_tests.dashboards.another import QUERIES, fill, use_business
 from tpch_assets_tests.dashboards.lakes import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
 
 # Bokeh and Panel call pandas 3.1 the old way.
@@ -373,3 +374,27 @@ _FOCUSED = """() => {
     if (one.labels && one.labels.length) return one.labels[0].textContent.trim()
     return one.getAttribute('aria-label') || (label && label.textContent.trim()) || one.textContent.trim()
 }"""
+
+
+def test_another_business_has_a_front_page_of_its_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: Path, visit: Open
+) -> None:
+    use_business(monkeypatch, tmp_path / "queries", QUERIES)
+    lake = Lake(str(tmp_path / "lake"))
+    fill(lake)
+    served = Served(lake)
+    try:
+        page = visit(served.url, 390)
+        expect(page.locator("header strong")).to_have_text("Rooms")
+        expect(page.locator(".card", has_text="High ones")).to_contain_text("Nothing of sensor has arrived")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("link", name="The warmest").click()
+        expect(page).to_have_url(re.compile("queries.query=warmest"))
+        expect(page.locator(".cards")).to_contain_text("21.50 °C")
+        choose(page, "Query", "Warm rooms")
+        expect(page.locator("canvas").first).to_be_visible()
+        expect(page.locator(".tabulator-col-title", has_text="Warmth (°C)")).to_be_visible()
+        choose(page, "Query", "High ones")
+        expect(page.locator("p.empty")).to_contain_text("No answer yet. Nothing of sensor has arrived")
+    finally:
+        served.stop()

@@ -101,7 +101,7 @@ def test_a_header_can_leave_out_the_chart_and_the_total() -> None:
 def test_a_header_names_columns_and_units() -> None:
     says = question(chart=Chart("bars", "nation", ("revenue",)), units={"revenue": "USD"}, titles={"revenue": "Lost"})
     view = Look().view_of(says, ROWS)
-    assert (view.title, view.unit, view.y_label) == ("Lost by Nation", "USD", "Lost")
+    assert (view.title, view.unit, view.y_label) == ("Lost (USD) by nation", "USD", "Lost")
     assert Look().of(says).heading("revenue") == "Lost (USD)" and Look().of(says).heading("cost") == "Cost"
 
 

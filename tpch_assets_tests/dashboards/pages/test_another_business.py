@@ -42,7 +42,7 @@ def test_its_pages_are_the_general_ones_under_its_name(rooms: Store) -> None:
 
 def test_the_front_page_lists_every_question(rooms: Store) -> None:
     page = open_page(Answers, rooms)
-    for words in ("Warm rooms", "How warm is each room?", "2 rows; the first:", "attic", "21.50 °C", "2024-01-02"):
+    for words in ("Warm rooms", "How warm is each room?", "2 rows, the first:", "attic", "21.50 °C", "2024-01-02"):
         assert words in page.list.html
     assert 'href="./queries?query=warmest"' in page.list.html
     assert "very late" in page.list.html
@@ -53,7 +53,7 @@ def test_the_front_page_lists_every_question(rooms: Store) -> None:
 def test_a_header_is_drawn(rooms: Store) -> None:
     page = open_page(Queries, rooms, "?query=warm_rooms")
     assert list(page.query.options) == ["High ones", "Warm rooms", "The warmest"]
-    assert page.chart.plot.title.text == "Warmth by Room"
+    assert page.chart.plot.title.text == "Warmth (°C) by room"
     assert page.history.lines() == {"attic": [20.0, 21.5], "cellar": [12.0, 12.0]}
     assert page.figures.html == "", "no total"
     assert page.table.titles == {"room": "Room", "celsius": "Warmth (°C)"}

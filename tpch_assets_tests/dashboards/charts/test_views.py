@@ -88,7 +88,8 @@ def test_a_header_names_the_chart(chart: Chart, form: str, first: tuple[object, 
     view = view_of(ROWS, chart=chart)
     name, drawn = points_of(view, ROWS)
     assert (name, (drawn.data["x"][0], drawn.data["y"][0])) == (form, first)
-    assert Results().draw(view, ROWS, new=True).plot.title.text == view.title
+    title: Any = Results().draw(view, ROWS, new=True).plot.title
+    assert title.text == view.title
 
 
 def test_a_header_can_leave_out_the_chart_and_the_total() -> None:

@@ -15,7 +15,7 @@ from distributed import get_task_stream
 
 from benchmarks.scale.day import START
 from tpch_assets.calendar import day_key, window_key
-from tpch_assets.commands.replay import QUIET
+from tpch_assets.commands.stages import QUIET
 from tpch_assets.compute import cluster
 from tpch_assets.definitions import defs
 from tpch_assets.layers import DAY, WINDOW

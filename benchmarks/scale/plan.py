@@ -99,7 +99,7 @@ def _print_dimensions(rates: dict[str, Any], scale_factor: float) -> None:
 def _columns_of_all() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for query in load_queries(BUSINESS).values():
-        for statement in (query.partial, query.combine):
+        for statement in query.statements.values():
             for table, columns in dimension_columns(statement).items():
                 found.setdefault(table, set()).update(columns)
     return found
@@ -112,7 +112,7 @@ def _reads(rates: dict[str, Any], scale_factor: float) -> dict[str, float]:
         query.name: times
         * max(
             sum(rates["column_bytes"][table][column] for table, columns in read.items() for column in columns)
-            for read in (dimension_columns(query.partial), dimension_columns(query.combine))
+            for read in map(dimension_columns, query.statements.values())
         )
         for query in load_queries(BUSINESS).values()
     }

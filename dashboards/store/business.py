@@ -90,9 +90,6 @@ def parameters(query: Query, day: date) -> dict[str, object]:
 
 def statements(query: Query) -> dict[str, str]:
     """The SQL of a query, by what each statement does."""
-    if query.partial is None:
-        return {"SQL of the answer": query.combine}
-    return {
-        "SQL over each shard (partial)": query.partial,
-        "SQL of the answer over all partials (combine)": query.combine,
-    }
+    names = {"statement": "SQL of the answer", "partial": "SQL over each shard (partial)"}
+    names["combine"] = "SQL of the answer over all partials (combine)" if query.partial else names["statement"]
+    return {names[section]: text for section, text in query.statements.items()}

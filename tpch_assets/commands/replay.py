@@ -1,243 +1,105 @@
-"""Replay: materialize a range of batches, and the windows and days that they complete, through Dagster.
+"""`tpch-assets replay`: materialize batches, and the windows and days that they complete. `stages.py` does it."""
 
-The layers run concurrently in stages. Each stage is a process that takes windows in order from the stages before it:
-while bronze parses one window, raw generates the next. Stages are processes because Dagster's runs are not safe in
-threads of one process. A replay skips what the lake already contains, so a killed replay resumes where it stopped.
-"""
-
-import multiprocessing
-import os
+import argparse
 import sys
-import threading
-import time
-import traceback
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
-import dagster as dg
-import distributed  # noqa: F401 - imported, like pandas, once before the processes are forked
-import pandas as pd  # noqa: F401
-
-from tpch_assets.bronze.arrivals import pending_of
-from tpch_assets.calendar import batch_key, floor
-from tpch_assets.definitions import defs
+from tpch_assets.calendar import batch_key, is_batch, parse
+from tpch_assets.commands.options import Commands, add_lake, settings_of
 from tpch_assets.lake.lake import Lake
-from tpch_assets.layers import BATCH, LAYERS, WINDOW
-from tpch_assets.orchestration.assemble import planner_of
-from tpch_assets.orchestration.dagster_private import run_log_held_open
-from tpch_assets.orchestration.instance import OWNER_TAG, owner
-from tpch_assets.orchestration.jobs import job_name
-from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
-from tpch_assets.raw.missing import missing_batches, missing_once
-from tpch_assets.schema import Business, Table
-from tpch_assets.settings import Settings, current_business, current_settings
-
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+from tpch_assets.layers import BATCH, BATCHES_PER_DAY, LAYERS, every
+from tpch_assets.raw.files import deliveries
+from tpch_assets.settings import Settings, SettingsError, current_business, load_settings
 
 
-class ReplayError(RuntimeError):
-    """A layer's run failed. The message says which one and why; Dagster's run log has the details."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Consecutive batches of one window: from `begin` to `end` (exclusive), in UTC."""
-
-    begin: datetime
-    end: datetime
-
-    @property
-    def keys(self) -> list[str]:
-        return [batch_key(self.begin + i * BATCH) for i in range((self.end - self.begin) // BATCH)]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One process of the replay: the runs that it requests for a stretch, and the stages that it waits for."""
-
-    name: str
-    layer: str
-    requests: Callable[[Lake, Stretch], list[dg.RunRequest]]
-    after: tuple[str, ...] = ()
-
-
-def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
-    """Split `batches` batches, starting at `begin`, at the ends of windows."""
-    end, found = begin + batches * BATCH, []
-    while begin < end:
-        stop = min(end, floor(begin, WINDOW) + WINDOW)
-        found.append(Stretch(begin, stop))
-        begin = stop
-    return found
-
-
-def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) -> None:
-    """Replay `batches` batches, starting at `begin`.
-
-    Args:
-        progress: Called with (layer, batches) as each layer finishes a stretch.
-
-    Raises:
-        ReplayError: A run failed. The replay has stopped.
-    """
-    # Forked processes share the imported modules. Each process starts Dask and DuckDB on first use.
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    stages = Stages(current_settings(), current_business()).all()
-    queues = {(before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)}
-    news = context.Queue()
-    processes = [
-        context.Process(
-            target=_work,
-            args=(
-                stage,
-                [queue for (_, name), queue in queues.items() if name == stage.name],
-                [queue for (before, _), queue in queues.items() if before == stage.name],
-                news,
-                os.getpid(),
-            ),
-            name=stage.name,
-        )
-        for stage in stages
-    ]
-    for process in processes:
-        process.start()
-    for first in (queue for (before, _), queue in queues.items() if not before):
-        for stretch in [*stretches_of(begin, batches), None]:
-            first.put(stretch)
-    try:
-        _follow(stages, processes, news, progress)
-        for process in processes:
-            process.join(timeout=30)  # Each process cleans up after itself.
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-
-
-def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
-    """Report the progress of each layer, measured by its slowest stage, until all stages have finished."""
-    done = {stage.name: 0 for stage in stages}
-    told = dict.fromkeys(LAYERS, 0)
-    finished = 0
-    while finished < len(stages):
-        while news.empty():
-            if dead := [p.name for p in processes if p.exitcode]:
-                raise ReplayError(f"the process of {dead[0]} died (out of memory?); run the replay again")
-            time.sleep(0.02)
-        kind, name, value = news.get()
-        if kind == "failed":
-            raise ReplayError(f"{name}: {value}")
-        if kind == "finished":
-            finished += 1
-            continue
-        done[name] += value
-        layer = next(stage.layer for stage in stages if stage.name == name)
-        slowest = min(done[stage.name] for stage in stages if stage.layer == layer)
-        if slowest > told[layer]:
-            progress(layer, slowest - told[layer])
-            told[layer] = slowest
-
-
-def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    share_compiled_sql()
-    settings = current_settings()
-    with dg.DagsterInstance.get() as instance:
-        while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
-            try:
-                for request in stage.requests(Lake(settings.lake), stretch):
-                    _execute(instance, stage.layer, request)
-            except dg.DagsterExecutionInterruptedError:
-                return  # The parent stopped this stage and knows why.
-            except Exception as error:  # noqa: BLE001 - the parent raises it again
-                cause = error.__cause__ or error
-                traceback.print_exc(limit=-3)
-                news.put(("failed", stage.name, f"{type(cause).__name__}: {cause}"))
-                return
-            news.put(("done", stage.name, len(stretch.keys)))
-            for outbox in outboxes:
-                outbox.put(stretch)
-    for outbox in outboxes:
-        outbox.put(None)
-    news.put(("finished", stage.name, None))
-
-
-def _leave_with(parent: int) -> None:
-    """Exit this process when its parent is gone, for whatever reason."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-class Stages:
-    """The stages of a business, with the runs that each requests for a stretch."""
-
-    def __init__(self, settings: Settings, business: Business) -> None:
-        self.start, self.business = settings.start, business
-        self.generates = settings.generate and business.source is not None
-        self.planner = planner_of(settings, business)
-
-    def all(self) -> list[Stage]:
-        """Return all stages. A layer gets two if possible: one works while Dagster records the events of the other."""
-        dimensions, facts = self.business.dimensions, self.business.facts
-        first, rest = (*dimensions, facts[0]), facts[1:]
-        split = [Stage("raw dimensions", "raw", partial(self._raw, dimensions))] if dimensions else []
-        more = [Stage("bronze 2", "bronze", partial(self._bronze, rest), ("raw facts",))] if rest else []
-        before = tuple(stage.name for stage in split)
-        compact = [Stage("silver dimensions", "silver", self._silver_dimensions, ("bronze 1",))] if dimensions else []
-        parsed = ("bronze 1", *(stage.name for stage in more))
-        return [
-            *split,
-            Stage("raw facts", "raw", partial(self._raw, facts)),
-            Stage("bronze 1", "bronze", partial(self._bronze, first), (*before, "raw facts")),
-            *more,
-            *compact,
-            Stage("silver facts", "silver", self._silver_windows, parsed),
-            Stage("gold", "gold", self._gold, (*(stage.name for stage in compact), "silver facts")),
-        ]
-
-    def _raw(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        if not self.generates:
-            return []
-        wanted: dict[str, Sequence[str]] = {
-            table.name: [batch_key(self.start)] for table in missing_once(lake, self.business) if table in tables
-        }
-        missing = missing_batches(lake, self.business, stretch.begin, stretch.end)
-        wanted |= {table.name: missing for table in tables if table.arrives == "every batch"}
-        return self.planner.ranges("raw", wanted)
-
-    def _bronze(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        pending = pending_of(lake, tables, stretch.keys)
-        first = batch_key(self.start)
-        if first not in stretch.keys:  # Tables that arrive once arrive with the first batch.
-            begun = pending_of(lake, tables, [first])
-            pending = {name: sorted({*begun[name], *found}) for name, found in pending.items()}
-        return self.planner.ranges("bronze", {name: found for name, found in pending.items() if found})
-
-    def _silver_windows(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        return self.planner.windows(lake, stretch.end)
-
-    def _silver_dimensions(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        return self.planner.dimensions(lake)
-
-    def _gold(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        return self.planner.days(lake, stretch.end)
-
-
-def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
-    job = defs.resolve_job_def(job_name(layer)).get_subset(
-        asset_selection=frozenset(request.asset_selection or []),
-        asset_check_selection=frozenset(request.asset_check_keys or []),
+def add(commands: Commands) -> None:
+    """Add the command's parser."""
+    command = commands.add_parser("replay", help="materialize batches, and the windows and days that they complete")
+    command.add_argument("--start", help="first day: a midnight in UTC (default: TPCH_START)")
+    command.add_argument(
+        "--batches",
+        type=int,
+        default=BATCHES_PER_DAY,
+        help=f"number of batches of {every(BATCH)} (default: {BATCHES_PER_DAY}, one day)",
     )
-    run_id = str(uuid.uuid4())
-    with run_log_held_open(instance, run_id):
-        job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            tags={**request.tags, OWNER_TAG: owner()},
-            run_config=QUIET,
-        )
+    command.add_argument("--scale-factor", help="TPC-H scale factor per day (default: TPCH_SCALE_FACTOR)")
+    add_lake(command)
+    command.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    origin = _origin(arguments)
+    settings = _settings(arguments, START=origin.isoformat())
+    begin = load_settings(start=arguments.start).start if arguments.start else settings.start
+    if arguments.batches < 1:
+        raise SettingsError(f"--batches {arguments.batches}: write a number of 1 or more.")
+    end = begin + arguments.batches * BATCH
+    if end > datetime.now(UTC):
+        raise SettingsError(f"--batches {arguments.batches}: batch {batch_key(end - BATCH)} has not ended yet.")
+    Lake(settings.lake).check(write=True)
+    # Dagster and the asset graph are slow to import, so bad options are reported first.
+    import dagster as dg
+
+    from tpch_assets.commands.stages import ReplayError, replay
+    from tpch_assets.lake.recovery import REPAIRED, repair
+    from tpch_assets.orchestration.dagster_private import databases_held_open
+    from tpch_assets.orchestration.instance import prepare_home, reap
+
+    for damaged in repair(Lake(settings.lake)):
+        print(f"tpch-assets: {REPAIRED} {damaged}", file=sys.stderr)
+    home = prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        reap(instance)
+    with databases_held_open(home), _progress(arguments.batches) as progress:
+        try:
+            replay(begin, arguments.batches, progress)
+        except ReplayError as error:
+            sys.exit(f"tpch-assets: {error}")
+
+
+def _settings(arguments: argparse.Namespace, **more: str) -> Settings:
+    return settings_of(arguments, SCALE_FACTOR=arguments.scale_factor, **more)
+
+
+def _origin(arguments: argparse.Namespace) -> datetime:
+    """The day from which batches are numbered: TPCH_START, or the first day in the lake, or the replay's start."""
+    settings = _settings(arguments)
+    if arguments.start is None:
+        return settings.start
+    begin = load_settings(start=arguments.start).start
+    lake = Lake(settings.lake)
+    lake.check()
+    firsts = [_first_batch(lake, table.name) for table in current_business().streams]
+    first = min((parse(batch).replace(hour=0, minute=0) for batch in firsts if batch), default=None)
+    origin = settings.start if "start" in settings.model_fields_set and settings.start <= begin else first or begin
+    if begin < origin:
+        raise SettingsError(f"--start {arguments.start}: the lake {settings.lake} begins on {origin:%Y-%m-%d}.")
+    return origin
+
+
+def _first_batch(lake: Lake, table: str) -> str | None:
+    return next((name for name, files in deliveries(lake, table) if files and is_batch(name)), None)
+
+
+@contextmanager
+def _progress(batches: int) -> Iterator[Callable[[str, int], None]]:
+    """Show a progress bar per layer on a terminal; otherwise print a line per finished window."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        done = dict.fromkeys(LAYERS, 0)
+
+        def line(layer: str, count: int) -> None:
+            done[layer] += count
+            print(f"{layer}: {done[layer]} of {batches} batches", file=sys.stderr)
+
+        yield line
+        return
+    columns = (TextColumn("{task.description:7}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        tasks = {layer: bars.add_task(layer, total=batches) for layer in LAYERS}
+        yield lambda layer, count: bars.advance(tasks[layer], count)

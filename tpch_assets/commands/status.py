@@ -1,15 +1,19 @@
-"""The state of the lake: partitions, rows, files, bytes and latest partition of each table, by layer."""
+"""`tpch-assets status`: partitions, rows, files, bytes and latest partition of each table, by layer."""
 
+import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpch_assets.calendar import is_batch
+from tpch_assets.commands.options import Commands, add_lake, settings_of
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import DELTA
 from tpch_assets.raw.files import deliveries
 from tpch_assets.schema import Business
+from tpch_assets.settings import current_business
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,32 @@ class TableStatus:
     files: int
     size: int
     latest: str
+
+
+def add(commands: Commands) -> None:
+    """Add the command's parser."""
+    command = commands.add_parser("status", help="print what the lake contains, by layer and table")
+    add_lake(command)
+    command.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    lake = Lake(settings_of(arguments).lake)
+    lake.check()
+    table = Table(title=lake.uri, box=None, title_justify="left")
+    for name in ("layer", "table", "partitions", "rows", "files", "bytes", "latest batch"):
+        table.add_column(name, justify="left" if name in ("layer", "table", "latest batch") else "right")
+    found = list(status(lake, current_business()))
+    if not found:
+        print(f"The lake {lake.uri} is empty. Fill it with `make demo` or `tpch-assets replay`.")
+        return
+    for row in found:
+        rows = "" if row.rows is None else f"{row.rows:,}"
+        table.add_row(row.layer, row.name, f"{row.partitions:,}", rows, f"{row.files:,}", f"{row.size:,}", row.latest)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 def status(lake: Lake, business: Business) -> Iterator[TableStatus]:

@@ -28,12 +28,16 @@ def check_answer(columns: Iterable[tuple[str, str]]) -> None:
     """
     columns = list(columns)
     if "as_of" in (name.lower() for name, _ in columns):
-        raise ValueError("combine names a column as_of, which each answer gets by itself")
-    _check("combine", columns, _NOT_IN_ANSWERS)
+        raise ValueError("the answer has a column as_of, which each answer gets by itself: rename it")
+    _check("the answer", columns, _NOT_IN_ANSWERS)
 
 
 def _check(section: str, columns: Iterable[tuple[str, str]], refused: set[str]) -> None:
+    names: set[str] = set()
     for name, type_ in columns:
+        if name.lower() in names:
+            raise ValueError(f"{section} has two columns {name}: give one another name with AS")
+        names.add(name.lower())
         for found in _NAME.findall(_QUOTED.sub("", type_)):
             if found.removesuffix(" WITH TIME ZONE") in refused:
                 raise ValueError(

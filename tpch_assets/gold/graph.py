@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from tpch_assets.gold.syntax import normal
 from tpch_assets.gold.tasks import Input, Statement, run_merge, run_partial
 from tpch_assets.lake.snapshot import Snapshots
 from tpch_assets.schema import Group
@@ -38,7 +39,7 @@ class PartialGraph:
 
     def __init__(self, partial: Statement, group: Group, folder: str, prints: list[str]) -> None:
         self.partial, self.group, self.folder, self.name = partial, group, folder, folder.rsplit("/", 1)[-1]
-        parts = [partial.sql, repr(partial.values), *prints, duckdb.__version__]
+        parts = [normal(partial.sql), repr(partial.values), *prints, duckdb.__version__]
         self.start = hashlib.sha256("\0".join(parts).encode())  # Everything a partial depends on, except its shard.
         self.lake = partial.lake
         self.have = self.lake.store.names(folder)
@@ -74,7 +75,8 @@ class PartialGraph:
             return path
         self.rows_read += sum(file.rows for file in shard)
         inputs = tuple(
-            Input(name, tuple(silver[name].paths([file]))) for name, file in zip(self.group.names, shard, strict=True)
+            Input(table.name, tuple(silver[table.name].paths([file])), empty=table.stored_columns)
+            for table, file in zip(self.group.facts, shard, strict=True)
         )
         return self._task(run_partial, path, self.partial, inputs)
 

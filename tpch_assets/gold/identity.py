@@ -1,10 +1,11 @@
-"""What an answer is made of, as a hash: the shards up to its day, and the dimension rows that it reads.
+"""What an answer is made of, as a hash: its query's code, the shards up to its day, and dimension rows.
 
 The answer's file carries it in its name. Comparing it with what silver holds now belongs in `stale.py`.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache
 
 import duckdb
@@ -12,7 +13,8 @@ import duckdb
 from tpch_assets.calendar import end_of_day
 from tpch_assets.compute.database import cursor, identifier, identifiers, sql_list
 from tpch_assets.gold.queries import Query
-from tpch_assets.gold.syntax import columns_read
+from tpch_assets.gold.sql_file import parameter_names
+from tpch_assets.gold.syntax import columns_read, normal
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshot, Snapshots
 from tpch_assets.schema import Business, Group, Table
@@ -21,10 +23,34 @@ from tpch_assets.silver.shards import content_of
 NO_SHARDS = "dimensions"  # What an answer is made of that reads no shards.
 
 
-def made_from(query: Query, business: Business, silver: Snapshots, day: str) -> str:
-    """Names the data that a query's answer as of `day` is made of."""
-    of_shards = shards_digest(query.group, silver, day) if query.group else NO_SHARDS
-    return f"{of_shards}.{dimension_digest(query, business, silver)}"
+def made_from(query: Query, business: Business, silver: Snapshots, day: str, scale_factor: float) -> str:
+    """Names what a query's answer as of `day` is made of: `<code>.<shards>.<dimension rows>`."""
+    shards = together(shards_digest(group, silver, day) for group in query.groups)
+    return f"{code_digest(query, business, scale_factor)}.{shards}.{dimension_digest(query, business, silver)}"
+
+
+def code_digest(query: Query, business: Business, scale_factor: float) -> str:
+    """Names the code of a query: its statements, parameters, and the types of what it reads and gives.
+
+    Comments, white space and the case of keywords do not count, nor does how an answer is shown.
+    """
+    texts = {name: normal(text) for name, text in query.statements.items()}
+    expressions = {name: normal(f"SELECT {text}") for name, text in query.param_expressions.items()}
+    types = [
+        (table.name, column, table.column(column).stored)
+        for table in business.tables
+        for text in query.statements.values()
+        for column in columns_read(text, table)
+    ]
+    used = parameter_names("\n".join((*query.statements.values(), *query.param_expressions.values())))
+    parts = [texts, expressions, types, query.columns, query.live, scale_factor if "scale_factor" in used else None]
+    return _digest([json.dumps(parts, sort_keys=True)])
+
+
+def together(digests: Iterable[str]) -> str:
+    """One name for the shards of several groups; of one group it is the group's own."""
+    found = list(digests)
+    return found[0] if len(found) == 1 else _digest(found) if found else NO_SHARDS
 
 
 def shards_digest(group: Group, silver: Snapshots, day: str) -> str:
@@ -36,7 +62,7 @@ def shards_digest(group: Group, silver: Snapshots, day: str) -> str:
         for file in silver[name].files
         if file.partition < end
     )
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+    return _digest(["\n".join(names)])
 
 
 def dimension_digest(query: Query, business: Business, silver: Snapshots) -> str:
@@ -45,9 +71,13 @@ def dimension_digest(query: Query, business: Business, silver: Snapshots) -> str
         fingerprint(table, silver[table.name], columns_read(text, table))
         for table in business.dimensions
         if table.name in query.tables
-        for text in query.statements
+        for text in query.statements.values()
     ]
-    return hashlib.sha256("\0".join(prints).encode()).hexdigest()[:12]
+    return _digest(prints)
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def fingerprint(table: Table, source: Snapshot, columns: tuple[str, ...]) -> str:

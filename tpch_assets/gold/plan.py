@@ -1,4 +1,4 @@
-"""Plans the answers of a query: one small partial result per shard, and their combination per day.
+"""Plans the answers of a query: one small partial result per shard, and their combination per day; or the whole query.
 
 A partial is a pure function of (query text, parameters, the shard's files, the dimension rows used) and is kept under
 the hash of exactly these: never stale, only ever missing. A day's refresh computes the new shards and combines.
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import end_of_day
 from tpch_assets.gold import shuffled
+from tpch_assets.gold.form import form_of
 from tpch_assets.gold.graph import PartialGraph
 from tpch_assets.gold.identity import fingerprint, made_from
 from tpch_assets.gold.queries import Query, Value, bind, load_queries, parameters
-from tpch_assets.gold.syntax import columns_read
+from tpch_assets.gold.syntax import columns_read, tables_read
 from tpch_assets.gold.tasks import Input, Statement, run_combine
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
@@ -27,7 +28,10 @@ from tpch_assets.silver.shards import Shard, complete_shards
 if TYPE_CHECKING:
     from dask.delayed import Delayed
 
-Counts = dict[str, int]
+Facts = dict[str, int | float | str]
+"""What a materialization shows of an answer."""
+RUNS_WHOLE = "runs whole"  # Why its statement runs over all files.
+WARNING = "warning"  # What somebody should look at.
 
 
 def plan_answers(
@@ -44,16 +48,16 @@ def plan_answers(
     """
     silver = snapshots_for(query, business, lake)
     files: dict[str, dict[str, Content]] = {}
-    extra: dict[str, Counts] = {}
+    extra: dict[str, Facts] = {}
     for key in days:
         day = date.fromisoformat(key)
         if shuffle:
-            answer, counts = shuffled.plan(query, business, silver, day, scale_factor)
+            answer, facts = shuffled.plan(query, business, silver, day, scale_factor)
         else:
-            answer, counts = plan(query, business, silver, day, scale_factor)
-        name = f"{made_from(query, business, silver, key)}-{{content}}.parquet"
+            answer, facts = plan(query, business, silver, day, scale_factor)
+        name = f"{made_from(query, business, silver, key, scale_factor)}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
-        extra[key] = counts
+        extra[key] = facts
     return TableUpdate(files, extra=extra)
 
 
@@ -63,43 +67,69 @@ def snapshots_for(query: Query, business: Business, lake: Lake) -> Snapshots:
     Raises:
         LakeError: One does not exist yet.
     """
-    names = {*query.tables, *(query.group.names if query.group else ())}
+    names = {*query.tables, *(name for group in query.groups for name in group.names)}
     return {name: existing(lake, lake.table("silver", name)) for name in business.names if name in names}
 
 
 def plan(
     query: Query, business: Business, silver: Snapshots, day: date, scale_factor: float
-) -> tuple["Delayed", Counts]:
-    """A Dask delayed Arrow table with the answer as of `day`, and counts of shards: all, kept and skipped.
+) -> tuple["Delayed", Facts]:
+    """A Dask delayed Arrow table with the answer as of `day`.
+
+    Returns:
+        Also counts of shards: all, kept and skipped; and why the query runs whole, if it does.
 
     Raises:
         HalfWritten: The files of a shard are not from the same build.
     """
     lake = next(iter(silver.values())).lake
     values = parameters(query, scale_factor, day)
-    dimensions = {table.name: _input(business, table, silver) for table in business.dimensions if table.name in silver}
-    combine = _statement(lake, query.combine, values, [dimensions[n] for n in query.combine_tables if n in dimensions])
-    if query.partial is None or query.group is None:
-        return task(run_combine, combine, None, [], (), day), {"shards": 0, "kept": 0, "skipped": 0}
-    read = [name for name in query.partial_tables if name in dimensions]
-    partial = _statement(lake, query.partial, values, [dimensions[name] for name in read])
-    prints = [_print(business.table(name), silver, query.partial) for name in read]
-    shards = complete_shards(query.group, silver, until=end_of_day(str(day)))
-    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
-    live = [shard for shard in shards if not _is_over(query, shard, end)]
-    graph = PartialGraph(partial, query.group, lake.path("partials", query.name), prints)
-    paths = graph.add(silver, live)
-    answer = graph.delayed(run_combine, combine, partial, paths, _nothing(query.group), day)
-    counts = {"shards": len(shards), "kept": graph.kept, "skipped": len(shards) - len(live)}
-    return answer, {**counts, ROWS_READ: graph.rows_read}
+    form = form_of(query, business, values, lake)
+    said = {name: text for name, text in ((RUNS_WHOLE, form.whole), (WARNING, form.warning)) if text}
+    shards = {group.name: complete_shards(group, silver, until=end_of_day(str(day))) for group in query.groups}
+    live = {name: [shard for shard in of_group if not _is_over(query, shard, day)] for name, of_group in shards.items()}
+    every = sum(map(len, shards.values()))
+    facts: Facts = {"shards": every, "kept": 0, "skipped": every - sum(map(len, live.values()))}
+    if form.partial is None:
+        inputs = [
+            *_dimensions(business, silver, form.combine),
+            *(table for group in query.groups for table in _facts(group, silver, live[group.name])),
+        ]
+        rows = sum(file.rows for of_group in live.values() for shard in of_group for file in shard)
+        answer = task(run_combine, _statement(lake, form.combine, values, inputs), None, [], (), day)
+        return answer, {**facts, ROWS_READ: rows, **said}
+    group = next(group for group in query.groups if group.name == form.group)
+    combine = _statement(lake, form.combine, values, _dimensions(business, silver, form.combine))
+    partial = _statement(lake, form.partial, values, _dimensions(business, silver, form.partial))
+    prints = [_print(business.table(table.name), silver, form.partial) for table in partial.inputs]
+    graph = PartialGraph(partial, group, lake.path("partials", query.name), prints)
+    paths = graph.add(silver, live[group.name])
+    answer = graph.delayed(run_combine, combine, partial, paths, _nothing(group), day)
+    return answer, {**facts, "kept": graph.kept, ROWS_READ: graph.rows_read}
+
+
+def _dimensions(business: Business, silver: Snapshots, statement: str) -> list[Input]:
+    """The dimensions that a statement reads."""
+    read = tables_read(statement)
+    return [_input(business, table, silver, statement) for table in business.dimensions if table.name in read]
+
+
+def _facts(group: Group, silver: Snapshots, shards: list[Shard]) -> list[Input]:
+    """All files of a group's shards, table by table."""
+    files = {name: [shard[index] for shard in shards] for index, name in enumerate(group.names)}
+    return [
+        Input(table.name, tuple(silver[table.name].paths(files[table.name])), empty=table.stored_columns)
+        for table in group.facts
+    ]
 
 
 def _print(table: Table, silver: Snapshots, statement: str) -> str:
     return fingerprint(table, silver[table.name], columns_read(statement, table))
 
 
-def _input(business: Business, table: Table, silver: Snapshots) -> Input:
-    columns = _columns_of_all_queries(business)[table.name]
+def _input(business: Business, table: Table, silver: Snapshots, statement: str) -> Input:
+    wanted = {*_columns_of_all_queries(business)[table.name], *columns_read(statement, table)}
+    columns = tuple(name for name in table.column_names if name in wanted)
     return Input(table.name, tuple(silver[table.name].paths()), columns, table.stored_columns)
 
 
@@ -111,11 +141,11 @@ def _nothing(group: Group) -> tuple[Input, ...]:
 @cache
 def _columns_of_all_queries(business: Business) -> dict[str, tuple[str, ...]]:
     """The columns that any query reads: workers load a dimension once, for all queries, without the others."""
-    statements = [text for query in load_queries(business).values() for text in query.statements]
+    statements = [text for query in load_queries(business).values() for text in query.statements.values()]
     found = {}
     for table in business.dimensions:
         read = {column for text in statements for column in columns_read(text, table)}
-        found[table.name] = tuple(c for c in table.column_names if c in read) or table.key
+        found[table.name] = tuple(c for c in table.column_names if c in read or c in table.key)
     return found
 
 
@@ -123,11 +153,13 @@ def _statement(lake: Lake, sql: str, values: dict[str, Value], inputs: list[Inpu
     return Statement(lake, sql, tuple(sorted(bind(sql, values).items())), tuple(inputs))
 
 
-def _is_over(query: Query, shard: Shard, end: datetime) -> bool:
+def _is_over(query: Query, shard: Shard, day: date) -> bool:
     """Whether a shard lies in the past of a live query: in each table its last event is before the day's end."""
-    if query.live is None or query.group is None:
+    if query.live is None:
         return False
-    tables = zip(query.group.facts, shard, strict=True)
+    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
+    (group,) = query.groups
+    tables = zip(group.facts, shard, strict=True)
     files = [file for table, file in tables if query.live in table.column_names and file.rows]
     return all(_ended(file.greatest.get(query.live), end) for file in files)
 

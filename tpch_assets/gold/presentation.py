@@ -18,7 +18,7 @@ FIELDS = ("chart", "total", "unit", "title")
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of an answer: its kind, the column along it, and the columns of figures. `none` has no columns."""
+    """A chart of an answer: its kind, the column along it, and columns of figures. `none` has no columns."""
 
     kind: str
     x: str = ""

@@ -1,28 +1,30 @@
 """The gold queries of a business: one `.sql` file each, read, checked and bound to the business's tables.
 
-`partial` runs over one shard of a group of facts, `combine` over all partials. Nothing here runs a query or knows where
-data lies.
+A query is one plain SELECT. Where its file has the sections `partial` and `combine`, these run instead: `partial` over
+each shard of a group of facts, `combine` over all partials. Nothing here runs a query or knows where data lies.
 """
 
+import difflib
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
-from tpch_assets.compute.catalog import binder, parser
-from tpch_assets.gold import exact, presentation, sql_file
+from tpch_assets.compute.catalog import parser
+from tpch_assets.gold import presentation, sql_file
+from tpch_assets.gold.binding import Columns, bound, located
+from tpch_assets.gold.impure import refuse_impure
 from tpch_assets.gold.presentation import Chart
-from tpch_assets.gold.sql_file import GIVEN_PARAMETERS, parameter_names
+from tpch_assets.gold.sql_file import Malformed, Section, SqlFile, Statement, parameter_names
 from tpch_assets.gold.syntax import tables_read
 from tpch_assets.schema import Business, Group
 
 Value = None | bool | int | float | str | date | list["Value"]
 """A parameter's value; also `Decimal` and whatever else DuckDB returns."""
 _TIMES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-_GIVEN_TYPES = {"scale_factor": "DOUBLE", "as_of": "DATE"}
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,13 @@ class Query:
     """One gold query.
 
     Attributes:
-        partial: The statement per shard; None for queries over dimensions alone.
+        plain: The whole question as one SELECT; None if the file has an override alone.
+        partial: The override's statement per shard, if any.
+        combine: The override's statement over all partials, or over dimensions alone, if any.
+        param_types: SQL types of all parameters, the two given ones included.
         live: An event time. A shard in which it never reaches the end of the day cannot contribute and may be skipped.
-        group: The facts that the partial reads; None for queries over dimensions alone.
-        tables: The tables that either statement reads, in the business's order.
+        groups: The groups of facts that the statements read.
+        tables: The tables that any statement reads, in the business's order.
         columns: The answer's columns, as (name, SQL type).
         chart: How to draw the answer; None leaves that to the dashboard. It and what follows is from `presentation`.
     """
@@ -42,35 +47,63 @@ class Query:
     title: str
     question: str
     source: str | None
+    plain: str | None
     partial: str | None
-    combine: str
+    combine: str | None
     param_expressions: dict[str, str]
+    param_types: dict[str, str]
     live: str | None
-    group: Group | None
-    partial_tables: tuple[str, ...]
-    combine_tables: tuple[str, ...]
+    groups: tuple[Group, ...]
     tables: tuple[str, ...]
-    columns: tuple[tuple[str, str], ...]
+    columns: Columns
     chart: Chart | None
     units: dict[str, str]
     titles: dict[str, str]
     total: bool
 
     @property
-    def statements(self) -> tuple[str, ...]:
-        return tuple(text for text in (self.partial, self.combine) if text)
+    def statements(self) -> dict[str, str]:
+        """The file's statements by section: `statement`, `partial` and `combine`, as far as it has them."""
+        sections = {"statement": self.plain, "partial": self.partial, "combine": self.combine}
+        return {name: text for name, text in sections.items() if text is not None}
+
+
+@dataclass(frozen=True)
+class BrokenQuery:
+    """A query file that cannot be used.
+
+    Attributes:
+        error: What is wrong, in one sentence that begins with the file and the line.
+    """
+
+    name: str
+    error: str
 
 
 def load_queries(business: Business, folder: Path | None = None) -> dict[str, Query]:
-    """Reads every .sql file of a folder, by default of the business's.
+    """Read every .sql file of a folder, by default of the business's. Broken files are left out.
 
     Returns:
         The queries by name, sorted.
+    """
+    return {name: query for name, query in _all(business, folder).items() if isinstance(query, Query)}
+
+
+def broken_queries(business: Business, folder: Path | None = None) -> dict[str, BrokenQuery]:
+    """The files that `load_queries` leaves out, by name, each with what is wrong."""
+    return {name: query for name, query in _all(business, folder).items() if isinstance(query, BrokenQuery)}
+
+
+def load_query(business: Business, path: Path) -> Query:
+    """Read one .sql file.
 
     Raises:
-        ValueError: A file is malformed; the message names it and says what is wrong.
+        ValueError: It cannot be used; the message begins with the file and the line.
     """
-    return {path.stem: _load(business, path) for path in sorted((folder or business.queries).glob("*.sql"))}
+    found = _load(business, path)
+    if isinstance(found, BrokenQuery):
+        raise ValueError(found.error)
+    return found
 
 
 def parameters(query: Query, scale_factor: float, as_of: date) -> dict[str, Value]:
@@ -88,35 +121,58 @@ def bind(sql: str, values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: values[name] for name in parameter_names(sql)}
 
 
-def _load(business: Business, path: Path) -> Query:
+def _all(business: Business, folder: Path | None) -> dict[str, Query | BrokenQuery]:
+    found: dict[str, Query | BrokenQuery] = {}
+    for path in sorted((folder or business.queries).glob("*.sql")):
+        query = _load(business, path)
+        found[query.name] = query
+    return found
+
+
+def _load(business: Business, path: Path) -> Query | BrokenQuery:
+    name = path.stem
     try:
-        return _parse(business, path.stem, path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        if not _NAME.fullmatch(name):
+            name = re.sub(r"\W", "_", f"_{name}", flags=re.ASCII)
+            raise Malformed("a query's file name is made of letters, digits and _, and begins with no digit")
+        return _parse(business, name, path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        return BrokenQuery(name, f"{path}: is not UTF-8 (byte {error.start})")
+    except OSError as error:
+        return BrokenQuery(name, f"{path}: cannot be read: {error.strerror}")
+    except Malformed as error:
+        line = "" if error.line is None else f":{error.line}"
+        return BrokenQuery(name, f"{path}{line}: {error}")
 
 
 @functools.cache
 def _parse(business: Business, name: str, text: str) -> Query:
     file = sql_file.parse(text)
-    _check_parameters(file)
-    partial_tables = _tables_of(business, "partial", file.partial) if file.partial is not None else ()
-    combine_reads = _tables_of(business, "combine", file.combine, "partials")
-    group = _group_of(business, file, partial_tables, combine_reads)
-    columns = _bound(business, file)
-    shown = presentation.parse(file.fields, [name for name, _ in columns])
+    read = {section: _tables_of(business, section, found) for section, found in file.statements.items()}
+    _check_override(business, file, read)
+    columns, types = bound(business, file)
+    for section, statement in file.statements.items():
+        with located(statement, section):
+            refuse_impure(statement.text, business)
+    for parameter, expression in file.expressions.items():
+        with located(Statement(f"SELECT {expression}", file.lines[f"param {parameter}"]), "statement"):
+            refuse_impure(f"SELECT {expression}", business)
+    tables = {table for names in read.values() for table in names}
+    groups = tuple(group for group in business.groups if tables.intersection(group.names))
+    shown = _presentation(file, columns)
     return Query(
         name=name,
         title=file.title,
         question=file.question,
         source=file.fields.get("source"),
-        partial=file.partial,
-        combine=file.combine,
+        plain=file.text("statement"),
+        partial=file.text("partial"),
+        combine=file.text("combine"),
         param_expressions=file.expressions,
-        live=file.fields.get("live"),
-        group=group,
-        partial_tables=partial_tables,
-        combine_tables=tuple(table for table in combine_reads if table != "partials"),
-        tables=tuple(name for name in business.names if name in {*partial_tables, *combine_reads}),
+        param_types=types,
+        live=_live(file, groups),
+        groups=groups,
+        tables=tuple(name for name in business.names if name in tables),
         columns=columns,
         chart=shown.chart,
         units=shown.units,
@@ -125,85 +181,61 @@ def _parse(business: Business, name: str, text: str) -> Query:
     )
 
 
-def _tables_of(business: Business, section: str, sql: str, *more: str) -> tuple[str, ...]:
-    """The tables that a statement reads, in the business's order."""
-    allowed = (*business.names, *more)
-    try:
-        names = tables_read(sql)
-    except ValueError as error:
-        raise ValueError(f"{section} is {error}") from error
+def _tables_of(business: Business, section: Section, statement: Statement) -> set[str]:
+    """The tables that a statement reads."""
+    allowed = (*business.names, "partials") if section == "combine" else business.names
+    with located(statement, section):
+        names = tables_read(statement.text)
     if unknown := sorted(names.difference(allowed)):
-        raise ValueError(f"{section} reads unknown tables: {', '.join(unknown)}; known are {', '.join(allowed)}")
-    return tuple(name for name in allowed if name in names)
+        found = re.search(rf"\b{re.escape(unknown[0])}\b", statement.text, re.IGNORECASE)
+        line = statement.line + (statement.text[: found.start()].count("\n") if found else 0)
+        raise Malformed(f"{section} reads unknown table {unknown[0]}{nearest(unknown[0], allowed)}", line)
+    return names
 
 
-def _group_of(
-    business: Business, file: sql_file.SqlFile, partial_tables: tuple[str, ...], combine_reads: tuple[str, ...]
-) -> Group | None:
-    """The group of facts that the partial reads; checks which statement reads what."""
+def nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
+    """What to say after a name that is not known: the nearest one, or all."""
+    found = difflib.get_close_matches(name, known, 1)
+    return f": did you mean {found[0]}?" if found else f"; known are {', '.join(known)}"
+
+
+def _check_override(business: Business, file: SqlFile, read: Mapping[Section, set[str]]) -> None:
+    """Checks which of partial and combine reads what."""
+    if "combine" not in read:
+        return
     facts = {table.name for table in business.facts}
-    if read := [name for name in combine_reads if name in facts]:
-        raise ValueError(f"combine reads {', '.join(read)}, which only partial may")
-    groups = [group for group in business.groups if set(group.names).intersection(partial_tables)]
-    if file.partial is not None and not groups:
-        raise ValueError(f"partial reads none of {', '.join(sorted(facts))}: move it to combine")
+    line = file.statements["combine"].line
+    if found := sorted(read["combine"] & facts):
+        only = "" if "partial" in read else ": write it as one plain SELECT, without the line `-- combine`"
+        raise Malformed(f"combine reads {', '.join(found)}, which only partial may{only}", line)
+    if ("partials" in read["combine"]) != ("partial" in read):
+        raise Malformed("combine reads partials if, and only if, there is a partial", line)
+    if "partial" not in read:
+        return
+    groups = [group for group in business.groups if read["partial"].intersection(group.names)]
+    line = file.statements["partial"].line
+    if not groups:
+        raise Malformed(f"partial reads none of {', '.join(sorted(facts))}: move it to combine", line)
     if len(groups) > 1:
-        raise ValueError(
-            f"partial reads facts of several groups: {' and '.join(group.name for group in groups)} are not colocated"
-        )
-    if ("partials" in combine_reads) != (file.partial is not None):
-        raise ValueError("combine reads partials if, and only if, there is a partial")
+        names = " and ".join(group.name for group in groups)
+        raise Malformed(f"partial reads facts of several groups: {names} are not colocated", line)
+
+
+def _live(file: SqlFile, groups: tuple[Group, ...]) -> str | None:
+    """The event time that the header names, if any."""
     live = file.fields.get("live")
-    times = [c.name for table in (groups[0].facts if groups else ()) for c in table.columns if c.stored in _TIMES]
-    if live is not None and live not in times:
-        raise ValueError(f"live names {live}; allowed are {', '.join(dict.fromkeys(times)) or 'times of facts'}")
-    return groups[0] if groups else None
+    times = [c.name for group in groups for table in group.facts for c in table.columns if c.stored in _TIMES]
+    if live is not None and (live not in times or len(groups) > 1):
+        allowed = ", ".join(dict.fromkeys(times)) if len(groups) == 1 else ""
+        raise Malformed(
+            f"live names {live}; allowed are {allowed or 'times of one group of facts'}", file.lines["live"]
+        )
+    return live
 
 
-def _check_parameters(file: sql_file.SqlFile) -> None:
-    """Checks that parameters are declared and used."""
-    used = {*parameter_names(file.partial or ""), *parameter_names(file.combine)}
-    if undeclared := sorted(used.difference(file.expressions, GIVEN_PARAMETERS)):
-        raise ValueError(f"uses undeclared parameters: {', '.join(undeclared)}")
-    if unused := sorted(set(file.expressions).difference(used)):
-        raise ValueError(f"declares parameters it does not use: {', '.join(unused)}")
-    for name, expression in file.expressions.items():
-        if undeclared := sorted(set(parameter_names(expression)).difference(GIVEN_PARAMETERS)):
-            raise ValueError(f"param {name} may use only {', '.join(GIVEN_PARAMETERS)}, not {', '.join(undeclared)}")
-
-
-def _bound(business: Business, file: sql_file.SqlFile) -> tuple[tuple[str, str], ...]:
-    """The answer's columns, by binding both statements to empty tables."""
-    section = "param"
-    with binder(business.tables) as con:
-        try:
-            types = _GIVEN_TYPES | _parameter_types(con, file.expressions)
-            if file.partial is not None:
-                section = "partial"
-                con.execute(
-                    f"CREATE TEMP TABLE partials AS FROM (\n{sql_file.with_types(file.partial, types)}\n) LIMIT 0"
-                )
-                exact.check_partial(_columns(con.table("partials")))
-            section = "combine"
-            answer = con.sql(sql_file.with_types(file.combine, types))
-        except duckdb.Error as error:
-            raise ValueError(f"{section} does not fit the tables: {_first_lines(error)}") from error
-        columns = _columns(answer)
-        exact.check_answer(columns)
-        return columns
-
-
-def _columns(rows: duckdb.DuckDBPyRelation) -> tuple[tuple[str, str], ...]:
-    return tuple(zip(rows.columns, map(str, rows.types), strict=True))
-
-
-def _parameter_types(con: duckdb.DuckDBPyConnection, expressions: dict[str, str]) -> dict[str, str]:
-    if not expressions:
-        return {}
-    select = ", ".join(sql_file.with_types(text, _GIVEN_TYPES) for text in expressions.values())
-    return dict(zip(expressions, map(str, con.sql(f"SELECT {select}").types), strict=True))
-
-
-def _first_lines(error: duckdb.Error) -> str:
-    """What DuckDB says, without its picture of the statement."""
-    return " ".join(str(error).split("\n\n")[0].split("LINE ")[0].split())[:500]
+def _presentation(file: SqlFile, columns: Columns) -> presentation.Presentation:
+    try:
+        return presentation.parse(file.fields, [name for name, _ in columns])
+    except ValueError as error:
+        first = next((line for name, line in file.lines.items() if name.split()[0] in presentation.FIELDS), None)
+        raise Malformed(str(error), first) from error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def plan(
     query: Query, business: Business, silver: Snapshots, day: date, scale_factor: float
-) -> tuple["Delayed", dict[str, int]]:
+) -> tuple["Delayed", dict[str, int | float | str]]:
     """A Dask delayed Arrow table with the answer as of `day`, and counts: the partitions that are shuffled."""
     end = end_of_day(str(day))
     frames = {}

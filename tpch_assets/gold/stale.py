@@ -1,10 +1,11 @@
-"""Which answers are missing, or made from other data than silver's, read from the lake alone."""
+"""Which answers are missing, or made by another query or from other data than silver's, read from the lake alone."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from tpch_assets.calendar import day_key, last_window
-from tpch_assets.gold.identity import NO_SHARDS, dimension_digest, shards_digest
+from tpch_assets.gold.identity import code_digest, dimension_digest, shards_digest, together
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshots, snapshot
@@ -12,31 +13,63 @@ from tpch_assets.layers import DAY
 from tpch_assets.schema import Business, Group
 from tpch_assets.silver.stale import layer_snapshots, stale_windows_of
 
+Reason = Literal["missing", "query changed", "data arrived", "dimension changed"]
+"""Why an answer is to be made: there is none, or it is of another query, other shards or other dimension rows."""
+
 
 def stale_days(
-    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime
+    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime, scale_factor: float
 ) -> dict[str, list[str]]:
-    """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
+    """Per query the days that ended by `until` whose answer is missing, or was made from another query or other data.
 
     A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
-    of facts concerns all days since. One of dimensions, which have no history, concerns the latest day alone. A table
-    that silver does not have yet keeps the queries waiting that read it, and no others.
+    of facts concerns all days since, and so does an edit of the query. A correction of dimensions, which have no
+    history, concerns the latest day alone. A table that silver does not have yet keeps the queries waiting that read
+    it, and no others.
     """
+    reasons = stale_answers(lake, business, queries, start, until, scale_factor)
+    return {name: list(days) for name, days in reasons.items()}
+
+
+def stale_answers(
+    lake: Lake, business: Business, queries: Iterable[Query], start: datetime, until: datetime, scale_factor: float
+) -> dict[str, dict[str, Reason]]:
+    """The same days, each with the reason."""
     silver: Snapshots = {name: snapshot(lake, lake.table("silver", name)) for name in business.names}
     there = {name for name, source in silver.items() if source.version >= 0}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
     ready = {g.name: _ready(lake, g, silver, days) for g in business.groups if there.issuperset(g.names)}
-    everywhere = [day for day in days if ready and all(day in found for found in ready.values())]
-    found = {}
+    found: dict[str, dict[str, Reason]] = {}
     for query in queries:
-        wanted = ready.get(query.group.name, {}) if query.group else dict.fromkeys(everywhere, NO_SHARDS)
+        # An answer from dimensions alone is due when all facts of the day are there.
+        groups = [group.name for group in query.groups]
+        of_groups = [ready.get(name, {}) for name in groups or ready]
+        wanted = [day for day in days if of_groups and all(day in of_group for of_group in of_groups)]
         if not wanted or not there.issuperset(query.tables):
             continue
-        want = dict(wanted)
-        want[max(want)] += f".{dimension_digest(query, business, silver)}"
+        code = code_digest(query, business, scale_factor)
+        latest = dimension_digest(query, business, silver)
         gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
-        found[query.name] = [day for day, digest in want.items() if not _is_made_from(gold.get(day, []), digest)]
-    return {name: days for name, days in found.items() if days}
+        for day in wanted:
+            shards = together(ready[name][day] for name in groups)
+            want = (code, shards, latest) if day == wanted[-1] else (code, shards)
+            if reason := _difference(gold.get(day, []), want):
+                found.setdefault(query.name, {})[day] = reason
+    return found
+
+
+def _difference(files: list[DataFile], want: tuple[str, ...]) -> Reason | None:
+    """Why a day's files are not the wanted answer. Of an earlier day the dimension rows do not count."""
+    reason: Reason = "missing"
+    for file in files:
+        have = file.name.split("-", 1)[0].split(".")
+        if have[: len(want)] == list(want):
+            return None
+        if have[0] != want[0]:
+            reason = "query changed"
+        else:
+            reason = "data arrived" if have[1:2] != [want[1]] else "dimension changed"
+    return reason
 
 
 def _ready(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
@@ -48,7 +81,3 @@ def _ready(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict
     last, first_stale = max(there), min(stale, default="9")
     ready = [day for day in days if last_window(day) <= last and last_window(day) < first_stale]
     return {day: shards_digest(group, silver, day) for day in ready}
-
-
-def _is_made_from(files: list[DataFile], digest: str) -> bool:
-    return any(file.name.startswith((f"{digest}-", f"{digest}.")) for file in files)

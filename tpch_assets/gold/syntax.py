@@ -1,4 +1,7 @@
-"""What a statement reads, told from its syntax tree: which tables, and which of their columns. It runs nothing."""
+"""What a statement says, told from its syntax tree: which tables, columns and functions it uses. It runs nothing.
+
+What an answer's columns come from belongs in `lineage.py`.
+"""
 
 import functools
 import json
@@ -11,29 +14,67 @@ from tpch_assets.gold.sql_file import without_parameters
 from tpch_assets.schema import Table
 
 Node = dict[str, object]
+_POSITIONS = ("query_location", "query_location_length", "named_param_map")
+_NAMES_OF_FUNCTIONS = ("function_name", "type_name", "qualified_name", "path")
+
+
+class NotASelect(ValueError):
+    """A text that is not one SELECT statement.
+
+    Attributes:
+        position: Where the text goes wrong, counted in bytes from 0; None if that is not known.
+    """
+
+    def __init__(self, what: str, position: int | None) -> None:
+        super().__init__(what)
+        self.position = position
 
 
 def tables_read(statement: str) -> set[str]:
     """The names of all tables that a statement reads, in lower case; names of its own WITH parts are left out.
 
     Raises:
-        ValueError: The text is not one SELECT statement.
+        NotASelect: The text is not one SELECT statement.
     """
     try:
         # Twice as fast as the tree. It binds against dummy tables, so USING and NATURAL fail in it.
         return {name.lower() for name in parser().get_table_names(f"FROM (\n{without_parameters(statement)}\n)")}
     except duckdb.Error:
-        return set(_base_tables(_tree(statement), frozenset()))
+        return set(_base_tables(tree(statement), frozenset()))
+
+
+def normal(statement: str) -> str:
+    """The statement without what does not count: comments, white space, and the case of keywords and functions.
+
+    Raises:
+        NotASelect: The text is not one SELECT statement.
+    """
+    return json.dumps(_normal(tree(statement)), sort_keys=True)
+
+
+def _normal(part: object, lower: bool = False) -> object:
+    """A part of a tree without positions, and without what is empty: a newer DuckDB may have more of that."""
+    if isinstance(part, dict):
+        names = part.get("class") in ("FUNCTION", "WINDOW", "TYPE")
+        found = {key: _normal(value, (lower or names) and key in _NAMES_OF_FUNCTIONS) for key, value in part.items()}
+        return {key: value for key, value in found.items() if key not in _POSITIONS and not _is_empty(value)}
+    if isinstance(part, list):
+        return [_normal(item, lower) for item in part]
+    return part.lower() if lower and isinstance(part, str) else part
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value is False or value in ("", [], {})
 
 
 def columns_read(statement: str, table: Table) -> tuple[str, ...]:
     """The columns of a table that a statement may read; rather too many than too few."""
-    nodes = list(_nodes(_tree(statement)))
-    uses = [node for node in nodes if _text(node, "table_name").lower() == table.name]
+    parts = list(nodes(tree(statement)))
+    uses = [node for node in parts if _text(node, "table_name").lower() == table.name]
     aliases = {(_text(node, "alias") or table.name).lower() for node in uses}
-    if uses and any(_reads_whole_rows(node, aliases) for node in nodes):
+    if uses and any(_reads_whole_rows(node, aliases) for node in parts):
         return table.column_names
-    names = {text.lower() for node in nodes for value in node.values() for text in _texts(value)} if uses else set()
+    names = {text.lower() for node in parts for value in node.values() for text in _texts(value)} if uses else set()
     return tuple(column for column in table.column_names if column.lower() in names)
 
 
@@ -44,16 +85,25 @@ def _reads_whole_rows(node: Node, aliases: set[str]) -> bool:
     return whole or bool(names and names[-1] in aliases)
 
 
-@functools.cache
-def _tree(statement: str) -> Node:
-    (text,) = parser().execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchall()[0]
-    tree: Node = json.loads(text)
-    if tree["error"]:
-        raise ValueError(f"not one valid SELECT statement: {tree['error_message']}")
-    statements = tree["statements"]
+@functools.lru_cache(1 << 10)
+def tree(statement: str) -> Node:
+    """The syntax tree of a statement, as DuckDB writes it; do not change it.
+
+    Raises:
+        NotASelect: The text is not one SELECT statement.
+    """
+    with parser() as con:
+        (text,) = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchall()[0]
+    found: Node = json.loads(text)
+    if found["error"]:
+        position = str(found.get("position", ""))
+        raise NotASelect(
+            f"not one valid SELECT statement: {found['error_message']}", int(position) if position.isdecimal() else None
+        )
+    statements = found["statements"]
     if not isinstance(statements, list) or len(statements) != 1:
-        raise ValueError("not one valid SELECT statement: there are several")
-    return tree
+        raise NotASelect("not one valid SELECT statement: there are several", None)
+    return found
 
 
 def _base_tables(tree: object, known: frozenset[str]) -> Iterator[str]:
@@ -81,12 +131,12 @@ def _with_parts(node: Node) -> Iterator[tuple[str, object]]:
         yield part["key"], part["value"]
 
 
-def _nodes(tree: object) -> Iterator[Node]:
+def nodes(tree: object) -> Iterator[Node]:
     """Every node of a syntax tree."""
     if isinstance(tree, dict):
         yield tree
     for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from _nodes(child)
+        yield from nodes(child)
 
 
 def _text(node: Node, key: str) -> str:

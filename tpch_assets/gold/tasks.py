@@ -3,7 +3,7 @@
 Tasks know tables only as files and columns. Which tasks there are is planned in `graph.py`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,7 @@ class Input:
     Attributes:
         paths: Its files, local or remote.
         columns: The columns of a dimension to load into memory; of facts, whose files are read in place, none.
-        empty: Names and types of the columns, for a table without files.
+        empty: Names and types of the columns, for a table without files, and for files that lack some.
     """
 
     name: str
@@ -103,17 +103,26 @@ def _create_partials(
 
 def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
     for table in inputs:
-        paths = [lake.store.local(path) for path in table.paths]
+        paths = _local(lake, table.paths)
         if not paths:
             rows = f"SELECT {nulls(table.empty)} WHERE false"
         elif table.columns:
             rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths)}"
         else:
-            rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
+            # Files of before a column was added lack it.
+            rows = f"SELECT * FROM read_parquet({sql_list(paths)}, union_by_name = true)"
+            have = {name.lower() for name in con.sql(rows).columns}
+            if missing := [(name, type_) for name, type_ in table.empty if name.lower() not in have]:
+                rows = f"SELECT *, {nulls(missing)} FROM ({rows})"
         con.execute(f"CREATE TEMP VIEW {identifier(table.name)} AS {rows}")
 
 
 def _scan(lake: Lake, paths: list[str]) -> str:
+    return f"read_parquet({sql_list(_local(lake, paths))}, union_by_name = true)"
+
+
+def _local(lake: Lake, paths: Sequence[str]) -> list[str]:
+    if len(paths) < 2:
+        return [lake.store.local(path) for path in paths]
     with ThreadPoolExecutor(READERS) as pool:
-        local = list(pool.map(lake.store.local, paths))
-    return f"read_parquet({sql_list(local)}, union_by_name = true)"
+        return list(pool.map(lake.store.local, paths))

@@ -89,9 +89,10 @@ class Planner:
         return Found(self.windows(lake, moment) + self.dimensions(lake), "Silver is up to date with bronze.")
 
     def days(self, lake: Lake, until: datetime) -> list[dg.RunRequest]:
-        """Request days with answers that are missing, or not made from the current silver."""
+        """Request days with answers that are missing, or not made by the current query from the current silver."""
         queries = load_queries(self.business).values()
-        return self.ranges("gold", stale_days(lake, self.business, queries, self.settings.start, until))
+        start, scale_factor = self.settings.start, self.settings.scale_factor
+        return self.ranges("gold", stale_days(lake, self.business, queries, start, until, scale_factor))
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import pyarrow as pa
@@ -124,7 +125,7 @@ def test_a_query_without_an_answer_is_one_sentence(shell: Shell) -> None:
     assert "no answer yet" in shell.refuses("show", "q01_pricing_summary")
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["replay", "--batches", "many"], ["show"]])
+@pytest.mark.parametrize("arguments", [["fly"], ["replay", "--batches", "many"], ["show"]])
 def test_a_bad_command_is_told_by_its_usage(shell: Shell, arguments: list[str]) -> None:
     shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", *arguments])
     with pytest.raises(SystemExit) as end:
@@ -140,6 +141,18 @@ def test_help_names_the_commands(shell: Shell) -> None:
     assert end.value.code == 0
     printed = shell.capsys.readouterr().out
     assert all(command in printed for command in ("replay", "status", "show"))
+
+
+def test_without_a_command_the_help_is_printed(shell: Shell) -> None:
+    assert "status" in shell()
+
+
+def test_the_version_is_the_packages(shell: Shell) -> None:
+    shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", "--version"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    assert shell.capsys.readouterr().out == f"tpch-assets {metadata.version('tpch-assets')}\n"
 
 
 def test_the_installed_command_refuses_as_well(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tpch_assets.gold.queries import load_queries
+from tpch_assets.gold.queries import load_query
 from tpch_assets.tpch import BUSINESS
 
 
 def _load(folder: Path, partial: str, combine: str) -> None:
     (folder / "query.sql").write_text(f"-- Title\n-- Question?\n-- partial\n{partial}\n-- combine\n{combine}\n")
-    load_queries(BUSINESS, folder)
+    load_query(BUSINESS, folder / "query.sql")
 
 
 @pytest.mark.parametrize(
@@ -19,19 +19,19 @@ def _load(folder: Path, partial: str, combine: str) -> None:
 )
 def test_a_partial_that_a_file_would_round_is_refused(value: str, tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"query\.sql: partial has a column odd of type (U?HUGEINT|INTERVAL), .* CAST it"
+        ValueError, match=r"query\.sql:4: partial has a column odd of type (U?HUGEINT|INTERVAL), .* CAST it"
     ):
         _load(tmp_path, f"SELECT {value} AS odd FROM orders", "SELECT count(odd) AS rows FROM partials")
 
 
 @pytest.mark.parametrize("type_", ["INTERVAL", "TIME", "TIMETZ", "UTINYINT", "UBIGINT[]", 'STRUCT("a b" TIMESTAMP_NS)'])
 def test_an_answer_that_is_no_delta_table_is_refused(type_: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"combine has a column odd of type .* CAST it"):
+    with pytest.raises(ValueError, match=r"query\.sql:6: the answer has a column odd of type .* CAST it"):
         _load(tmp_path, "SELECT count(*) AS n FROM orders", f"SELECT any_value(NULL)::{type_} AS odd FROM partials")
 
 
 def test_an_answer_with_the_engines_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="combine names a column as_of"):
+    with pytest.raises(ValueError, match="the answer has a column as_of"):
         _load(tmp_path, "SELECT count(*) AS n FROM orders", "SELECT n, 1 AS As_Of FROM partials")
 
 

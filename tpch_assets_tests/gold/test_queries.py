@@ -97,6 +97,7 @@ def run_partials(con: duckdb.DuckDBPyConnection, query: Query, ranges: list[KeyR
 
 
 def answer(con: duckdb.DuckDBPyConnection, query: Query, ranges: list[KeyRange]) -> pa.Table:
+    assert query.combine is not None
     if query.partial:
         run_partials(con, query, ranges)
         for name in FACTS:
@@ -118,6 +119,7 @@ def test_answer_is_that_of_plain_sql(con: duckdb.DuckDBPyConnection, query: Quer
 def test_no_pairs_at_all(con: duckdb.DuckDBPyConnection, query: Query) -> None:
     use_pair(con, (0, 0))
     expected = plain_answer(con, query.name, AS_OF)
+    assert query.combine is not None
     if query.partial:
         empty = run(con, query.partial, query).slice(0, 0)
         con.register("nothing", empty)
@@ -183,12 +185,9 @@ def test_header_is_read() -> None:
 
 def test_tables_are_those_really_read() -> None:
     assert QUERIES["q06_forecasting_revenue_change"].tables == ("lineitem",)
-    assert QUERIES["q06_forecasting_revenue_change"].combine_tables == ()
     assert QUERIES["q02_minimum_cost_supplier"].partial is None
-    assert QUERIES["q02_minimum_cost_supplier"].partial_tables == ()
+    assert QUERIES["q02_minimum_cost_supplier"].groups == ()
     assert QUERIES["q02_minimum_cost_supplier"].tables == ("region", "nation", "supplier", "part", "partsupp")
-    assert QUERIES["q13_customer_distribution"].partial_tables == ("orders",)
-    assert QUERIES["q13_customer_distribution"].combine_tables == ("customer",)
     assert QUERIES["q13_customer_distribution"].tables == ("customer", "orders")
 
 
@@ -220,49 +219,3 @@ def test_columns_read(statement: str, columns: tuple[str, ...]) -> None:
 def test_columns_read_refuses_what_it_cannot_parse() -> None:
     with pytest.raises(ValueError, match="not one valid SELECT"):
         columns_read("SELEC r_name FROM region", TABLES["region"])
-
-
-HEAD = "-- Title\n-- What is asked?\n"
-PARTIAL = "-- partial\nSELECT count(*) AS n FROM orders\n"
-COMBINE = "-- combine\nSELECT sum(n) AS n FROM partials\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (PARTIAL + COMBINE, "the title"),
-        ("-- Title\n" + PARTIAL + COMBINE, "the question"),
-        (HEAD + PARTIAL, "no `-- combine`"),
-        (HEAD + COMBINE + PARTIAL, "has the sections combine, partial"),
-        (HEAD + "SELECT 1\n" + PARTIAL + COMBINE, "outside of any section"),
-        (HEAD + "-- source: TPC-H\n-- parm top: 1\n" + PARTIAL + COMBINE, "unknown header line"),
-        (HEAD + "-- param top: 1\n-- param top: 2\n" + PARTIAL + COMBINE, "declares top twice"),
-        (HEAD + "-- param as_of: 1\n" + PARTIAL + COMBINE, "always given"),
-        (HEAD + "-- param top: 1\n" + PARTIAL + COMBINE, "does not use: top"),
-        (HEAD + "-- param top: $other\n" + PARTIAL + COMBINE + "LIMIT $top", "not other"),
-        (HEAD + PARTIAL + COMBINE + "LIMIT $top", "undeclared parameters: top"),
-        (HEAD + PARTIAL + COMBINE + ", orders", "combine reads orders"),
-        (HEAD + PARTIAL + COMBINE + ", missing", "unknown tables: missing"),
-        (HEAD + PARTIAL + ", partials\n" + COMBINE, "partial reads unknown tables: partials"),
-        (HEAD + PARTIAL + "-- combine\nSELECT 1 FROM nation", "if, and only if"),
-        (HEAD + COMBINE, "if, and only if"),
-        (HEAD + PARTIAL.replace("orders", "nation") + COMBINE, "move it to combine"),
-        (HEAD + PARTIAL + COMBINE + "; SELECT 1", "combine is not one valid SELECT"),
-        (HEAD + "-- partial\nSELEC 1\n" + COMBINE, "partial is not one valid SELECT"),
-        (HEAD + "-- live: l_comment\n" + PARTIAL + COMBINE, "live names l_comment"),
-    ],
-    ids=lambda value: "" if value.startswith("-- ") else value,
-)
-def test_malformed_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "broken.sql").write_text(text)
-    with pytest.raises(ValueError, match=r"broken\.sql: ") as error:
-        load_queries(BUSINESS, tmp_path)
-    assert message in str(error.value)
-
-
-def test_smallest_file(tmp_path: Path) -> None:
-    (tmp_path / "small.sql").write_text(HEAD + PARTIAL + COMBINE + ";\n")
-    (query,) = load_queries(BUSINESS, tmp_path).values()
-    assert (query.name, query.title, query.question) == ("small", "Title", "What is asked?")
-    assert query.combine == "SELECT sum(n) AS n FROM partials"
-    assert query.tables == ("orders",)

@@ -1,9 +1,12 @@
 """gold: one asset per business query, with one answer per day over all of silver up to that day."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 
-from tpch_assets.gold.plan import plan_answers
-from tpch_assets.gold.queries import Query, load_queries
+from tpch_assets.gold.identity import code_digest
+from tpch_assets.gold.plan import RUNS_WHOLE, WARNING, plan_answers
+from tpch_assets.gold.queries import BrokenQuery, Query, broken_queries, load_queries
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
 from tpch_assets.orchestration.assets.common import RETRY, place
@@ -14,7 +17,7 @@ from tpch_assets.settings import Settings, SettingsError
 
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
-    """Return one asset per .sql file of the business.
+    """Return one asset per .sql file of the business. That of a broken file fails with what is wrong with it.
 
     Raises:
         SettingsError: TPCH_SHUFFLE_QUERIES names a query that has no shuffle join.
@@ -25,13 +28,13 @@ def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinit
             f"TPCH_SHUFFLE_QUERIES={','.join(names)}: no shuffle join exists for {unknown[0]}, "
             f"only for {', '.join(business.shuffled) or 'no query'}"
         )
-    return [_gold(query, settings, business) for query in load_queries(business).values()]
+    sound = [_gold(query, settings, business) for query in load_queries(business).values()]
+    return [*sound, *(_broken(query, settings) for query in broken_queries(business).values())]
 
 
 def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
     shuffle = query.name in (settings.shuffle_queries or ())
-    statements = {"partial": query.partial, "combine": query.combine}
-    sql = "\n\n".join(f"-- {name}\n{text}" for name, text in statements.items() if text)
+    sql = "\n\n".join(text if name == "statement" else f"-- {name}\n{text}" for name, text in query.statements.items())
     columns = [dg.TableColumn(name, type_) for name, type_ in (*query.columns, ("as_of", "DATE"))]
 
     @dg.asset(
@@ -45,6 +48,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=f"gold_{query.name}",
         retry_policy=RETRY,
+        code_version=code_digest(query, business, settings.scale_factor),
         metadata={
             "parameters": query.param_expressions,
             "dagster/column_schema": dg.TableSchema(columns),
@@ -53,6 +57,32 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
         days = list(context.partition_keys)
-        return plan_answers(query, business, lake.open(), days, settings.scale_factor, shuffle=shuffle)
+        update = plan_answers(query, business, lake.open(), days, settings.scale_factor, shuffle=shuffle)
+        _tell(context, update.extra)
+        return update
+
+    return gold
+
+
+def _tell(context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, int | float | str]]) -> None:
+    """Log once why the query runs whole, if it does."""
+    one = next(iter(facts.values()), {})
+    if WARNING in one:
+        context.log.warning(str(one[WARNING]))
+    elif RUNS_WHOLE in one:
+        context.log.info(f"The plain statement runs over all files: {one[RUNS_WHOLE]}")
+
+
+def _broken(query: BrokenQuery, settings: Settings) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["gold", query.name],
+        description=f"**This query is broken.** {query.error}",
+        group_name="gold",
+        owners=settings.owners,
+        partitions_def=partitions(GOLD, settings.start),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def gold() -> None:
+        raise dg.Failure(query.error, allow_retries=False)
 
     return gold

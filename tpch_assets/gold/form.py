@@ -1,0 +1,134 @@
+"""How a query runs: as a partial per shard and a combine, or whole, as its plain statement over all files.
+
+A plain statement is cut in two by `derive/`, and both forms are compared once on nasty data. That takes a while, so it
+is done when an answer is planned, and the verdict is kept: in this process, and in the lake beside the partials.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+
+import duckdb
+
+from tpch_assets.gold.queries import Query, Value
+from tpch_assets.gold.syntax import normal
+from tpch_assets.lake.lake import Lake
+from tpch_assets.schema import Business
+
+VERSION = 1
+"""Raise it when `derive/` cuts statements in another way: then all are cut anew."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a query runs.
+
+    Attributes:
+        combine: The statement over all partials; without a partial, the whole statement.
+        partial: The statement per shard, if any.
+        group: The name of the group of facts whose shards it reads.
+        whole: Why a query over facts has no partial; empty if it has one, or reads dimensions alone.
+        warning: What somebody should look at: the two forms differ, or could not be compared.
+    """
+
+    combine: str
+    partial: str | None = None
+    group: str | None = None
+    whole: str = ""
+    warning: str = ""
+
+
+_known: dict[str, Form] = {}
+
+
+def form_of(query: Query, business: Business, values: Mapping[str, Value], lake: Lake | None = None) -> Form:
+    """How a query runs.
+
+    Args:
+        values: Of the query's parameters on any day, for the comparison.
+        lake: Keeps the verdict for other processes; without one, this process alone does.
+    """
+    if query.plain is None or not query.groups:
+        assert query.plain or query.combine, "a query has one of the two"
+        group = query.groups[0].name if query.groups else None
+        return Form(query.combine or query.plain or "", query.partial, group)
+    digest = _digest(query, business, values)
+    if digest not in _known:
+        kept = _kept(lake, digest) if lake else None
+        _known[digest] = kept or _judged(query, query.plain, business, values)
+        if lake and not kept:
+            _keep(lake, digest, _known[digest])
+    return _known[digest]
+
+
+def _judged(query: Query, plain: str, business: Business, values: Mapping[str, Value]) -> Form:
+    """The verdict: cut in two, if both forms give the same."""
+    # sqlglot takes a while to import, and nothing needs it but this.
+    from tpch_assets.gold.derive import Derived, Whole, derive
+    from tpch_assets.gold.derive.gate import difference
+
+    try:
+        if query.partial is not None and query.combine is not None:
+            cut: Derived | Whole = Derived(query.partial, query.combine, query.groups[0].name)
+        else:
+            cut = derive(plain, business, query.param_types)
+        if isinstance(cut, Whole):
+            return Form(plain, whole=cut.reason)
+        differs = difference(plain, cut, business, values)
+    except Exception as error:  # noqa: BLE001 - the plain statement is right in any case
+        _log.exception("%s: its statement could not be cut in two", query.name)
+        why = f"cutting it in two failed ({type(error).__name__}: {error})"
+        return Form(plain, whole=why, warning=f"{query.name} runs whole: {why}")
+    if differs:
+        why = f"its partial and combine give another answer than the plain statement: {differs}"
+        return Form(plain, whole=why, warning=f"{query.name} runs whole: {why}")
+    return Form(cut.combine, cut.partial, cut.group)
+
+
+def _digest(query: Query, business: Business, values: Mapping[str, Value]) -> str:
+    """Names everything a verdict depends on. It is one for all days."""
+    tables = [
+        (
+            table.name,
+            table.key,
+            table.colocated_by,
+            table.group,
+            [(c.name, c.stored, c.nullable) for c in table.columns],
+        )
+        for table in business.tables
+        if table.name in query.tables
+    ]
+    parts = [
+        {name: normal(text) for name, text in query.statements.items()},
+        {name: normal(f"SELECT {text}") for name, text in query.param_expressions.items()},
+        tables,
+        values["scale_factor"],
+        duckdb.__version__,
+        metadata.version("sqlglot"),
+        VERSION,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _path(lake: Lake, digest: str) -> str:
+    return lake.path("partials", "_forms", f"{digest}.json")
+
+
+def _kept(lake: Lake, digest: str) -> Form | None:
+    path = _path(lake, digest)
+    if not lake.store.exists(path):
+        return None
+    with open(lake.store.local(path), encoding="utf-8") as kept:
+        return Form(**json.load(kept))
+
+
+def _keep(lake: Lake, digest: str, form: Form) -> None:
+    path = _path(lake, digest)
+    staged = lake.store.staging(path)
+    with open(staged, "w", encoding="utf-8") as out:
+        json.dump(asdict(form), out)
+    lake.store.publish(staged, path)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib import metadata
 
-from tpch_assets.commands import replay, show, status
+from tpch_assets.commands import new, replay, show, status
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
 
@@ -12,6 +12,7 @@ COMMANDS = (
     replay,
     status,
     show,
+    new,
 )
 """In the order of the help. A command is a module with `add`, which adds its parser; its slow imports are its own."""
 

@@ -4,14 +4,19 @@ import argparse
 import sys
 from importlib import metadata
 
-from tpch_assets.commands import new, replay, show, status
+from tpch_assets.commands import check, explain, new, plan, query, replay, show, status
+from tpch_assets.commands.options import CommandError
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
 
 COMMANDS = (
+    check,
     replay,
+    plan,
     status,
     show,
+    query,
+    explain,
     new,
 )
 """In the order of the help. A command is a module with `add`, which adds its parser; its slow imports are its own."""
@@ -26,7 +31,7 @@ def main() -> None:
         return
     try:
         arguments.run(arguments)
-    except (SettingsError, LakeError) as error:
+    except (SettingsError, LakeError, CommandError) as error:
         print(f"tpch-assets: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
@@ -34,7 +39,9 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tpch-assets", description="Fill the lake, and show what it contains.")
+    parser = argparse.ArgumentParser(
+        prog="tpch-assets", description="Check the business, fill the lake, and show what it contains."
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('tpch-assets')}")
     commands = parser.add_subparsers(metavar="command")
     for command in COMMANDS:

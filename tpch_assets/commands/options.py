@@ -2,14 +2,21 @@
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING, TypeAlias
 
+from tpch_assets.gold.queries import Query, broken_queries, load_queries, nearest
+from tpch_assets.schema import Business
 from tpch_assets.settings import PREFIX, Settings, current_settings
 
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 else:
     Commands = object  # argparse has no public name for it.
+
+
+class CommandError(RuntimeError):
+    """A command cannot do what it is asked; the message is one sentence."""
 
 
 def add_lake(command: argparse.ArgumentParser) -> None:
@@ -27,3 +34,25 @@ def settings_of(arguments: argparse.Namespace, **more: str | None) -> Settings:
     os.environ.update({f"{PREFIX}{name}": value for name, value in options.items() if value is not None})
     current_settings.cache_clear()
     return current_settings()
+
+
+def tell_broken(business: Business) -> None:
+    """Say on stderr which query files are broken: they take nothing else down, so nobody would notice."""
+    for query in broken_queries(business).values():
+        print(f"tpch-assets: {query.error}; its answers stay as they are", file=sys.stderr)
+
+
+def query_named(name: str, business: Business) -> Query:
+    """A query by its name, or by how its name begins if no other begins so.
+
+    Raises:
+        CommandError: There is none, or its file is broken.
+    """
+    queries, broken = load_queries(business), broken_queries(business)
+    found = [known for known in (*queries, *broken) if known.startswith(name)]
+    exact = name if name in found else found[0] if len(found) == 1 else None
+    if exact in queries:
+        return queries[exact]
+    if exact in broken:
+        raise CommandError(broken[exact].error)
+    raise CommandError(f"{name} is not a query{nearest(name, found or [*queries, *broken])}.")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tpch_assets.calendar import batch_key, is_batch, parse
-from tpch_assets.commands.options import Commands, add_lake, settings_of
+from tpch_assets.commands.options import Commands, add_lake, settings_of, tell_broken
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, BATCHES_PER_DAY, LAYERS, every
 from tpch_assets.raw.files import deliveries
@@ -39,6 +39,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if end > datetime.now(UTC):
         raise SettingsError(f"--batches {arguments.batches}: batch {batch_key(end - BATCH)} has not ended yet.")
     Lake(settings.lake).check(write=True)
+    tell_broken(current_business())
     # Dagster and the asset graph are slow to import, so bad options are reported first.
     import dagster as dg
 

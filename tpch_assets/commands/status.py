@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpch_assets.calendar import is_batch
-from tpch_assets.commands.options import Commands, add_lake, settings_of
+from tpch_assets.commands.options import Commands, add_lake, settings_of, tell_broken
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import snapshot
@@ -46,6 +46,7 @@ def _run(arguments: argparse.Namespace) -> None:
     for name in ("layer", "table", "partitions", "rows", "files", "bytes", "latest batch"):
         table.add_column(name, justify="left" if name in ("layer", "table", "latest batch") else "right")
     found = list(status(lake, current_business()))
+    tell_broken(current_business())
     if not found:
         print(f"The lake {lake.uri} is empty. Fill it with `make demo` or `tpch-assets replay`.")
         return

@@ -11,7 +11,7 @@ from functools import cache
 import duckdb
 
 from tpch_assets.calendar import end_of_day
-from tpch_assets.compute.database import cursor, identifier, identifiers, sql_list
+from tpch_assets.compute.database import cursor, identifier, identifiers, rows_as
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import columns_read, normal
@@ -40,7 +40,7 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
         (table.name, column, table.column(column).stored)
         for table in business.tables
         for text in query.statements.values()
-        for column in columns_read(text, table)
+        for column in sorted(columns_read(text, table))
     ]
     used = parameter_names("\n".join((*query.statements.values(), *query.param_expressions.values())))
     parts = [texts, expressions, types, query.columns, query.live, scale_factor if "scale_factor" in used else None]
@@ -103,7 +103,7 @@ def _file_fingerprints(lake: Lake, uri: str, file: str, table: Table) -> dict[st
     sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in columns)
     path = lake.store.local(f"{uri}/{file}")
     with cursor() as con:
-        row = con.execute(f"SELECT {sums} FROM read_parquet({sql_list([path])})").fetchone() or ()
+        row = con.execute(f"SELECT {sums} FROM {rows_as([path], table.stored_columns)}").fetchone() or ()
     prints = {column: int(value) for column, value in zip(table.column_names, row, strict=True)}
     staged = lake.store.staging(target)
     with open(staged, "w") as out:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import end_of_day
+from tpch_assets.compute.database import arrow_schema
 from tpch_assets.gold import shuffled
 from tpch_assets.gold.form import form_of
 from tpch_assets.gold.graph import PartialGraph
@@ -17,9 +18,10 @@ from tpch_assets.gold.identity import fingerprint, made_from
 from tpch_assets.gold.queries import Query, Value, bind, load_queries, parameters
 from tpch_assets.gold.syntax import columns_read, tables_read
 from tpch_assets.gold.tasks import Input, Statement, run_combine
+from tpch_assets.lake.evolve import delta_schema
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
-from tpch_assets.lake.snapshot import Snapshots, existing
+from tpch_assets.lake.snapshot import Snapshots, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
 from tpch_assets.layers import DAY, GOLD
 from tpch_assets.schema import Business, Group, Table
@@ -58,7 +60,14 @@ def plan_answers(
         name = f"{made_from(query, business, silver, key, scale_factor)}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
         extra[key] = facts
-    return TableUpdate(files, extra=extra)
+    return TableUpdate(files, replace=_has_other_columns(lake, query), extra=extra)
+
+
+def _has_other_columns(lake: Lake, query: Query) -> bool:
+    """Whether the answers there are have other columns. Then all days are stale, and give way at once."""
+    have = snapshot(lake, lake.table("gold", query.name)).schema
+    want = arrow_schema([*query.columns, ("as_of", "DATE")])
+    return have is not None and delta_schema(have) != delta_schema(want)
 
 
 def snapshots_for(query: Query, business: Business, lake: Lake) -> Snapshots:
@@ -85,27 +94,47 @@ def plan(
     lake = next(iter(silver.values())).lake
     values = parameters(query, scale_factor, day)
     form = form_of(query, business, values, lake)
-    said = {name: text for name, text in ((RUNS_WHOLE, form.whole), (WARNING, form.warning)) if text}
-    shards = {group.name: complete_shards(group, silver, until=end_of_day(str(day))) for group in query.groups}
-    live = {name: [shard for shard in of_group if not _is_over(query, shard, day)] for name, of_group in shards.items()}
-    every = sum(map(len, shards.values()))
-    facts: Facts = {"shards": every, "kept": 0, "skipped": every - sum(map(len, live.values()))}
     if form.partial is None:
-        inputs = [
-            *_dimensions(business, silver, form.combine),
-            *(table for group in query.groups for table in _facts(group, silver, live[group.name])),
-        ]
-        rows = sum(file.rows for of_group in live.values() for shard in of_group for file in shard)
-        answer = task(run_combine, _statement(lake, form.combine, values, inputs), None, [], (), day)
-        return answer, {**facts, ROWS_READ: rows, **said}
+        answer, facts = plan_whole(query, business, silver, day, scale_factor)
+        said = {name: text for name, text in ((RUNS_WHOLE, form.whole), (WARNING, form.warning)) if text}
+        return answer, {**facts, **said}
+    shards, facts = _shards(query, silver, day)
     group = next(group for group in query.groups if group.name == form.group)
     combine = _statement(lake, form.combine, values, _dimensions(business, silver, form.combine))
     partial = _statement(lake, form.partial, values, _dimensions(business, silver, form.partial))
     prints = [_print(business.table(table.name), silver, form.partial) for table in partial.inputs]
     graph = PartialGraph(partial, group, lake.path("partials", query.name), prints)
-    paths = graph.add(silver, live[group.name])
+    paths = graph.add(silver, shards[group.name])
     answer = graph.delayed(run_combine, combine, partial, paths, _nothing(group), day)
     return answer, {**facts, "kept": graph.kept, ROWS_READ: graph.rows_read}
+
+
+def plan_whole(
+    query: Query, business: Business, silver: Snapshots, day: date, scale_factor: float
+) -> tuple["Delayed", Facts]:
+    """The same by one task, which runs the whole statement over all files.
+
+    Raises:
+        HalfWritten: The files of a shard are not from the same build.
+    """
+    statement = query.plain or query.combine
+    assert statement is not None, "a query has one of the two"
+    shards, facts = _shards(query, silver, day)
+    inputs = _dimensions(business, silver, statement)
+    inputs += [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
+    rows = sum(file.rows for of_group in shards.values() for shard in of_group for file in shard)
+    lake = next(iter(silver.values())).lake
+    made = _statement(lake, statement, parameters(query, scale_factor, day), inputs)
+    return task(run_combine, made, None, [], (), day), {**facts, ROWS_READ: rows}
+
+
+def _shards(query: Query, silver: Snapshots, day: date) -> tuple[dict[str, list[Shard]], Facts]:
+    """By group the shards that an answer is made of, and how many there are and are skipped."""
+    shards = {group.name: complete_shards(group, silver, until=end_of_day(str(day))) for group in query.groups}
+    live = {name: [shard for shard in of_group if not _is_over(query, shard, day)] for name, of_group in shards.items()}
+    every = sum(map(len, shards.values()))
+    facts: Facts = {"shards": every, "kept": 0, "skipped": every - sum(map(len, live.values()))}
+    return live, facts
 
 
 def _dimensions(business: Business, silver: Snapshots, statement: str) -> list[Input]:

@@ -7,7 +7,7 @@ each shard of a group of facts, `combine` over all partials. Nothing here runs a
 import difflib
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -94,13 +94,16 @@ def broken_queries(business: Business, folder: Path | None = None) -> dict[str, 
     return {name: query for name, query in _all(business, folder).items() if isinstance(query, BrokenQuery)}
 
 
-def load_query(business: Business, path: Path) -> Query:
+def load_query(business: Business, path: Path, *, bare: bool = False) -> Query:
     """Read one .sql file.
+
+    Args:
+        bare: It may be named as it pleases, and have no title and question.
 
     Raises:
         ValueError: It cannot be used; the message begins with the file and the line.
     """
-    found = _load(business, path)
+    found = _load(business, path, bare=bare)
     if isinstance(found, BrokenQuery):
         raise ValueError(found.error)
     return found
@@ -129,13 +132,13 @@ def _all(business: Business, folder: Path | None) -> dict[str, Query | BrokenQue
     return found
 
 
-def _load(business: Business, path: Path) -> Query | BrokenQuery:
+def _load(business: Business, path: Path, *, bare: bool = False) -> Query | BrokenQuery:
     name = path.stem
     try:
-        if not _NAME.fullmatch(name):
+        if not bare and not _NAME.fullmatch(name):
             name = re.sub(r"\W", "_", f"_{name}", flags=re.ASCII)
             raise Malformed("a query's file name is made of letters, digits and _, and begins with no digit")
-        return _parse(business, name, path.read_text(encoding="utf-8"))
+        return _parse(business, name, path.read_text(encoding="utf-8"), bare)
     except UnicodeDecodeError as error:
         return BrokenQuery(name, f"{path}: is not UTF-8 (byte {error.start})")
     except OSError as error:
@@ -146,8 +149,8 @@ def _load(business: Business, path: Path) -> Query | BrokenQuery:
 
 
 @functools.cache
-def _parse(business: Business, name: str, text: str) -> Query:
-    file = sql_file.parse(text)
+def _parse(business: Business, name: str, text: str, bare: bool) -> Query:
+    file = sql_file.parse(text, bare=bare)
     read = {section: _tables_of(business, section, found) for section, found in file.statements.items()}
     _check_override(business, file, read)
     columns, types = bound(business, file)
@@ -158,6 +161,10 @@ def _parse(business: Business, name: str, text: str) -> Query:
         with located(Statement(f"SELECT {expression}", file.lines[f"param {parameter}"]), "statement"):
             refuse_impure(f"SELECT {expression}", business)
     tables = {table for names in read.values() for table in names}
+    if not tables.difference({"partials"}):
+        raise Malformed(
+            f"reads no table; there are {', '.join(business.names)}", file.statements[next(iter(read))].line
+        )
     groups = tuple(group for group in business.groups if tables.intersection(group.names))
     shown = _presentation(file, columns)
     return Query(
@@ -193,7 +200,7 @@ def _tables_of(business: Business, section: Section, statement: Statement) -> se
     return names
 
 
-def nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
+def nearest(name: str, known: Sequence[str]) -> str:
     """What to say after a name that is not known: the nearest one, or all."""
     found = difflib.get_close_matches(name, known, 1)
     return f": did you mean {found[0]}?" if found else f"; known are {', '.join(known)}"

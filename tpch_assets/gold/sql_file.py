@@ -74,15 +74,18 @@ class SqlFile:
         return self.statements[section].text if section in self.statements else None
 
 
-def parse(text: str) -> SqlFile:
+def parse(text: str, *, bare: bool = False) -> SqlFile:
     """Take a file apart.
+
+    Args:
+        bare: The title and the question may be missing.
 
     Raises:
         Malformed: The message says what is wrong.
     """
     lines = text.splitlines()
     length = _length_of_header(lines)
-    file = _header(lines[:length])
+    file = _header(lines[:length], bare=bare)
     statements = {name: found for name, found in _statements(lines, length) if found.text or name != "statement"}
     if tuple(statements) not in _ORDER:
         raise Malformed(_disorder(tuple(statements)))
@@ -96,11 +99,6 @@ def parse(text: str) -> SqlFile:
 def parameter_names(sql: str) -> tuple[str, ...]:
     """The parameters that a text uses, in order."""
     return tuple(dict.fromkeys(match["name"] for match in _PARAMETER.finditer(sql) if match["name"]))
-
-
-def without_parameters(sql: str) -> str:
-    """The text with NULL in the place of each parameter."""
-    return _PARAMETER.sub(lambda match: "NULL" if match["name"] else match[0], sql)
 
 
 def with_types(sql: str, types: Mapping[str, str]) -> str:
@@ -160,7 +158,7 @@ def _disorder(names: tuple[Section, ...]) -> str:
     )
 
 
-def _header(lines: list[str]) -> SqlFile:
+def _header(lines: list[str], *, bare: bool) -> SqlFile:
     """The header alone, without statements: prose (title and question), fields and the parameters' expressions."""
     prose: list[str] = []
     fields: dict[str, str] = {}
@@ -181,6 +179,8 @@ def _header(lines: list[str]) -> SqlFile:
             given = ", ".join(GIVEN_PARAMETERS)
             raise Malformed(f"declares {key} twice, or one that is always given ({given})", number)
         target[key], numbers[" ".join(match[1].split())] = match["value"], number
+    if len(prose) < 2 and bare:
+        prose = [*prose, "Statement", ""][:2]
     if len(prose) < 2:
         raise Malformed("starts with two comment lines or more: the title, then the question in one sentence", 1)
     return SqlFile(prose[0], " ".join(prose[1:]), fields, expressions, {}, numbers)

@@ -1,5 +1,6 @@
 """Reads from Dagster's storage how long the runs of an asset took. The dashboard draws the charts."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import dagster as dg
@@ -20,3 +21,33 @@ def run_times(home: Path, layer: str, name: str) -> list[tuple[float, float]]:
         chosen = dg.RunsFilter(run_ids=sorted({record.run_id for record in made}))
         records = instance.get_run_records(filters=chosen)
     return [(r.start_time, r.end_time) for r in records if r.start_time and r.end_time]
+
+
+def mean_costs(
+    home: Path, names: Collection[tuple[str, str]], limit: int = 20
+) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+    """Return rows and seconds per partition of each (layer, name), over its newest materializations.
+
+    Args:
+        home: The folder of the Dagster instance.
+    """
+    found = {}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for layer, name in names:
+            records = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=limit).records
+            made = [record.asset_materialization for record in records if record.asset_materialization]
+            rows = [_number(one, "dagster/row_count") for one in made]
+            # A run's seconds are in the record of each of its partitions.
+            runs = {record.run_id: _number(one, "seconds") for record, one in zip(records, made, strict=True)}
+            found[layer, name] = (_mean(rows), _mean(list(runs.values()), len(made)))
+    return found
+
+
+def _number(one: dg.AssetMaterialization, name: str) -> float | None:
+    value = one.metadata[name].value if name in one.metadata else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _mean(values: list[float | None], count: int = 0) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / (count or len(known)) if known else None

@@ -23,7 +23,7 @@ from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor,
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
-from tpch_assets.silver.stale import stale_dimensions, stale_windows
+from tpch_assets.silver.stale import due_dimensions, due_windows, stale_dimensions, stale_windows
 
 WHOLE_HISTORY = 0  # The hour in which the raw schedule checks the whole history.
 AFTER_WINDOW, AFTER_DAY = timedelta(minutes=20), timedelta(minutes=45)
@@ -101,9 +101,15 @@ class Planner:
     def late(self, lake: Lake, cursor: str | None) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
         until = datetime.now(UTC) - LATE
+        warnings = self.held(lake, until)
         if windows := self.windows(lake, until):
-            return Found(windows + self.dimensions(lake))
-        return Found(self.days(lake, until), "Nothing is late.")
+            return Found(windows + self.dimensions(lake), warnings=warnings)
+        return Found(self.days(lake, until), warnings[0] if warnings else "Nothing is late.", warnings=warnings)
+
+    def held(self, lake: Lake, until: datetime) -> list[str]:
+        """Return a sentence for everything stale in silver that cannot be built now."""
+        windows = [due_windows(lake, group, until).held for group in self.business.groups]
+        return [*(text for held in windows for text in held.values()), *due_dimensions(lake, self.business)[1].values()]
 
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:

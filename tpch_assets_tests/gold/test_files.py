@@ -84,6 +84,7 @@ def test_comments_below_a_blank_line_belong_to_the_statement(tmp_path: Path) -> 
         (HEAD + PLAIN + "\nLIMIT $top", "5: uses undeclared parameters: top"),
         (HEAD + PLAIN + ", missing", "4: statement reads unknown table missing; known are"),
         (HEAD + "SELECT 1 AS a\nFROM lineitm", "4: statement reads unknown table lineitm: did you mean lineitem?"),
+        (HEAD + "SELECT 1 AS one", "3: reads no table; there are region"),
         (HEAD + PLAIN + "; SELECT 1", "3: not one valid SELECT statement: there are several"),
         (HEAD + "SELECT 1\nFRM orders\n", '4: not one valid SELECT statement: syntax error at or near "orders"'),
         (HEAD + "-- partial\nSELEC 1\n" + COMBINE, "4: partial: not one valid SELECT statement"),
@@ -150,7 +151,9 @@ def test_a_sample_and_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_column_with_a_clocks_name_and_series_are_allowed(tmp_path: Path) -> None:
-    query = load(tmp_path, HEAD + "SELECT x, age($as_of, DATE '2000-01-01')::VARCHAR AS a FROM range(3) AS t (x)")
+    query = load(
+        tmp_path, HEAD + "SELECT x, age($as_of, DATE '2000-01-01')::VARCHAR AS a FROM nation, range(3) AS t (x)"
+    )
     assert query.columns == (("x", "BIGINT"), ("a", "VARCHAR"))
 
 

@@ -10,6 +10,7 @@ from tpch_assets.gold.queries import BrokenQuery, Query, broken_queries, load_qu
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
 from tpch_assets.orchestration.assets.common import RETRY, place
+from tpch_assets.orchestration.assets.lineage import answer_columns
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
@@ -35,7 +36,6 @@ def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinit
 def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
     shuffle = query.name in (settings.shuffle_queries or ())
     sql = "\n\n".join(text if name == "statement" else f"-- {name}\n{text}" for name, text in query.statements.items())
-    columns = [dg.TableColumn(name, type_) for name, type_ in (*query.columns, ("as_of", "DATE"))]
 
     @dg.asset(
         key=["gold", query.name],
@@ -51,7 +51,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
         code_version=code_digest(query, business, settings.scale_factor),
         metadata={
             "parameters": query.param_expressions,
-            "dagster/column_schema": dg.TableSchema(columns),
+            **answer_columns(query, business),
             **place("gold", query.name),
         },
     )

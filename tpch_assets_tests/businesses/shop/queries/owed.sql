@@ -1,8 +1,11 @@
 -- Owed
 -- Which baskets are worth more than was paid for them?
 -- param top: 40
--- partial
-SELECT number, any_value(opened) AS opened, any_value("group") AS "group", any_value(worth) - coalesce(sum(amount), 0) AS owed
+SELECT
+    number,
+    any_value(opened) AS opened,
+    any_value("group") AS "group",
+    any_value(worth) - coalesce(sum(amount), 0) AS owed
 FROM baskets
 JOIN (SELECT number, sum(price * "order") AS worth FROM items GROUP BY number) USING (number)
 LEFT JOIN payments ON basket = number
@@ -10,5 +13,3 @@ GROUP BY number
 HAVING owed > 0
 ORDER BY owed DESC, number
 LIMIT $top
--- combine
-SELECT number, opened, "group", owed FROM partials ORDER BY owed DESC, number LIMIT $top

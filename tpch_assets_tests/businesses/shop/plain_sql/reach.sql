@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM baskets) AS baskets, (SELECT count(*) FROM visits) AS visits

@@ -26,9 +26,9 @@ from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
 from tornado.process import task_id
 
-from dashboards.charts.tpch_views import TPCH
 from dashboards.liveness import LIVENESS
-from dashboards.pages.orders import Orders
+from dashboards.own import own
+from dashboards.pages.answers import Answers
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
@@ -40,25 +40,35 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
 
 HERE = Path(__file__).parent
-PAGES: tuple[type[Page], ...] = (Orders, Queries, Pipeline)
-"""The pages, in their order in the menu. To add a page, write a subclass of `Page` and name it here."""
+PAGES: tuple[type[Page], ...] = (Answers, Queries, Pipeline)
+"""The pages of any business, in their order in the menu. To add a page, write a subclass of `Page` and name it here.
 
-LOOK = TPCH
-TITLE = "TPC-H"
+A page about one business belongs in a module that the business names (see `dashboards.own`).
+"""
+
 FRAME = Environment(loader=FileSystemLoader(HERE / "pages"), autoescape=False).get_template("frame.html")
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 View = Callable[[], pn.viewable.Viewable]
 
 
+def pages() -> tuple[type[Page], ...]:
+    """The pages on offer, in their order in the menu: the business's own, and then the general ones at other paths."""
+    found: dict[str, type[Page]] = {}
+    for page in (*own().pages, *PAGES):
+        if page.offered():
+            found.setdefault(page.path, page)
+    return tuple(found.values())
+
+
 def open_store(lake: Lake, seconds: float = 3) -> Store:
     """The store of a lake, which prepares what pages will ask for. Call `start` to make it follow the lake."""
-    return Store(lake, seconds, warm_up(LOOK))
+    return Store(lake, seconds, warm_up(own().look))
 
 
 def routes(store: Store, settings: DashboardSettings) -> dict[str, View]:
     """What is served under each path."""
-    return {_slug(page): _session(page, store, settings) for page in PAGES}
+    return {_slug(page): _session(page, store, settings) for page in pages()}
 
 
 def server(store: Store, settings: DashboardSettings, **options: object) -> BaseServer:
@@ -71,7 +81,7 @@ def server(store: Store, settings: DashboardSettings, **options: object) -> Base
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["extra_patterns"] = [LIVENESS]
     given["static_dirs"] = {"files": str(HERE / "static")}
-    given["title"] = {_slug(page): f"{page.name} · {TITLE}" for page in PAGES}
+    given["title"] = {_slug(page): f"{page.name} · {own().title}" for page in pages()}
     return get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
 
 
@@ -160,13 +170,13 @@ def _slug(page: type[Page]) -> str:
 
 def _session(page: type[Page], store: Store, settings: DashboardSettings) -> View:
     def make() -> pn.viewable.Viewable:
-        made = page(store, settings, pn.state.location, LOOK)
+        made = page(store, settings, pn.state.location, own().look)
         view = made.view()
         document = pn.state.curdoc
         if document is not None:  # None in tests without a server.
             document.template = FRAME
-            menu = {other.path: other.name for other in PAGES}
-            document.template_variables.update(brand=TITLE, pages=menu, path=page.path)
+            menu = {other.path: other.name for other in pages()}
+            document.template_variables.update(brand=own().title, pages=menu, path=page.path)
             serve_styles_locally(document)
             # Bokeh loses changes while the browser builds the page, so follow the lake only after that.
             pn.state.onload(partial(_follow, store, document, made.refresh))

@@ -1,4 +1,4 @@
-"""The forms in which an answer is drawn: bars, columns, numbers, groups and heatmap.
+"""The forms in which an answer is drawn: bars, columns, numbers, groups, heatmap, lines and points.
 
 A form is one plot that is filled again and again: making it costs ten times as much as filling it. Which form suits an
 answer does not belong here, but in `results`.
@@ -18,9 +18,11 @@ from bokeh.models import (
     HBar,
     HoverTool,
     LinearColorMapper,
+    MultiLine,
     NoOverlap,
     Plot,
     Rect,
+    Scatter,
     VBar,
 )
 from bokeh.models.annotations import ColorBar, Title
@@ -33,7 +35,7 @@ HEAT = ["#31507a", "#3a6c93", "#4788a5", "#5ba5b0", "#7ac1b5", "#a5dab7", "#d7f0
 
 
 @dataclass(frozen=True)
-class Points:
+class Drawn:
     """What a form draws: the data, its categories (`names`), and its series in their order."""
 
     data: Data
@@ -51,7 +53,7 @@ class Form(Protocol):
     def __init__(self, source: ColumnDataSource, code: str) -> None:
         """Make the plot. `code` formats figures."""
 
-    def fill(self, points: Points) -> None:
+    def fill(self, points: Drawn) -> None:
         """Fit the ranges and the size to new data. The caller fills the source."""
 
 
@@ -64,7 +66,7 @@ class Bars:
         plots.add_axes(self.plot, plots.number_axis(code, ticks=4), plots.name_axis(), grid=False)
         self.plot.add_glyph(source, HBar(y="x", right="y", height=0.75, fill_color=Field("colour"), line_color=None))
 
-    def fill(self, points: Points) -> None:
+    def fill(self, points: Drawn) -> None:
         self._names.factors = list(reversed(points.names))
         self.plot.height = max(180, 70 + 22 * len(points.names))
 
@@ -78,7 +80,7 @@ class Columns:
         plots.add_axes(self.plot, self._axis, plots.number_axis(code))
         self.plot.add_glyph(source, VBar(x="x", top="y", width=0.7, fill_color=Field("colour"), line_color=None))
 
-    def fill(self, points: Points) -> None:
+    def fill(self, points: Drawn) -> None:
         self._names.factors = list(points.names)
         long = max(map(len, points.names), default=0) > 8
         self._axis.major_label_orientation = 0.6 if long else "horizontal"
@@ -93,7 +95,7 @@ class Numbers:
         plots.add_axes(self.plot, plots.number_axis(), plots.number_axis(code))
         self.plot.add_glyph(source, VBar(x="x", top="y", width=0.85, fill_color=Field("colour"), line_color=None))
 
-    def fill(self, points: Points) -> None:
+    def fill(self, points: Drawn) -> None:
         """The ranges fit by themselves."""
 
 
@@ -108,7 +110,7 @@ class Groups:
         glyph: Glyph = VBar(x="x", top="y", width=0.85, fill_color=Field("colour"), line_color=None)
         plots.add_legend(self.plot, self.plot.add_glyph(source, glyph), "by")
 
-    def fill(self, points: Points) -> None:
+    def fill(self, points: Drawn) -> None:
         self._pairs.factors = [(name, series) for name in points.names for series in points.series]
 
 
@@ -128,9 +130,57 @@ class Heatmap:
         bar = ColorBar(color_mapper=self._colours, formatter=formatter, width=8, padding=4, background_fill_color=None)
         self.plot.add_layout(bar, "right")
 
-    def fill(self, points: Points) -> None:
+    def fill(self, points: Drawn) -> None:
         self._names.factors = list(points.names)
         self._series.factors = sorted(points.series, reverse=True)
         self.plot.height = 90 + 19 * len(points.series)
         figures = np.asarray(points.data["y"], dtype=float)
         self._colours.update(low=float(figures.min()), high=float(figures.max()))
+
+
+class Points:
+    """A point for each figure, along an axis of numbers or of time."""
+
+    time = False
+
+    def __init__(self, source: ColumnDataSource, code: str) -> None:
+        self.title, self._y = plots.title(), DataRange1d()
+        self.plot, self.hover = plots.plot(self.title, DataRange1d(), self._y, zoom=True)
+        along = plots.time_axis() if self.time else plots.number_axis()
+        plots.add_axes(self.plot, along, plots.number_axis(code))
+        dots: Glyph = Scatter(x="x", y="y", size=6, fill_color=Field("colour"), line_color=Field("colour"))
+        drawn = self.plot.add_glyph(source, dots)
+        self._legend = plots.add_legend(self.plot, drawn, "by")
+        self.hover.renderers = [drawn]
+
+    def fill(self, points: Drawn) -> None:
+        self._legend.visible = len(points.series) > 1
+
+
+class Lines(Points):
+    """Points that a line joins, one for each series."""
+
+    def __init__(self, source: ColumnDataSource, code: str) -> None:
+        super().__init__(source, code)
+        self._lines = ColumnDataSource({"x": [], "y": [], "colour": []})
+        self.plot.add_glyph(self._lines, MultiLine(xs="x", ys="y", line_width=2, line_color="colour"))
+
+    def fill(self, points: Drawn) -> None:
+        super().fill(points)
+        by, found = np.asarray(points.data["by"], dtype=object), {name: np.asarray(points.data[name]) for name in "xy"}
+        of = [by == series for series in points.series]
+        colours = np.asarray(points.data["colour"], dtype=object)
+        lines = {name: [values[one] for one in of] for name, values in found.items()}
+        self._lines.data = {**lines, "colour": [colours[one][0] for one in of]}
+
+
+class PointsOverTime(Points):
+    """Points along an axis of time."""
+
+    time = True
+
+
+class LinesOverTime(Lines):
+    """Lines along an axis of time."""
+
+    time = True

@@ -1,48 +1,139 @@
-"""How the answers of a business look: its own views and labels, and defaults for everything it does not name.
+"""How answers look: as a query's header says, else as the business's own views do, else as suits the columns.
 
-The views of a particular business do not belong here, but in a module of their own, such as `tpch_views`.
+The views of a particular business do not belong here, but in a module of their own (see `dashboards.own`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import pandas as pd
 
 from dashboards.charts import labels
-from dashboards.charts.views import TOP, View
+from dashboards.charts.views import SERIES, TOP, Kind, View
+
+
+class Chart(Protocol):
+    """A chart that a query's header names."""
+
+    @property
+    def kind(self) -> str:
+        """`bars`, `lines`, `points` or `none`."""
+
+    @property
+    def x(self) -> str:
+        """The column along the chart."""
+
+    @property
+    def y(self) -> tuple[str, ...]:
+        """The columns of figures."""
+
+
+class Question(Protocol):
+    """What a query says of its answer's looks."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def chart(self) -> Chart | None: ...
+
+    @property
+    def units(self) -> Mapping[str, str]: ...
+
+    @property
+    def titles(self) -> Mapping[str, str]: ...
+
+    @property
+    def total(self) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Look:
-    """The choices of a business. Without any, every answer still gets a chart that suits its columns.
+    """The choices of a business, or of one query. Without any, every answer gets a chart that suits its columns.
 
     Attributes:
         views: Charts by query.
         prefixes: Beginnings of columns' names that labels leave out.
         identifiers: Endings of columns whose whole numbers name things rather than count them.
+        titles: Headings by column.
+        units: Units of figures by column.
     """
 
     views: Mapping[str, View] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ("key", "id", "year", "rank", "line")
+    titles: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, question: Question) -> "Look":
+        """This look with a query's own headings and units."""
+        return replace(self, titles={**self.titles, **question.titles}, units={**self.units, **question.units})
 
     def label(self, column: str) -> str:
-        """A column's name as a heading."""
-        return labels.label(column, self.prefixes)
+        """A column's name as people read it."""
+        return self.titles.get(column) or labels.label(column, self.prefixes)
 
-    def view_of(self, query: str, rows: pd.DataFrame) -> View:
+    def heading(self, column: str) -> str:
+        """A column's name and unit."""
+        return f"{self.label(column)} ({self.units[column]})" if column in self.units else self.label(column)
+
+    def view_of(self, question: Question, rows: pd.DataFrame) -> View:
         """The chart of a query's answer."""
-        view = self.views.get(query)
-        if view is None or not view.columns <= set(rows.columns):
-            view = self._default_view(rows)
-        return replace(view, prefixes=self.prefixes)
+        look, own = self.of(question), self.views.get(question.name)
+        if question.chart is not None:
+            view = look._header_view(question.chart, rows)
+        else:
+            view = own if own and own.fits(rows) else look._default_view(rows)
+        if not question.total:
+            view = replace(view, total="none")
+        unit = view.unit or look.units.get(view.y or "", "")
+        return replace(view, unit=unit, labels=tuple((name, look.label(name)) for name in rows.columns))
+
+    def _header_view(self, chart: Chart, rows: pd.DataFrame) -> View:
+        if chart.kind == "none":
+            return replace(self._default_view(rows), kind="number" if len(rows) == 1 else "none")
+        return self._view(chart.kind, rows, chart.x, *chart.y)
+
+    def _view(self, kind: str, rows: pd.DataFrame, x: str, y: str, *more: str, by: str | None = None) -> View:
+        figures, along = [self.heading(name) for name in (y, *more)], self.label(x)
+        title = f"{' and '.join(figures)} by {along if along[1:2].isupper() else along[:1].lower() + along[1:]}"
+        numbers, times = pd.api.types.is_numeric_dtype(rows[x]), pd.api.types.is_datetime64_any_dtype(rows[x])
+        form: Kind = "bars"
+        if kind in ("lines", "points") and (numbers or times):
+            form = "lines" if kind == "lines" else "points"
+        elif kind != "bars" or numbers or times or more:
+            form = "columns"
+        return View(form, title, (x,), y, by=by, more=more, top=TOP if form == "bars" else None)
 
     def _default_view(self, rows: pd.DataFrame) -> View:
+        figures, times, names = self._sorted_columns(rows)
+        if len(rows) == 1:
+            y = figures[0] if figures else None
+            return View("number", self.label(y or "rows"), (*names, *times), y, more=tuple(figures[1:]))
+        if figures and times and (not names or _few(rows, names[0], times[0])):
+            return self._view("lines", rows, times[0], figures[0], by=names[0] if names else None)
+        if figures and names:
+            return self._view("bars", rows, names[0], figures[0])
+        # Nothing names the rows but a number, such as a year.
+        numbers = [name for name in rows.columns if _is_number(rows[name]) and name not in figures]
+        if figures and numbers:
+            return self._view("bars", rows, numbers[0], figures[0])
+        return View("none", "Rows", total="rows")
+
+    def _sorted_columns(self, rows: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+        """The columns of figures, those with fractions first; of times; and of names."""
         figures = [name for name in rows.columns if pd.api.types.is_float_dtype(rows[name])]
         figures += [name for name in rows.columns if pd.api.types.is_integer_dtype(rows[name])]
-        names = [name for name in rows.columns if rows[name].dtype == object]
-        if figures and names and len(rows) != 1:
-            title = f"{self.label(figures[0])} by {self.label(names[0])}"
-            return View("bars", title, (names[0],), figures[0], top=TOP)
-        title, figure = (self.label(figures[0]), figures[0]) if figures else ("Rows", None)
-        return View("number", title, (), figure, total="rows")
+        figures = [name for name in figures if not name.lower().endswith(self.identifiers)]
+        times = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name])]
+        return figures, times, [name for name in rows.columns if not _is_number(rows[name]) and name not in times]
+
+
+def _few(rows: pd.DataFrame, name: str, time: str) -> bool:
+    """Whether lines over time, one for each name, can be told apart."""
+    return rows[name].astype(str).nunique() <= SERIES < len(rows) and not rows.duplicated([name, time]).any()
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)

@@ -10,10 +10,24 @@ from bokeh.models import ColumnDataSource
 
 from dashboards.charts import plots
 from dashboards.charts.chart import PALETTE, Chart, Values
-from dashboards.charts.forms import Bars, Columns, Form, Groups, Heatmap, Numbers, Points
-from dashboards.charts.views import View
+from dashboards.charts.forms import (
+    Bars,
+    Columns,
+    Drawn,
+    Form,
+    Groups,
+    Heatmap,
+    Lines,
+    LinesOverTime,
+    Numbers,
+    Points,
+    PointsOverTime,
+)
+from dashboards.charts.views import View, as_text
 
-Name = Literal["bars", "columns", "numbers", "groups", "heatmap"]
+Name = Literal[
+    "bars", "columns", "numbers", "groups", "heatmap", "lines", "lines over time", "points", "points over time"
+]
 
 FORMS: dict[Name, type[Form]] = {
     "bars": Bars,
@@ -21,7 +35,13 @@ FORMS: dict[Name, type[Form]] = {
     "numbers": Numbers,
     "groups": Groups,
     "heatmap": Heatmap,
+    "lines": Lines,
+    "lines over time": LinesOverTime,
+    "points": Points,
+    "points over time": PointsOverTime,
 }
+ZOOMED: tuple[Name, ...] = ("numbers", "lines", "lines over time", "points", "points over time")
+"""Forms that people zoom."""
 
 
 class Results:
@@ -38,7 +58,7 @@ class Results:
         """
         name, points = points_of(view, rows)
         key = (name, view.unit)
-        if key not in self._drawn or (new and name == "numbers"):
+        if key not in self._drawn or (new and name in ZOOMED):
             self._drawn[key] = _make(view, name, points)
         form, chart = self._drawn[key]
         form.fill(points)
@@ -47,33 +67,48 @@ class Results:
         return chart
 
 
-def points_of(view: View, rows: pd.DataFrame) -> tuple[Name, Points]:
+def points_of(view: View, rows: pd.DataFrame) -> tuple[Name, Drawn]:
     """The form that suits an answer, and what it draws."""
     found = view.points(rows)
+    if view.kind in ("lines", "points"):
+        return _along(view, found)
     x, by = list(found["x"]), list(found["by"])
     names, series = _unique(x), _unique(by)
     y, colour = found["y"].to_numpy(), [PALETTE[0]] * len(x)
     data: dict[str, Values] = {"x": x, "y": y, "by": by, "name": x, "colour": colour}
     if view.kind == "bars":
         short = [_shorten(name) for name in x]
-        return "bars", Points(data | {"x": short}, short, series)
+        return "bars", Drawn(data | {"x": short}, short, series)
     if view.kind == "heatmap":
-        return "heatmap", Points(data, names, series)
+        return "heatmap", Drawn(data, names, series)
     if len(series) > 1:
         colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(series)}
         pairs = list(zip(x, by, strict=True))
-        return "groups", Points(data | {"x": pairs, "colour": [colours[name] for name in by]}, names, series)
+        return "groups", Drawn(data | {"x": pairs, "colour": [colours[name] for name in by]}, names, series)
     if view.kind == "columns" and len(found) > 8 and found["x"].str.fullmatch(r"-?\d+(\.0)?").all():
-        return "numbers", Points(data | {"x": [float(name) for name in x]}, names, series)
-    return "columns", Points(data, names, series)
+        return "numbers", Drawn(data | {"x": [float(name) for name in x]}, names, series)
+    return "columns", Drawn(data, names, series)
 
 
-def _make(view: View, name: Name, points: Points) -> tuple[Form, Chart]:
+def _along(view: View, found: pd.DataFrame) -> tuple[Name, Drawn]:
+    """Lines or points along an axis of numbers or of time."""
+    time = pd.api.types.is_datetime64_any_dtype(found["x"])
+    series = _unique(list(found["by"]))
+    colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(series)}
+    data: dict[str, Values] = {"x": found["x"].to_numpy(), "y": found["y"].to_numpy(), "by": list(found["by"])}
+    data |= {"name": list(as_text(found["x"])), "colour": [colours[name] for name in found["by"]]}
+    if view.kind == "lines":
+        return "lines over time" if time else "lines", Drawn(data, (), series)
+    return "points over time" if time else "points", Drawn(data, (), series)
+
+
+def _make(view: View, name: Name, points: Drawn) -> tuple[Form, Chart]:
     source = ColumnDataSource(dict(points.data))
     share = view.unit == "share"
     form = FORMS[name](source, plots.SHARE if share else plots.COMPACT)
-    tips = [("", "@name"), ("", f"@y{{{'0.[00]%' if share else '0,0.[00]'}}}")]
-    form.hover.tooltips = [*tips, ("", "@by")] if name in ("heatmap", "groups") else tips
+    figure = "@y{0.[00]%}" if share else f"@y{{0,0.[00]}} {view.unit}".rstrip()
+    tips = [("", "@name"), ("", figure)]
+    form.hover.tooltips = [*tips, ("", "@by")] if name in ("heatmap", "groups", *ZOOMED[1:]) else tips
     return form, Chart(form.plot, source, name)
 
 

@@ -1,6 +1,7 @@
 """What a chart draws of an answer: which columns, in which form, and which figure is followed over the days.
 
-Views of particular queries do not belong here, but in `tpch_views`. Bokeh does not belong here either.
+Views of particular queries do not belong here: a query's header or a business's own module names them. Bokeh does not
+belong here either.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import pandas as pd
 
 from dashboards.charts.labels import label
 
-Kind = Literal["bars", "columns", "heatmap", "number"]
+Kind = Literal["bars", "columns", "heatmap", "lines", "points", "number", "none"]
 TOP = 20
 SERIES = 6
 
@@ -20,13 +21,15 @@ class View:
     """A chart of an answer.
 
     Attributes:
+        kind: `number` and `none` draw no chart; a `number` is an answer of one row.
         x: Columns that name categories; several are joined.
         y: The column of figures. None counts rows.
         by: The column of series, such as the colours of groups.
         more: Further columns of figures, each a series of its own.
         top: Draw only the first categories.
+        unit: Of the figures. `share` shows them in percent.
         total: How an answer becomes one figure, to be followed over the days.
-        prefixes: Beginnings of columns' names that labels leave out.
+        labels: Names of columns as people read them.
     """
 
     kind: Kind
@@ -37,8 +40,8 @@ class View:
     more: tuple[str, ...] = ()
     top: int | None = None
     unit: str = ""
-    total: Literal["sum", "mean", "rows"] = "sum"
-    prefixes: tuple[str, ...] = ()
+    total: Literal["sum", "mean", "rows", "none"] = "sum"
+    labels: tuple[tuple[str, str], ...] = ()
 
     @property
     def columns(self) -> set[str]:
@@ -46,25 +49,42 @@ class View:
         return {*self.x, *self.more, *filter(None, (self.y, self.by))}
 
     @property
+    def drawn(self) -> bool:
+        """Whether there is a chart."""
+        return self.kind not in ("number", "none")
+
+    @property
     def y_label(self) -> str:
         """The figure's name."""
-        return label(self.y or "rows", self.prefixes)
+        return self.label(self.y or "rows")
 
     @property
     def measure_name(self) -> str:
         """The name of the one figure for a whole answer."""
         if self.y is None or self.total == "rows":
             return "Rows"
-        return {"sum": "Total", "mean": "Mean"}[self.total] if self.kind != "number" else self.y_label
+        return {"sum": "Total", "mean": "Mean"}.get(self.total, "") if self.kind != "number" else self.y_label
+
+    def label(self, column: str) -> str:
+        """A column's name as a heading."""
+        return dict(self.labels).get(column) or label(column)
+
+    def fits(self, rows: pd.DataFrame) -> bool:
+        """Whether an answer has all columns of this view."""
+        return self.columns <= set(rows.columns)
 
     def points(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What the chart draws: columns `x`, `y` and `by`."""
+        """What the chart draws: columns `x`, `y` and `by`. `x` is text, but for lines and points."""
         if self.kind == "number":
             return pd.DataFrame({"x": [""], "y": [self.figure(rows)], "by": [""]})
-        found = self._all_points(rows).groupby(["x", "by"], sort=False, as_index=False)[["y"]].sum()
+        found = self._all_points(rows)
+        if self.kind != "points":
+            found = found.groupby(["x", "by"], sort=False, as_index=False)[["y"]].sum()
+        if self.kind in ("lines", "points"):
+            return found.sort_values("x", kind="stable")
         if self.kind == "bars":
             found = found.sort_values("y", ascending=False, kind="stable")
-        elif not self.x or rows[self.x[0]].dtype != object:
+        elif not self.x or pd.api.types.is_numeric_dtype(rows[self.x[0]]):
             found = found.assign(key=found["x"].astype(float)).sort_values(["key", "by"], kind="stable")
             found = found.drop(columns="key")
         return found.head(self.top) if self.top else found
@@ -74,25 +94,38 @@ class View:
         if self.y is None or self.total == "rows":
             return float(len(rows))
         values = rows[self.y].astype(float)
-        return float(values.mean() if self.total == "mean" else values.sum())
+        return float(values.mean() if self.total == "mean" else values.sum(min_count=min(len(rows), 1)))
 
     def measure(self, rows: pd.DataFrame) -> dict[str, float]:
-        """What is followed over the days: the figure of each series if there are few, else of the whole answer."""
-        if self.kind in ("columns", "bars") and self.y and not self.more and self.total == "sum" and len(rows):
-            found = self.points(rows)
-            names = found["x"] + (" " + found["by"] if self.by else "")
-            if len(found) <= SERIES:
+        """What is followed over the days: the figure of each series if there are few, else of the whole answer.
+
+        Nothing is, of an answer that lacks columns because its query was another one that day.
+        """
+        if not self.fits(rows):
+            return {}
+        if self.kind in ("columns", "bars") and self.y and not self.more and self.total in ("sum", "none"):
+            found = self.points(rows) if len(rows) else None
+            if found is not None and len(found) <= SERIES:
+                names = found["x"] + (" " + found["by"] if self.by else "")
                 return dict(zip(names, found["y"], strict=True))
-        return {self.measure_name: self.figure(rows)}
+        return {} if self.total == "none" else {self.measure_name: self.figure(rows)}
 
     def _all_points(self, rows: pd.DataFrame) -> pd.DataFrame:
-        x = rows[self.x[0]].astype(str)
+        along = self.kind in ("lines", "points")
+        x = rows[self.x[0]] if along else as_text(rows[self.x[0]])
         for name in self.x[1:]:
-            x = x + " " + rows[name].astype(str)
-        by = rows[self.by].astype(str) if self.by else self.y_label
+            x = x + " " + as_text(rows[name])
+        by = as_text(rows[self.by]) if self.by else self.y_label
         figures = 1.0 if self.y is None else rows[self.y].astype(float)
         parts = [pd.DataFrame({"x": x, "y": figures, "by": by})]
         for name in self.more:
-            more = {"x": x, "y": rows[name].astype(float), "by": label(name, self.prefixes)}
-            parts.append(pd.DataFrame(more))
-        return pd.concat(parts)
+            parts.append(pd.DataFrame({"x": x, "y": rows[name].astype(float), "by": self.label(name)}))
+        return pd.concat(parts, ignore_index=True).dropna(subset=["x"] if along else [])
+
+
+def as_text(column: pd.Series) -> pd.Series:
+    """Values as people read them: times without seconds, and days without a time of day."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        days = (column.dropna().dt.normalize() == column.dropna()).all()
+        return column.dt.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M").astype(object)
+    return column.astype(str)

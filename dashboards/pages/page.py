@@ -3,7 +3,7 @@
 What one page shows does not belong here; neither do the parts pages are made of, which are in `parts`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from dashboards.pages.parts import block, select
 from dashboards.pages.states import banner
 from dashboards.pages.url import Location, Url
 from dashboards.settings import DashboardSettings
+from dashboards.store import business
 from dashboards.store.answers import days
 from dashboards.store.state import LakeState
 from dashboards.store.store import Store
@@ -33,6 +34,8 @@ class Page:
 
     path: ClassVar[str]
     name: ClassVar[str]
+    needs: ClassVar[Mapping[str, Collection[str]]] = {}
+    """The queries whose answers the page shows, with the columns it needs of each. General pages need none."""
 
     def __init__(
         self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None
@@ -41,6 +44,11 @@ class Page:
         self.head, self.as_of = block(), ""
         self.body = pn.Column(sizing_mode="stretch_width", margin=0)
         self._choosing = False
+
+    @classmethod
+    def offered(cls) -> bool:
+        """Whether the business has what the page needs."""
+        return all(set(columns) <= business.columns(query) for query, columns in cls.needs.items())
 
     def show(self) -> None:
         """Draw what is chosen from the store's newest versions. Draw nothing that did not change."""

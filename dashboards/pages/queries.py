@@ -3,8 +3,10 @@
 It works for any query. How a particular query's chart looks does not belong here: pages are handed a `Look`.
 """
 
+import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import panel as pn
@@ -20,13 +22,14 @@ from dashboards.pages.markup import cards, definitions, escape, sentence
 from dashboards.pages.page import DayPage
 from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
 from dashboards.pages.tables import cells, download, show_other, tabulator
-from dashboards.pages.text import change, short
+from dashboards.pages.text import change, short, shown
 from dashboards.pages.url import Location
 from dashboards.settings import DashboardSettings
 from dashboards.store import business
 from dashboards.store.answers import answer, day_before, days, frame, history
 from dashboards.store.business import Query
 from dashboards.store.store import Store
+from dashboards.store.why import why_no_answer
 from tpch_assets.lake.snapshot import Snapshot
 
 
@@ -36,7 +39,7 @@ def warm_up(look: Look) -> Callable[[Store, Snapshot], None]:
     def prepare(store: Store, source: Snapshot) -> None:
         kept = days(source)
         if kept:
-            query = source.uri.rsplit("/", 1)[-1]
+            query = business.queries()[source.uri.rsplit("/", 1)[-1]]
             history(store, source, kept[0], look.view_of(query, frame(store, source, kept[0])))
 
     return prepare
@@ -53,17 +56,17 @@ class Queries(DayPage):
         super().__init__(store, settings, location, look)
         names = list(business.queries())
         options = {_option(query): name for name, query in business.queries().items()}
-        self.query = select("Query", options, self.url.get("query", names, names[0]), 380)
+        self.query = select("Query", options, self.url.get("query", names, names[0] if names else ""), 380)
         self.csv = download(self.rows, "answer.csv")
         self.heading, self.none, self.figures = block(), block(), block()
         self.parameters, self.sql = block(), block()
-        self.table_place, self.chart_place = place(), place()
+        self.table_place, self.chart_place, self.history_place = place(), place(), place()
         self.results, self.history = Results(), History()
         self.chart: Chart | None = None
         self.table: pn.widgets.Tabulator | None = None
         self._drawn: tuple[str, int, str] | None = None
         left = column(self.table_place, self.parameters)
-        right = column(self.figures, self.chart_place, pane(self.history.plot))
+        right = column(self.figures, self.chart_place, self.history_place)
         self.answer = grid((left, 6), (right, 6))
         self.body[:] = [
             choices_row(self.query, self.day, self.csv),
@@ -73,6 +76,10 @@ class Queries(DayPage):
             self.sql,
         ]
         self.follow_choices(self.query, self.day)
+
+    @classmethod
+    def offered(cls) -> bool:
+        return bool(business.queries())
 
     def ready(self) -> bool:
         return any(layer == "gold" for layer, _ in self.store.tables)
@@ -102,22 +109,21 @@ class Queries(DayPage):
             return
         new = self._drawn is None or self._drawn[0] != source.uri
         rows = frame(self.store, source, day)
-        self.none.visible, self.answer.visible, self.csv.visible = False, True, True
+        self.none.html = sentence(f"No row answers this question as of {day}.") if rows.empty else ""
+        self.none.visible, self.answer.visible, self.csv.visible = rows.empty, True, True
         if new:
             self._show_query(query)
         self.parameters.html = _parameters(query, day)
         with draw_at_once(pn.state.curdoc):
-            self._show_rows(rows, new)
-            self._show_charts(source, day, rows, new)
+            self._show_rows(self.look.of(query), rows, new)
+            self._show_charts(query, source, day, rows, new)
         self.csv.filename = f"{query.name}_{day}.csv"
         self.name_sources(day, source)
         self._drawn = now
 
     def _show_none(self, query: Query) -> None:
         self._show_query(query)
-        self.none.html = sentence(
-            "No answer yet: it comes with the next complete day. `tpch-assets replay` makes missing answers."
-        )
+        self.none.html = sentence(f"No answer yet. {why_no_answer(self.store, query)}")
         self.none.visible, self.answer.visible, self.csv.visible = True, False, False
         self.as_of, self._drawn = "", None
 
@@ -129,27 +135,32 @@ class Queries(DayPage):
             for what, sql in business.statements(query).items()
         )
 
-    def _show_rows(self, rows: pd.DataFrame, new: bool) -> None:
+    def _show_rows(self, look: Look, rows: pd.DataFrame, new: bool) -> None:
         if self.table is None:
-            self.table = tabulator(rows, self.look)
+            self.table = tabulator(rows, look)
             self.table_place[:] = [self.table]
         elif new:
-            show_other(self.table, rows, self.look)
+            show_other(self.table, rows, look)
         else:
             self.table.value = cells(rows)
 
-    def _show_charts(self, source: Snapshot, day: str, rows: pd.DataFrame, new: bool) -> None:
-        view = self.look.view_of(self.query.value, rows)
+    def _show_charts(self, query: Query, source: Snapshot, day: str, rows: pd.DataFrame, new: bool) -> None:
+        view = self.look.view_of(query, rows)
         past = history(self.store, source, day, view)
         before = day_before(source, day)
-        self.figures.html = _figures(view, rows, frame(self.store, source, before) if before else None)
+        self.figures.html = _figures(
+            view, self.look.of(query), rows, frame(self.store, source, before) if before else None
+        )
         self._show_chart(view, rows, new)
         title = f"{view.y_label} over the past days" if len(past) > 1 else f"{view.y_label}, the first day kept"
         self.history.draw(title, past)
+        followed = len(past.columns) > 1
+        if followed != self.history_place.visible or not self.history_place.objects:
+            self.history_place[:] = [pane(self.history.plot)] if followed else []
+            self.history_place.visible = followed
 
     def _show_chart(self, view: View, rows: pd.DataFrame, new: bool) -> None:
-        drawable = view.kind != "number" and not rows.empty
-        chart = self.results.draw(view, rows, new=new) if drawable else None
+        chart = self.results.draw(view, rows, new=new) if view.drawn and not rows.empty else None
         if chart is None or chart is not self.chart:
             self.chart = chart
             replace_chart(self.chart_place, chart)
@@ -161,13 +172,27 @@ def _option(query: Query) -> str:
     return f"{number[0].upper()} {query.title}" if number and query.source else query.title
 
 
-def _figures(view: View, rows: pd.DataFrame, before: pd.DataFrame | None) -> str:
-    """The one figure for the whole answer, and its change since the day before."""
-    total = view.figure(rows) if len(rows) else None
-    earlier = view.figure(before) if before is not None else None
-    unit = {"%": " %", "share": ""}.get(view.unit, "")
-    title = view.title if view.kind == "number" else f"{view.measure_name}: {view.title}"
-    return cards([(title, short(total) + unit, change(total, earlier, unit=unit))])
+def _figures(view: View, look: Look, rows: pd.DataFrame, before: pd.DataFrame | None) -> str:
+    """The values of an answer of one row, or the one figure for a longer one, with the change since the day before."""
+    if view.kind == "number" and (view.more or view.x):
+        figures = [
+            _figure(replace(view, y=name, unit=look.units.get(name, "")), view.label(name), rows, before)
+            for name in (view.y, *view.more)
+            if name
+        ]
+        return cards([*figures, *((view.label(name), shown(rows[name].iloc[0]), "") for name in view.x)])
+    if view.total == "none" and view.kind != "number":
+        return ""
+    title = view.title if view.kind == "number" or view.y is None else f"{view.measure_name}: {view.title}"
+    return cards([_figure(view, title, rows, before)])
+
+
+def _figure(view: View, title: str, rows: pd.DataFrame, before: pd.DataFrame | None) -> tuple[str, str, str]:
+    """A card."""
+    unit = "" if view.unit in ("", "share") or view.y is None or view.total == "rows" else f" {view.unit}"
+    total = view.figure(rows) if len(rows) else math.nan
+    earlier = view.figure(before) if before is not None and view.fits(before) else None
+    return title, short(total) + unit, "" if math.isnan(total) else change(total, earlier, unit=unit)
 
 
 def _parameters(query: Query, day: str) -> str:

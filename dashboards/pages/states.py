@@ -4,19 +4,19 @@ Other words of pages do not belong here.
 """
 
 from dashboards.pages.markup import escape
+from dashboards.store import business
 from dashboards.store.state import LakeState
 
 _WORDS = {
     "loading": ("Reading the lake …", "The dashboard reads the tables' logs for the first time."),
     "no lake": (
         "There is no lake yet",
-        "{lake} is empty. Run <code>make demo</code> or <code>tpch-assets replay</code>. "
-        "This page fills by itself as soon as there is data.",
+        "{lake} is empty. {fill} This page fills by itself as soon as there is data.",
     ),
     "no gold": (
         "No results yet",
         "The lake at {lake} has data, but no complete day. Gold follows once silver holds a day's four windows: "
-        "run <code>tpch-assets replay --batches 96</code> for a whole day, or wait for the end of this one (UTC).",
+        "{whole_day} wait for the end of this one (UTC).",
     ),
     "unreachable": (
         "The lake cannot be reached",
@@ -25,12 +25,28 @@ _WORDS = {
     ),
 }
 
+_FILL = {
+    True: "Run <code>make demo</code> or <code>tpch-assets replay</code>.",
+    False: "Put JSON lines into <code>raw/&lt;table&gt;/&lt;batch&gt;/</code>, where a batch is a folder such as "
+    "<code>2026-01-01T0015</code>, and run <code>make dev</code>.",
+}
+_WHOLE_DAY = {
+    True: "run <code>tpch-assets replay --batches 96</code> for a whole day, or",
+    False: "deliver the rest of the day, and",
+}
+
 
 def banner(state: LakeState, lake: str) -> str:
     """A state in words, as HTML. Empty if all is well."""
     if state.kind == "ok":
         return ""
     title, words = _WORDS[state.kind]
-    text = words.format(lake=f"<code>{escape(lake)}</code>", reason=escape(state.reason))
+    generates = business.generates()
+    text = words.format(
+        lake=f"<code>{escape(lake)}</code>",
+        reason=escape(state.reason),
+        fill=_FILL[generates],
+        whole_day=_WHOLE_DAY[generates],
+    )
     kind = "error" if state.kind == "unreachable" else "info"
     return f'<div class="banner {kind}" role="status"><h2>{escape(title)}</h2><p>{text}</p></div>'

@@ -7,12 +7,14 @@ import io
 from collections.abc import Callable, Mapping
 from typing import TypedDict
 
+import numpy as np
 import pandas as pd
 import panel as pn
 import pyarrow as pa
 import pyarrow.csv
 
 from dashboards.charts.looks import Look
+from dashboards.charts.views import as_text
 from dashboards.pages.markup import css
 
 
@@ -27,14 +29,13 @@ class _Columns(TypedDict):
 
 
 def cells(rows: pd.DataFrame) -> pd.DataFrame:
-    """A frame as it is shown: times as text that also sorts by time."""
-    times = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name])]
-    if not times:
+    """A frame as it is shown: times as text that also sorts by time, lists and structures as text."""
+    others = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name]) or _nested(rows[name])]
+    if not others:
         return rows
     shown = rows.copy()
-    for name in times:
-        days = (rows[name].dt.normalize() == rows[name]).all()
-        shown[name] = rows[name].dt.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M").astype(object)
+    for name in others:
+        shown[name] = as_text(rows[name])
     return shown
 
 
@@ -91,10 +92,14 @@ def download(read: Callable[[], pa.Table], filename: str) -> pn.widgets.FileDown
     )
 
 
+def _nested(column: pd.Series) -> bool:
+    return column.dtype == object and any(isinstance(value, (dict, list, np.ndarray)) for value in column.head(50))
+
+
 def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Columns:
     return {
         "value": shown,
-        "titles": {name: titles.get(name, look.label(name)) for name in shown.columns},
+        "titles": {name: titles.get(name, look.heading(name)) for name in shown.columns},
         "formatters": {name: _formatter(name, shown[name], look) for name in shown.columns},
         "text_align": {name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
         "header_filters": {name: _filter(shown[name]) for name in shown.columns},

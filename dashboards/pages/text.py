@@ -4,8 +4,12 @@ Markup does not belong here, but in `markup`.
 """
 
 import math
+import numbers
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+
+import numpy as np
+import pandas as pd
 
 from tpch_assets.calendar import parse
 
@@ -19,6 +23,18 @@ def short(value: float | Decimal | None) -> str:
         if abs(value) >= limit:
             return f"{value / (limit if unit != ' k' else 1e3):,.{1 if unit == ' k' else 2}f}{unit}"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+def shown(value: object, most: int = 40) -> str:
+    """One value of an answer. Text is cut to `most` letters."""
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return "—"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else moment(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
+        return short(float(value))
+    text = str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def size(count: float) -> str:

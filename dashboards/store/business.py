@@ -7,13 +7,27 @@ What a query's chart looks like does not belong here, but in `dashboards.charts`
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
 from tpch_assets.schema import Business
 from tpch_assets.settings import current_business, current_settings
 
-__all__ = ["Query", "arrives_with_every_batch", "facts", "parameters", "queries", "statements", "table_names"]
+__all__ = [
+    "Query",
+    "arrives_with_every_batch",
+    "columns",
+    "dashboard_module",
+    "facts",
+    "generates",
+    "name",
+    "parameters",
+    "queries",
+    "queries_folder",
+    "statements",
+    "table_names",
+]
 
 
 @cache
@@ -25,6 +39,32 @@ def queries_of(business: Business) -> Mapping[str, Query]:
 def queries() -> Mapping[str, Query]:
     """All queries by name, sorted."""
     return queries_of(current_business())
+
+
+def columns(query: str) -> set[str]:
+    """The columns of a query's answer. None if there is no such query."""
+    found = queries().get(query)
+    return {name for name, _ in found.columns} if found else set()
+
+
+def queries_folder() -> Path:
+    """Where the queries' files are."""
+    return current_business().queries
+
+
+def name() -> str:
+    """The business's name: that of its module."""
+    return current_settings().business.rsplit(".", 1)[-1]
+
+
+def dashboard_module() -> str | None:
+    """The module with what the business adds to the dashboard, if it names one."""
+    return current_business().dashboard
+
+
+def generates() -> bool:
+    """Whether raw batches are made here, rather than landing by themselves."""
+    return current_business().source is not None and current_settings().generate
 
 
 def table_names() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from importlib import metadata
 
-from tpch_assets.commands import check, explain, plan, query, rebuild, replay, show, status
+from tpch_assets.commands import check, explain, new, plan, query, rebuild, replay, show, status
 from tpch_assets.commands.options import CommandError
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
@@ -18,6 +18,7 @@ COMMANDS = (
     show,
     query,
     explain,
+    new,
 )
 """In the order of the help. A command is a module with `add`, which adds its parser; its slow imports are its own."""
 

@@ -147,12 +147,14 @@ class Business:
         queries: The folder with one `.sql` file per question.
         source: Makes raw batches. Without one, files land in raw by themselves.
         answers: Questions that are answered by a Python function, not by a `.sql` file.
+        dashboard: Module with pages and views of the business's own. The dashboard does without.
     """
 
     tables: tuple[Table, ...]
     queries: Path
     source: Source | None = None
     answers: tuple[PythonAnswer, ...] = ()
+    dashboard: str | None = None
 
     def __post_init__(self) -> None:
         _check_business(self)

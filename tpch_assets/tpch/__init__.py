@@ -15,4 +15,5 @@ BUSINESS = Business(
     queries=Path(__file__).parent / "queries",
     source=Generator(),
     answers=(customer_baskets,),
+    dashboard="dashboards.tpch",
 )

@@ -1,13 +1,17 @@
 """Lakes and stores that the dashboard's tests share."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboards import app
 from dashboards.store.store import Store
 from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.conftest import browser_path
+from tpch_assets_tests.dashboards.browsers import ARGUMENTS, Open
 from tpch_assets_tests.dashboards.lakes import fill_gold, fill_pipeline
 
 
@@ -33,3 +37,40 @@ def store(filled: Lake) -> Store:
     found.poll()
     found.poll_raw()
     return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = browser_path()
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Opens pages. At the end, no page may have had an error or have asked another host for anything."""
+    said: list[str] = []
+    contexts = []
+
+    def go(url: str, width: int = 1280, height: int = 900, slowed: int = 1) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url) if foreign(request.url) else None)
+        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+        page.goto(url)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def foreign(url: str) -> bool:
+    return not re.match(r"(blob:)?(http|ws)://127\.0\.0\.1:|data:|blob:null|about:blank", url)

@@ -1,72 +1,21 @@
 """The dashboard in a real browser: what people do on each page, and what they see when the lake changes."""
 
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from dashboards import app
-from dashboards.settings import DashboardSettings
 from tpch_assets.lake.lake import Lake
-from tpch_assets_tests.conftest import browser_path
+from tpch_assets_tests.dashboards.browsers import Open, Served, choose
 from tpch_assets_tests.dashboards.lakes import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",  # A container's may be too small for it.
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-    "--disable-quic",
-]
-POLL = 0.5
-expect.set_options(timeout=20_000)
-Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = browser_path()
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield found
-        found.close()
-
-
-class Served:
-    """A dashboard over one lake, in a thread of this process."""
-
-    def __init__(self, lake: Lake) -> None:
-        self.lake, self.store = lake, app.open_store(lake, POLL)
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(30)
-
-    def _serve(self) -> None:
-        import asyncio
-
-        asyncio.set_event_loop(asyncio.new_event_loop())
-        self._server: Any = app.server(self.store, DashboardSettings(), port=0, websocket_origin="*")
-        self.url = f"http://127.0.0.1:{self._server.port}"
-        self.store.start()
-        self._server.start()
-        self._server.io_loop.add_callback(self._ready.set)
-        self._server.io_loop.start()
-
-    def stop(self) -> None:
-        self._server.io_loop.add_callback(self._server.io_loop.stop)
-        self._thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -86,38 +35,6 @@ def fresh(tmp_path: Path) -> Iterator[Served]:
     served = Served(Lake(str(tmp_path / "lake")))
     yield served
     served.stop()
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Open]:
-    """Opens pages. At the end, no page may have had an error or have asked another host for anything."""
-    said: list[str] = []
-    contexts = []
-
-    def go(url: str, width: int = 1280, height: int = 900, slowed: int = 1) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url) if foreign(request.url) else None)
-        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
-        page.goto(url)
-        return page
-
-    yield go
-    for context in contexts:
-        context.close()
-    assert said == []
-
-
-def foreign(url: str) -> bool:
-    return not re.match(r"(blob:)?(http|ws)://127\.0\.0\.1:|data:|blob:null|about:blank", url)
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).select_option(label=option)
 
 
 def shown(page: Page) -> Any:

@@ -13,7 +13,7 @@ from tpch_assets.settings import PROJECT
 from tpch_assets_tests.tpch_tables import TABLES
 
 FOLDER = Path(dashboards.__file__).parent
-ABOUT_TPCH = {"charts/tpch_views.py", "pages/orders.py"}
+ABOUT_TPCH = {"tpch/views.py", "tpch/orders.py"}
 MODULES = sorted(FOLDER.rglob("*.py"))
 
 

@@ -22,7 +22,6 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import PROJECT
 from tpch_assets_tests.conftest import left
 from tpch_assets_tests.dashboards.lakes import fill_gold
-from tpch_assets_tests.dashboards.test_browser import browser as browser
 
 SECRET = "0123456789abcdef0123456789abcdef"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import param
 
-from dashboards import app
+from dashboards.own import own
 from dashboards.pages.page import Page
 from dashboards.settings import DashboardSettings
 from dashboards.store.store import Store
@@ -22,6 +22,6 @@ class Location(param.Parameterized):
 
 
 def open_page(page: type[Page], store: Store, search: str = "") -> Any:
-    made = page(store, DashboardSettings(), Location(search=search), app.LOOK)
+    made = page(store, DashboardSettings(), Location(search=search), own().look)
     made.view()
     return made

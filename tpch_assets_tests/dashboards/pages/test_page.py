@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards.pages.orders import Orders
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries
@@ -17,6 +16,7 @@ from dashboards.store import business
 from dashboards.store import store as store_module
 from dashboards.store.state import LakeState
 from dashboards.store.store import Store
+from dashboards.tpch.orders import Orders
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.lakes import EVIL, SEGMENTS, fill_gold, fill_pipeline, gold, orders_of
 from tpch_assets_tests.dashboards.pages.opened import Location, open_page

@@ -1,8 +1,8 @@
 """Answers in gold as pages read them."""
 
-from dashboards.charts.tpch_views import VIEWS
 from dashboards.store.answers import answer, history
 from dashboards.store.store import Store
+from dashboards.tpch.views import VIEWS
 
 
 def test_history_goes_up_to_the_day(store: Store) -> None:

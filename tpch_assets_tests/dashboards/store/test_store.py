@@ -5,9 +5,9 @@ import os
 import pyarrow.parquet as pq
 import pytest
 
-from dashboards.pages.orders import Orders
 from dashboards.store.answers import days
 from dashboards.store.store import Store
+from dashboards.tpch.orders import Orders
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.lakes import gold, money, orders_of
 from tpch_assets_tests.dashboards.pages.opened import open_page

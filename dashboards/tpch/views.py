@@ -1,6 +1,6 @@
 """How the answers of TPC-H look: a chart for each query, and how to label its columns.
 
-This is the only module of `charts` that names a query or column. Defaults for other queries are in `looks`.
+Defaults for other queries are in `charts.looks`.
 """
 
 from dashboards.charts.looks import Look
@@ -51,7 +51,7 @@ VIEWS: dict[str, View] = {
     "unshipped_totals": View("bars", "Revenue waiting by segment", ("segment",), "revenue"),
 }
 
-TPCH = Look(
+LOOK = Look(
     VIEWS,
     prefixes=("c_", "l_", "n_", "o_", "p_", "ps_", "r_", "s_"),
     identifiers=(*Look.identifiers, "size", "c_count"),

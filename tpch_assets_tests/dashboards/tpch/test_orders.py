@@ -5,8 +5,8 @@ import re
 import pytest
 
 from dashboards import app
-from dashboards.pages.orders import Orders
 from dashboards.store.store import Store
+from dashboards.tpch.orders import Orders
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.lakes import DAYS, MONEY, gold, orders_of, totals_of
 from tpch_assets_tests.dashboards.pages.opened import open_page

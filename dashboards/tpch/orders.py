@@ -1,6 +1,6 @@
 """The orders page of TPC-H: the unshipped orders of a market segment, and those worth the most.
 
-This is the only page that names a query or column. Pages for any business are `queries` and `pipeline`.
+This is the only page that names a query or column. Pages for any business are in `dashboards.pages`.
 """
 
 import pandas as pd
@@ -36,6 +36,10 @@ class Orders(DayPage):
     """People choose the segment and the day."""
 
     path, name = "/", "Orders"
+    needs = {
+        QUERY: ("segment", "orderkey", "ordertime", "revenue", "lines", "next_shiptime"),
+        TOTALS: ("segment", "ship_hour", "revenue", "orders", "oldest_ordertime"),
+    }
 
     def __init__(
         self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None

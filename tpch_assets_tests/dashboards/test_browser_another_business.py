@@ -1,0 +1,38 @@
+"""The dashboard of another business in a real browser, served alone: this process has one business at a time."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tpch_assets.lake.lake import Lake
+from tpch_assets_tests.dashboards.another import QUERIES, fill, use_business
+from tpch_assets_tests.dashboards.browsers import Open, Served, choose
+
+# Bokeh and Panel call pandas 3.1 the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
+
+
+def test_it_has_a_front_page_of_its_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: Path, visit: Open
+) -> None:
+    use_business(monkeypatch, tmp_path / "queries", QUERIES)
+    lake = Lake(str(tmp_path / "lake"))
+    fill(lake)
+    served = Served(lake)
+    try:
+        page = visit(served.url, 390)
+        expect(page.locator("header strong")).to_have_text("Rooms")
+        expect(page.locator(".card", has_text="High ones")).to_contain_text("Nothing of sensor has arrived")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("link", name="The warmest").click()
+        expect(page).to_have_url(re.compile("queries.query=warmest"))
+        expect(page.locator(".cards")).to_contain_text("21.50 °C")
+        choose(page, "Query", "Warm rooms")
+        expect(page.locator("canvas").first).to_be_visible()
+        expect(page.locator(".tabulator-col-title", has_text="Warmth (°C)")).to_be_visible()
+        choose(page, "Query", "High ones")
+        expect(page.locator("p.empty")).to_contain_text("No answer yet. Nothing of sensor has arrived")
+    finally:
+        served.stop()

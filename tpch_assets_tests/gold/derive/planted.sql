@@ -21,10 +21,10 @@ SELECT l_returnflag, avg(l_quantity) AS quantity FROM lineitem GROUP BY l_return
 -- part: combine
 SELECT l_returnflag, avg(quantity) AS quantity FROM partials GROUP BY l_returnflag
 
--- == an average that rounds - other last bits than DuckDB's own
+-- == an average that rounds
 SELECT avg(l_discount) AS discount FROM lineitem
 -- part: partial
-SELECT sum(CAST(l_discount AS DOUBLE)) AS discount, count(*) AS lines FROM lineitem
+SELECT sum(CAST(l_discount AS FLOAT)) AS discount, count(*) AS lines FROM lineitem
 -- part: combine
 SELECT sum(discount) / sum(lines) AS discount FROM partials
 

@@ -17,6 +17,8 @@ from tpch_assets.gold.derive.tree import (
     NotCut,
     both,
     canonical,
+    conjuncts,
+    equality,
     free,
     inner_query,
     is_query,
@@ -72,6 +74,7 @@ def prepare(statement: str, business: Business) -> exp.Expr:
     for query in list(tree.find_all(exp.Select)):
         _semi_joins_to_exists(query)
         _right_to_left(query)
+        _merge_using(query)
         _check_aggregates(query)
         _same_queries_in_group(query)
     return tree
@@ -106,6 +109,21 @@ def _output_names(query: exp.Expr) -> dict[str, exp.Expr]:
     for item in query.expressions:
         found.setdefault(item.alias_or_name.lower(), item.unalias())
     return found
+
+
+def _merge_using(query: exp.Select) -> None:
+    """`coalesce(a.k, b.k)`, which USING has become, is `a.k` where b is not the side that must have rows."""
+    joins = query.args.get("joins") or ()
+    for join in joins:
+        pairs = [pair for pair in map(equality, conjuncts(join.args.get("on"))) if pair]
+        for node in _own(query):
+            if not isinstance(node, exp.Coalesce) or len(node.expressions) != 1:
+                continue
+            first, second = node.this, node.expressions[0]
+            for left, right in pairs:
+                named_alike = left.name.lower() == right.name.lower() and right.table == join.this.alias_or_name
+                if named_alike and first == left and second == right:
+                    node.replace(first.copy())
 
 
 def _check_aggregates(query: exp.Select) -> None:

@@ -43,13 +43,14 @@ class Determined:
 
     Attributes:
         readings: The columns whose values, together, are the same in all answers.
-        close: Places among these of columns whose DOUBLE values differ among the answers in their last bits.
+        close: Places among these of columns whose DOUBLE values differ among the answers in their last bits; of all
+            columns, where the statement asks for what is computed inexactly.
     """
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Answer], *, inexact: bool = False) -> None:
         self.answers = answers
-        self.close: set[int] = set()
         self.readings: list[Reading] = []
+        self.close: set[int] = set(range(len(answers[0].columns))) if inexact else set()
         self.same_count = len({len(answer.rows) for answer in answers}) == 1
         if not self.same_count:
             return

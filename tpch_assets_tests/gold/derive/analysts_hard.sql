@@ -217,9 +217,6 @@ SELECT count(*) AS n, 'it''s $word -- no comment' AS "a ""b"" $c" FROM orders WH
 -- == a constant as a group - whole
 SELECT 1 AS one, 'x' AS x, count(*) AS n FROM orders GROUP BY 1, 2
 
--- == a parameter as the only column - whole
-SELECT $word AS word, count(*) AS n FROM orders GROUP BY $word
-
 -- == an ordinal beside a constant
 SELECT o_orderstatus, 5 AS five, count(*) AS n FROM orders GROUP BY o_orderstatus, 2 ORDER BY 3, 1
 
@@ -492,3 +489,80 @@ SELECT string_agg(coalesce(title, '?'), ',' ORDER BY title, video_id) AS t, coun
 
 -- == a key as text and number
 SELECT count(DISTINCT session_id) AS n, count(DISTINCT user_id) AS u, count(DISTINCT (session_id, user_id)) AS b FROM sessions
+
+-- == two lists at once - whole
+SELECT session_id, number, unnest(tags) AS tag, unnest([1, 2]) AS n FROM views JOIN videos USING (video_id) ORDER BY ALL
+
+-- == an unnested key
+SELECT k, count(*) AS n FROM (SELECT unnest([session_id, 'x']) AS k FROM sessions) GROUP BY k ORDER BY k
+
+-- == a key beside a list
+SELECT session_id, count(*) AS n, count(DISTINCT tag) AS tags FROM (SELECT session_id, unnest(tags) AS tag FROM views JOIN videos USING (video_id)) GROUP BY session_id ORDER BY 1
+
+-- == a list in FROM, kept if empty - whole
+SELECT views.session_id, count(t.tag) AS n, count(*) AS m FROM views JOIN videos USING (video_id) LEFT JOIN unnest(tags) AS t(tag) ON true GROUP BY ALL ORDER BY ALL
+
+-- == the first values of lists - whole
+SELECT session_id, unnest(tags) AS tag FROM views JOIN videos USING (video_id) ORDER BY tag, session_id LIMIT 4
+
+-- == distinct values of lists - whole
+SELECT DISTINCT unnest(tags) AS tag FROM views JOIN videos USING (video_id) ORDER BY tag
+
+-- == a struct's fields - whole
+SELECT unnest(studio), number FROM views JOIN videos USING (video_id) ORDER BY ALL
+
+-- == a list of an aggregate - whole
+SELECT unnest(list(DISTINCT video_id ORDER BY video_id)) AS v, session_id FROM views GROUP BY session_id ORDER BY ALL
+
+-- == a list of an aggregate over all - whole
+SELECT unnest(list(video_id ORDER BY video_id, session_id, number)) AS v FROM views
+
+-- == a lambda's name that is a column's
+SELECT session_id, number, list_transform(tags, lambda title: upper(title)) AS t, list_filter(tags, lambda x: x <> title) AS f FROM views JOIN videos USING (video_id) ORDER BY ALL
+
+-- == a lambda within an aggregate
+SELECT sum(len(list_filter(tags, lambda t: t = 'a'))) AS n, max(list_reduce(list_transform([1, 2], lambda x, i: x + i), lambda a, b: a + b + number)) AS m FROM views JOIN videos USING (video_id)
+
+-- == a comprehension
+SELECT count(*) AS n, sum(len([t || 'x' for t in tags if t IS NOT NULL])) AS s FROM views JOIN videos USING (video_id)
+
+-- == named windows that build on each other
+SELECT session_id, number, rank() OVER w AS r, sum(number) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s, count(*) OVER (PARTITION BY video_id) AS n
+FROM views WINDOW w AS (PARTITION BY video_id ORDER BY session_id, number) ORDER BY ALL
+
+-- == a named window in QUALIFY
+SELECT video_id, session_id, number FROM views WINDOW w AS (PARTITION BY video_id ORDER BY session_id, number) QUALIFY row_number() OVER w <= 1 ORDER BY ALL
+
+-- == values joined twice
+SELECT a.x, b.y, count(*) AS n FROM (VALUES (1, 'a'), (2, 'b')) a(x, l) JOIN views ON number = a.x LEFT JOIN (VALUES (1, 'p'), (1, 'q')) b(x, y) ON b.x = a.x GROUP BY ALL ORDER BY ALL
+
+-- == values beside a key
+SELECT k, count(s.session_id) AS n FROM (VALUES ('a'), ('b'), (NULL)) v(k) LEFT JOIN sessions s ON s.session_id = v.k GROUP BY k ORDER BY k
+
+-- == a range of a column - whole
+SELECT session_id, n FROM views, range(number) t(n) ORDER BY ALL
+
+-- == a spine of days with a total
+SELECT d, count(s.session_id) AS n, sum(count(s.session_id)) OVER (ORDER BY d) AS running
+FROM (SELECT unnest(generate_series(DATE '2025-12-31', DATE '2026-01-03', INTERVAL 1 DAY)) AS d) LEFT JOIN sessions s ON CAST(s.started AS DATE) = d GROUP BY d ORDER BY d
+
+-- == a spine up to the latest - whole
+SELECT d, count(s.session_id) AS n FROM (SELECT unnest(range((SELECT min(number) FROM views), (SELECT max(number) FROM views))) AS d) LEFT JOIN sessions s ON s.user_id = d GROUP BY d ORDER BY d
+
+-- == a natural join of facts
+SELECT count(*) AS n FROM (SELECT session_id, started FROM sessions) NATURAL LEFT JOIN (SELECT session_id, number FROM views)
+
+-- == a natural join by more than the key - whole
+SELECT count(*) AS n FROM sessions NATURAL JOIN users
+
+-- == a variance of groups
+SELECT video_id, stddev_samp(number) AS a, var_pop(number) AS b, stddev_pop(length) AS c, var_samp(number) FILTER (finished) AS d FROM views JOIN videos USING (video_id) GROUP BY video_id ORDER BY video_id
+
+-- == a variance of a variance
+SELECT stddev(n) AS a, variance(n) AS b, count(n) AS c FROM (SELECT stddev(number) AS n FROM views GROUP BY session_id)
+
+-- == a variance that decides - whole
+SELECT video_id FROM views GROUP BY video_id HAVING stddev(number) > 0.5 ORDER BY video_id
+
+-- == a variance of equal values
+SELECT stddev_pop(1) AS a, var_samp(number * 0) AS b, stddev(CAST(number AS DECIMAL(18, 2)) / 3) AS c FROM views

@@ -144,7 +144,7 @@ SELECT month, revenue, revenue - lag(revenue) OVER (ORDER BY month) AS change FR
 SELECT o_orderdate, count(*) AS n, avg(count(*)) OVER (ORDER BY o_orderdate ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS moving
 FROM orders GROUP BY o_orderdate ORDER BY o_orderdate
 
--- == first and last line - whole
+-- == first and last line
 SELECT l_orderkey, first_value(l_linenumber) OVER w AS first, last_value(l_linenumber) OVER w AS last, ntile(2) OVER w AS half
 FROM lineitem WINDOW w AS (PARTITION BY l_orderkey ORDER BY l_linenumber)
 

@@ -136,13 +136,11 @@ WHERE NOT EXISTS (SELECT 1 FROM views v WHERE v.session_id = s.session_id AND fi
 SELECT CAST(coalesce(sum(sessions), 0) AS BIGINT) AS sessions FROM partials
 
 -- == NOT IN in each shard - a NULL in one shard counts in all of them
-SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (
-    SELECT CASE WHEN finished THEN session_id END FROM views)
+SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (SELECT CASE WHEN finished THEN 'x' WHEN NOT finished THEN 'y' END FROM views)
 -- part: business
 video
 -- part: partial
-SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (
-    SELECT CASE WHEN finished THEN session_id END FROM views)
+SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (SELECT CASE WHEN finished THEN 'x' WHEN NOT finished THEN 'y' END FROM views)
 -- part: combine
 SELECT CAST(coalesce(sum(sessions), 0) AS BIGINT) AS sessions FROM partials
 

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from tpch_assets.gold import exact
 from tpch_assets.gold.derive.assemble import combine_of, partial_of, with_columns
-from tpch_assets.gold.derive.check import Types, text
+from tpch_assets.gold.derive.check import Columns, Types, first_line, text
 from tpch_assets.gold.derive.cut import Around, Cutter
 from tpch_assets.gold.derive.inexact import Inexact
 from tpch_assets.gold.derive.locality import Locality
@@ -36,24 +36,28 @@ def derive(statement: str, business: Business, types: Mapping[str, str]) -> Deri
     Returns:
         The two statements, or why the statement has to run over all files.
     """
+    try:
+        wanted = Types(business, types).columns(statement)
+    except duckdb.Error as error:
+        return Whole(f"it does not fit the tables: {first_line(error)}")
+    except KeyError as error:
+        return Whole(f"the type of its parameter {error.args[0]} is not known")
     reason = ""
     for whole in (True, False):
         try:
-            return _derive(statement, business, types, whole=whole)
+            return _derive(statement, business, Types(business, types), wanted, whole=whole)
         except NotCut as error:
             reason = reason or str(error)
         except SqlglotError as error:
-            reason = reason or f"it is not understood: {' '.join(str(error).split())[:200]}"
+            reason = reason or f"it is not understood: {first_line(error)}"
         except duckdb.Error as error:
-            reason = reason or f"what was derived does not fit the tables: {' '.join(str(error).split())[:200]}"
+            reason = reason or f"what was derived does not fit the tables: {first_line(error)}"
         except RecursionError:
             return Whole("it is nested too deep")
     return Whole(reason)
 
 
-def _derive(statement: str, business: Business, parameters: Mapping[str, str], *, whole: bool) -> Derived:
-    types = Types(business, parameters)
-    wanted = types.columns(statement)
+def _derive(statement: str, business: Business, types: Types, wanted: Columns, *, whole: bool) -> Derived:
     tree = prepare(statement, business)
     group = _group_of(tables(tree), business)
     Inexact(types).check(tree)

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 Cell = object
 Row = tuple[Cell, ...]
-_CLOSE = 1e-9  # Sums of DOUBLE depend on the order of rows, by a few of their last bits.
+_CLOSE = 1e-9  # Sums of DOUBLE depend on the order of rows.
+_LAST_BITS = 4e-16  # avg(DECIMAL) depends on how DuckDB plans it: as one division of 80 bits, or of 64.
 _SHOWN = 300  # Characters of a row in a message.
 
 
@@ -42,13 +43,14 @@ class Determined:
 
     Attributes:
         readings: The columns whose values, together, are the same in all answers.
-        close: Places among these of columns whose DOUBLE values differ among the answers in their last bits.
+        close: Places among these of columns whose DOUBLE values differ among the answers in their last bits; of all
+            columns, where the statement asks for what is computed inexactly.
     """
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Answer], *, inexact: bool = False) -> None:
         self.answers = answers
-        self.close: set[int] = set()
         self.readings: list[Reading] = []
+        self.close: set[int] = set(range(len(answers[0].columns))) if inexact else set()
         self.same_count = len({len(answer.rows) for answer in answers}) == 1
         if not self.same_count:
             return
@@ -76,7 +78,8 @@ class Determined:
         self, plain: Answer, actual: Answer, *, contained: bool = False
     ) -> tuple[Row | None, Row | None] | None:
         """What is compared of a row that only one of two answers has, as `unmatched` tells it."""
-        return unmatched(map(self.read, plain.rows), map(self.read, actual.rows), self.close, contained=contained)
+        rows, others = map(self.read, plain.rows), map(self.read, actual.rows)
+        return unmatched(rows, others, self.close, contained=contained, last_bits=True)
 
     def read(self, row: Row) -> Row:
         """What is compared of a row."""
@@ -84,39 +87,45 @@ class Determined:
 
 
 def unmatched(
-    rows: Iterable[Row], others: Iterable[Row], close: Collection[int], *, contained: bool = False
+    rows: Iterable[Row],
+    others: Iterable[Row],
+    close: Collection[int],
+    *,
+    contained: bool = False,
+    last_bits: bool = False,
 ) -> tuple[Row | None, Row | None] | None:
     """A row that only the first of two multisets has, and one that only the second has; None if there is neither.
 
     Args:
-        close: Places in a row where DOUBLE values that differ by a few of their last bits are the same.
+        close: Places in a row where DOUBLE values that differ by 1e-9 of themselves are the same.
         contained: The first needs only to hold the second.
+        last_bits: At all other places, DOUBLE values are the same if they differ by their last two bits.
     """
     count, other = Counter(rows), Counter(others)
     only, more = list((count - other).elements()), list((other - count).elements())
-    if close:
-        more = [row for row in more if not _take(row, only, close)]
+    if close or last_bits:
+        more = [row for row in more if not _take(row, only, close, _LAST_BITS if last_bits else 0)]
     if contained and not more:
         return None
     return (only[0] if only else None, more[0] if more else None) if only or more else None
 
 
-def _take(row: Row, rows: list[Row], close: Collection[int]) -> bool:
+def _take(row: Row, rows: list[Row], close: Collection[int], last_bits: float) -> bool:
     """Remove one of `rows` that is nearly the same as `row`."""
     for number, other in enumerate(rows):
         pairs = enumerate(zip(row, other, strict=True))
-        if all(nearly(a, b) if place in close else a == b for place, (a, b) in pairs):
+        if all(nearly(a, b, _CLOSE if place in close else last_bits) for place, (a, b) in pairs):
             del rows[number]
             return True
     return False
 
 
-def nearly(value: Cell, other: Cell) -> bool:
-    """Whether two values are the same, DOUBLE ones up to their last bits."""
+def nearly(value: Cell, other: Cell, share: float = _CLOSE) -> bool:
+    """Whether two values are the same, DOUBLE ones up to a share of themselves."""
     if isinstance(value, float) and isinstance(other, float):
-        return math.isclose(value, other, rel_tol=_CLOSE, abs_tol=_CLOSE)
+        return math.isclose(value, other, rel_tol=share, abs_tol=_CLOSE if share == _CLOSE else 0)
     if isinstance(value, tuple) and isinstance(other, tuple):
-        return len(value) == len(other) and all(map(nearly, value, other))
+        return len(value) == len(other) and all(nearly(a, b, share) for a, b in zip(value, other, strict=True))
     return value == other
 
 

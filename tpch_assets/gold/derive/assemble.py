@@ -84,8 +84,17 @@ def with_columns(tree: exp.Expr, wanted: Columns, found: Columns) -> exp.Expr | 
     items = []
     for item, (name, type_), (_, other) in zip(tree.expressions, wanted, found, strict=True):
         value = item.unalias()
+        if type_ != other and (_scale(type_) is None or _scale(type_) != _scale(other)):
+            return None
         if type_ != other:
             value = exp.cast(value.copy(), type_, dialect="duckdb")
         items.append(exp.alias_(value, name, quoted=True))
     tree.set("expressions", items)
     return tree
+
+
+def _scale(type_: str) -> int | None:
+    """The digits behind the point of a number's exact type; None for other types, which are not made of each other."""
+    if type_.startswith("DECIMAL"):
+        return int(type_.rstrip(")").split(",")[1])
+    return 0 if type_.endswith(("INT", "INTEGER")) else None

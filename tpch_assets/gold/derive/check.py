@@ -18,6 +18,11 @@ def text(node: exp.Expr) -> str:
     return node.sql("duckdb", comments=False)
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, without its picture of the statement."""
+    return " ".join(str(error).split("\n\n")[0].split("LINE ")[0].split())[:300]
+
+
 class Types:
     """The types of statements over a business's tables.
 
@@ -28,6 +33,7 @@ class Types:
     def __init__(self, business: Business, parameters: Mapping[str, str]) -> None:
         self._business = business
         self._parameters = dict(parameters)
+        self._known: dict[str, str] = {}
 
     def columns(self, statement: str, partials: Columns | None = None) -> Columns:
         """The columns of a statement's result.
@@ -47,7 +53,10 @@ class Types:
 
     def of(self, select: exp.Expr) -> str:
         """The type of the one column of a SELECT; nothing if it cannot be told."""
-        try:
-            return self.columns(text(select))[0][1]
-        except (duckdb.Error, KeyError):
-            return ""
+        statement = text(select)
+        if statement not in self._known:
+            try:
+                self._known[statement] = self.columns(statement)[0][1]
+            except duckdb.Error:
+                self._known[statement] = ""
+        return self._known[statement]

@@ -2,8 +2,8 @@
 
 from sqlglot import exp
 
-from tpch_assets.gold.derive.functions import ARBITRARY, ORDERLESS, UNORDERED, function_name, volatile
-from tpch_assets.gold.derive.tree import NotCut
+from tpch_assets.gold.derive.functions import ARBITRARY, ORDERLESS, UNORDERED, function_name, is_aggregate, volatile
+from tpch_assets.gold.derive.tree import NotCut, free, own_clauses, sources
 
 _FORMS: dict[type[exp.Expr], str] = {
     exp.Lateral: "a lateral join",
@@ -92,3 +92,30 @@ def _check_join(node: exp.Expr) -> None:
         raise NotCut("it has a FULL JOIN, which is not understood")
     if node.kind.upper() not in ("", "INNER", "CROSS", "OUTER", "SEMI", "ANTI"):
         raise NotCut(f"it has a {node.kind} JOIN, which is not understood")
+
+
+def check_stars(query: exp.Select) -> None:
+    """The engine's own column in each table counts where rows as a whole are compared."""
+    star = any(
+        isinstance(item, exp.Star) or (isinstance(item, exp.Column) and item.name == "*") for item in query.expressions
+    )
+    compared = query.args.get("distinct") or query.args.get("group") or query.find_ancestor(exp.SetOperation)
+    natural = any((join.method or "").upper() == "NATURAL" for join in query.args.get("joins") or ())
+    if natural and sum(isinstance(source, exp.Table) for source in sources(query)) > 1:
+        raise NotCut("it has a NATURAL JOIN of tables, which includes the engine's own columns")
+    if star and compared and any(isinstance(source, exp.Table) for source in sources(query)):
+        raise NotCut("it compares rows by *, which includes the engine's own columns")
+
+
+def check_names(query: exp.Expr) -> None:
+    names = [name.lower() for name in query.named_selects] if isinstance(query, exp.Query) else []
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise NotCut(f"a query in it has two columns named {twice[0]}")
+
+
+def check_aggregates(query: exp.Select) -> None:
+    """An aggregate of columns of a query around belongs to that query."""
+    own = {source.alias_or_name for source in sources(query)}
+    for node in own_clauses(query):
+        if is_aggregate(node) and not free(node) <= own:
+            raise NotCut("a query in it has an aggregate of columns of a query around it")

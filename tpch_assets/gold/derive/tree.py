@@ -32,6 +32,17 @@ def own_nodes(node: exp.Expr) -> Iterator[exp.Expr]:
             yield from own_nodes(child)
 
 
+def sources(query: exp.Expr) -> list[exp.Expr]:
+    """What stands in a query's FROM."""
+    first = [query.args["from_"].this] if query.args.get("from_") else []
+    return [*first, *(join.this for join in query.args.get("joins") or ())]
+
+
+def own_clauses(query: exp.Expr) -> list[exp.Expr]:
+    """The nodes of a query's own clauses."""
+    return [node for child in query.iter_expressions() for node in own_nodes(child)]
+
+
 def nested_queries(node: exp.Expr) -> list[exp.Expr]:
     return [found for found in own_nodes(node) if is_query(found)]
 

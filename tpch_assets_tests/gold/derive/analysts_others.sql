@@ -9,7 +9,7 @@ SELECT finished, count(*) AS n, count(finished) AS known, avg(share) AS share FR
 SELECT count(*) FILTER (finished) AS yes, count(*) FILTER (NOT finished) AS no, count(*) FILTER (finished IS NULL) AS unknown,
     bool_or(finished) AS any, bool_and(finished) AS all, count_if(finished) AS n FROM views
 
--- == sessions not in unfinished ones
+-- == sessions not in unfinished ones - silent
 SELECT count(*) AS n FROM sessions WHERE session_id NOT IN (SELECT CASE WHEN finished THEN session_id END FROM views)
 
 -- == sessions in a list with NULL
@@ -64,7 +64,7 @@ SELECT video_id, next, count(*) AS n FROM (
 -- == studios by country
 SELECT studio.country AS country, sum(share * length) AS minutes, count(*) AS n FROM views JOIN videos USING (video_id) GROUP BY country ORDER BY country
 
--- == tags of watched videos - whole
+-- == tags of watched videos
 SELECT tag, count(*) AS n FROM (SELECT unnest(tags) AS tag FROM views JOIN videos USING (video_id)) GROUP BY tag ORDER BY n DESC, tag
 
 -- == videos with a tag
@@ -108,7 +108,7 @@ SELECT session_id, count(number) AS n FROM sessions LEFT JOIN views USING (sessi
 -- == the right side's key after a left join
 SELECT views.session_id AS k, count(*) AS n FROM sessions LEFT JOIN views USING (session_id) GROUP BY views.session_id ORDER BY k
 
--- == natural join - whole
+-- == natural join
 SELECT count(*) AS n FROM (SELECT session_id, user_id FROM sessions) NATURAL JOIN (SELECT session_id, video_id FROM views)
 
 -- == shares, floats
@@ -255,7 +255,7 @@ SELECT count(*) AS n FROM baskets a JOIN baskets b ON a."user" = b."user" AND a.
 -- == names not among others
 SELECT count(*) AS n FROM baskets WHERE "user" NOT IN (SELECT "key" FROM baskets)
 
--- == names not among payments
+-- == names not among payments - silent
 SELECT number FROM baskets WHERE "user" NOT IN (SELECT payment FROM payments) ORDER BY number
 
 -- == NULL groups of two columns
@@ -403,13 +403,13 @@ SELECT a.number, b."user" AS before FROM "order" a LEFT JOIN "order" b ON b.numb
 -- == sums of lists
 SELECT number, sum(list_sum("value")) AS s, sum(len(place)) AS p FROM "output" GROUP BY number ORDER BY number
 
--- == values of lists one by one - whole
+-- == values of lists one by one
 SELECT v, count(*) AS n FROM (SELECT unnest("value") AS v FROM "output") GROUP BY v ORDER BY v
 
 -- == values of lists in FROM - whole
 SELECT number, u.v FROM "output", unnest("value") AS u(v) ORDER BY ALL
 
--- == names in places - whole
+-- == names in places
 SELECT count(*) AS n FROM "output" WHERE list_contains(flatten(list_transform(place, lambda p: p.names)), 'a')
 
 -- == orders left join refunds that never came

@@ -144,7 +144,7 @@ SELECT month, revenue, revenue - lag(revenue) OVER (ORDER BY month) AS change FR
 SELECT o_orderdate, count(*) AS n, avg(count(*)) OVER (ORDER BY o_orderdate ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS moving
 FROM orders GROUP BY o_orderdate ORDER BY o_orderdate
 
--- == first and last line - whole
+-- == first and last line
 SELECT l_orderkey, first_value(l_linenumber) OVER w AS first, last_value(l_linenumber) OVER w AS last, ntile(2) OVER w AS half
 FROM lineitem WINDOW w AS (PARTITION BY l_orderkey ORDER BY l_linenumber)
 
@@ -331,7 +331,7 @@ SELECT o_orderstatus, count(DISTINCT o_custkey) AS customers FROM orders GROUP B
 -- == lists
 SELECT o_custkey, list(o_orderkey ORDER BY o_orderkey) AS orders FROM orders GROUP BY o_custkey
 
--- == sorted list of distinct values - whole
+-- == sorted list of distinct values
 SELECT o_orderstatus, list_sort(list(DISTINCT o_orderpriority)) AS priorities FROM orders GROUP BY o_orderstatus
 
 -- == texts in a row
@@ -393,7 +393,7 @@ FROM partsupp LEFT JOIN (SELECT l_partkey, l_suppkey, sum(l_quantity) AS sold FR
     ON l_partkey = ps_partkey AND l_suppkey = ps_suppkey
 ORDER BY rest, ps_partkey, ps_suppkey LIMIT 7
 
--- == unpivoted prices - whole
+-- == unpivoted prices
 SELECT kind, sum(price) AS price FROM (SELECT o_orderkey, unnest(['total', 'twice']) AS kind, unnest([o_totalprice, 2 * o_totalprice]) AS price FROM orders)
 GROUP BY kind ORDER BY kind
 
@@ -562,11 +562,11 @@ SELECT o_custkey, rank() OVER (ORDER BY sum(o_totalprice / 3) DESC) AS place FRO
 -- == a wide group
 SELECT o_custkey, o_orderstatus, year(o_orderdate) AS y, count(*) AS n FROM orders GROUP BY ALL HAVING n > 1
 
--- == values beside - whole
+-- == values beside
 SELECT status, name, count(o_orderkey) AS n FROM (VALUES ('F', 'filled'), ('O', 'open'), ('X', 'none')) v(status, name)
 LEFT JOIN orders ON o_orderstatus = status GROUP BY status, name ORDER BY status
 
--- == a series of days - whole
+-- == a series of days
 SELECT day, count(o_orderkey) AS n FROM range(DATE '1995-01-01', DATE '1995-01-05', INTERVAL 1 DAY) t(day)
 LEFT JOIN orders ON o_orderdate = day GROUP BY day ORDER BY day
 
@@ -576,7 +576,7 @@ SELECT sum(o_totalprice) AS p FROM (SELECT o_totalprice FROM orders ORDER BY o_t
 -- == limit within each branch
 (SELECT o_orderkey AS k FROM orders ORDER BY o_orderkey LIMIT 2) UNION ALL (SELECT l_orderkey FROM lineitem ORDER BY l_orderkey, l_linenumber LIMIT 2)
 
--- == limit of zero - whole
+-- == limit of zero
 SELECT o_orderkey FROM orders LIMIT 0
 
 -- == in a limited list

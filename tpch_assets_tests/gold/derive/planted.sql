@@ -21,10 +21,10 @@ SELECT l_returnflag, avg(l_quantity) AS quantity FROM lineitem GROUP BY l_return
 -- part: combine
 SELECT l_returnflag, avg(quantity) AS quantity FROM partials GROUP BY l_returnflag
 
--- == an average that rounds - other last bits than DuckDB's own
+-- == an average that rounds
 SELECT avg(l_discount) AS discount FROM lineitem
 -- part: partial
-SELECT sum(CAST(l_discount AS DOUBLE)) AS discount, count(*) AS lines FROM lineitem
+SELECT sum(CAST(l_discount AS FLOAT)) AS discount, count(*) AS lines FROM lineitem
 -- part: combine
 SELECT sum(discount) / sum(lines) AS discount FROM partials
 
@@ -136,13 +136,11 @@ WHERE NOT EXISTS (SELECT 1 FROM views v WHERE v.session_id = s.session_id AND fi
 SELECT CAST(coalesce(sum(sessions), 0) AS BIGINT) AS sessions FROM partials
 
 -- == NOT IN in each shard - a NULL in one shard counts in all of them
-SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (
-    SELECT CASE WHEN finished THEN session_id END FROM views)
+SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (SELECT CASE WHEN finished THEN 'x' WHEN NOT finished THEN 'y' END FROM views)
 -- part: business
 video
 -- part: partial
-SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (
-    SELECT CASE WHEN finished THEN session_id END FROM views)
+SELECT count(*) AS sessions FROM sessions WHERE session_id NOT IN (SELECT CASE WHEN finished THEN 'x' WHEN NOT finished THEN 'y' END FROM views)
 -- part: combine
 SELECT CAST(coalesce(sum(sessions), 0) AS BIGINT) AS sessions FROM partials
 

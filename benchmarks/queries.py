@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,7 +78,7 @@ def _measured(lake: Lake, pair: tuple[Query, Query], day: date, rounds: int) -> 
     for _ in range(rounds):
         for query, times in zip(pair, seen, strict=True):
             shutil.rmtree(Path(lake.uri, "partials", query.name), ignore_errors=True)
-            answer, *spent = _timed(lambda query=query: _answer(lake, query, day))
+            answer, *spent = _timed(partial(_answer, lake, query, day))
             times.append((spent[0], spent[1]))
             answers.append(answer)
     if not all(answer.equals(answers[0]) for answer in answers):

@@ -34,7 +34,7 @@ def folder(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made.mkdir()
     (made / "by_priority.sql").write_text(HEAD + BY_PRIORITY)
     business = ModuleType(f"business_of_{environment.name}")
-    business.BUSINESS = replace(BUSINESS, queries=made, shuffled={})  # type: ignore[attr-defined]
+    business.BUSINESS = replace(BUSINESS, queries=made, answers=())  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, business.__name__, business)
     use(monkeypatch, business=business.__name__)
     return made

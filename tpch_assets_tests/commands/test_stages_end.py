@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tpch_assets.commands.replay import ReplayError, Stage, _follow
+from tpch_assets.commands.stages import ReplayError, Stage, _follow
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place
 

@@ -32,7 +32,7 @@ def business(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Business:
     folder = environment / "queries"
     folder.mkdir()
     (folder / "orders.sql").write_text(f"{HEAD}-- title total: Sold\n\n{PLAIN}")
-    return replace(BUSINESS, queries=folder, shuffled={})
+    return replace(BUSINESS, queries=folder, answers=())
 
 
 def assets(business: Business) -> dict[str, dg.AssetsDefinition]:

@@ -24,8 +24,8 @@ def silver(*windows: str) -> Snapshots:
 
 
 def gold(made_of: Snapshots, *days: str) -> Snapshot:
-    assert QUERY.group is not None
-    names = {day: f"{shards_digest(QUERY.group, made_of, day)}.d-c.parquet" for day in days}
+    (group,) = QUERY.groups
+    names = {day: f"code.{shards_digest(group, made_of, day)}.d-c.parquet" for day in days}
     return Snapshot(LAKE, "/lake/gold/q", 1, tuple(DataFile(f"{day}/{name}", 1, 1) for day, name in names.items()))
 
 
@@ -53,4 +53,4 @@ def test_answers_of_days_before_any_data_are_no_loss() -> None:
 
 
 def test_a_query_of_dimensions_has_no_history() -> None:
-    assert lost_history(replace(QUERY, group=None), silver(), gold(WHOLE, *DAYS)) is None
+    assert lost_history(replace(QUERY, groups=()), silver(), gold(WHOLE, *DAYS)) is None

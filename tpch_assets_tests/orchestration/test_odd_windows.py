@@ -9,6 +9,7 @@ import pytest
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.gold.plain import assert_same, plain_answer
+from tpch_assets_tests.tpch.stream import KEYS_A_DAY
 
 DAY = days.day(1)
 LIVE = [name for name, query in days.QUERIES.items() if query.live]
@@ -25,7 +26,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = days.whole_day().copy(tmp_path_factory.mktemp("odd"))
     order, other = days.raw_rows(place.lake, "orders", days.key(3))[:2]
     line = next(row for row in days.raw_rows(place.lake, "lineitem", days.key(3)) if _is_of(row, order))
-    place.deliver("orders", ORDERS_ALONE, "a.json", [{**other, "o_orderkey": days.KEYS_A_DAY + 8}])
+    place.deliver("orders", ORDERS_ALONE, "a.json", [{**other, "o_orderkey": KEYS_A_DAY + 8}])
     for table in ("orders", "lineitem"):
         place.deliver(table, EMPTY, "a.json", b"")
         place.deliver(table, REJECTS_ALONE, "a.json", b"no line of JSON\n")

@@ -4,7 +4,7 @@ A function over Dask DataFrames is called where the answer is planned, and its g
 all its tables as pandas or Arrow runs on one worker. What a function is belongs in `schema/functions.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,8 @@ def _in_memory(rows: pa.Table, kind: Kind) -> object:
         return frame
     import dask.dataframe as dd
 
-    made: object = dd.from_pandas(frame, npartitions=2)  # type: ignore[no-untyped-call]
-    return made
+    make: Callable[..., object] = dd.from_pandas
+    return make(frame, npartitions=2)
 
 
 def _as_of(business: Business, source: Snapshot, name: str, day: date) -> Source:

@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 
 from tpch_assets.commands import main as cli
-from tpch_assets.gold import queries as gold_queries
 from tpch_assets.lake.lake import Lake
+from tpch_assets.schema import Column
+from tpch_assets.settings import current_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.commands.test_cli import Shell
 from tpch_assets_tests.conftest import use
@@ -172,9 +173,10 @@ def test_plan_follows_a_file_that_has_arrived_through_all_layers(shell: Shell, f
     assert len(found) == 5
 
 
-def test_definitions_do_not_wait_for_the_splitter() -> None:
-    """sqlglot takes a while to import, and nothing needs it before an answer is planned."""
-    assert gold_queries.load_queries(BUSINESS)
-    source = Path(gold_queries.__file__).parent
-    for path in source.glob("*.py"):
-        assert "import sqlglot" not in path.read_text(), path
+def test_plan_tells_a_column_that_was_added(shell: Shell, folder: Path, small: Lake) -> None:
+    business = sys.modules[current_settings().business]
+    new = Column("o_channel", "VARCHAR", "Where it was ordered.", nullable=True)
+    tables = [replace(t, columns=(*t.columns, new)) if t.name == "orders" else t for t in BUSINESS.tables]
+    business.BUSINESS = replace(business.BUSINESS, tables=tuple(tables))  # type: ignore[attr-defined]
+    found = {(row["layer"], row["name"]): row["reason"] for row in json.loads(shell("plan", "--json"))}
+    assert found["bronze", "orders"] == "column o_channel added"

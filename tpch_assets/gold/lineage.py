@@ -26,7 +26,9 @@ class Origin:
 
 
 def origins(query: Query, business: Business) -> dict[str, Origin]:
-    """What each column of a query's answer comes from; empty where that cannot be told."""
+    """What each column of a query's answer comes from; empty where that cannot be told, as of a function's."""
+    if query.function:
+        return {}
     try:
         tables = {
             table.name: [(name, Origin(((table.name, name),), True)) for name in (*table.column_names, "_batch")]

@@ -20,13 +20,14 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
 from tpch_assets.calendar import day_key, window_key
+from tpch_assets.compute.database import arrow_schema
 from tpch_assets.gold.identity import shards_digest
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshot, snapshot
 from tpch_assets.layers import DAY, WINDOW
-from tpch_assets.silver.dimensions import silver_schema
+from tpch_assets.silver.rows import PROVENANCE
 from tpch_assets.silver.shards import complete_shards, plan_shards
 from tpch_assets.silver.stale import stale_windows_of
 from tpch_assets.tpch import BUSINESS
@@ -107,7 +108,7 @@ def _stats(file: DataFile) -> str:
 
 def table(lake: Lake, layer: str, name: str, days: int, shards_per_window: int) -> Snapshot:
     """A table of files with statistics for every column."""
-    schema = silver_schema(TABLES[name])
+    schema = arrow_schema([*TABLES[name].stored_columns, *((column, type_) for column, type_, _ in PROVENANCE)])
     key = TABLES[name].shard_key
     values = {field.name: _value(str(field.type)) for field in schema}
     files = []

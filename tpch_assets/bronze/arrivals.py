@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tpch_assets.bronze.fingerprint import digest, file_names
+from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest
+from tpch_assets.bronze.stored import declared
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import apart, snapshot
+from tpch_assets.lake.snapshot import Snapshot, apart, snapshot
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
+from tpch_assets.schema.changes import added, refusal
 
 RECENT = timedelta(days=1)
 ROUND = timedelta(minutes=10)  # A round begins no sooner after the last one began.
@@ -107,20 +109,46 @@ def _swept(listed: Iterator[Delivery]) -> tuple[list[Delivery], str]:
     return found, ""
 
 
+def incomplete(lake: Lake, table: Table, bronze: Snapshot, since: str, until: str) -> list[str]:
+    """Batches from `since` on and before `until` of which bronze lacks a raw file, however young that is."""
+    there = _batches(deliveries(lake, table.name, since, until))
+    return _lacking(table, bronze, there) if there else []
+
+
 def _pending(
     lake: Lake, table: Table, listed: Iterable[Delivery], settle: float, seen: Seen | None = None
 ) -> list[str]:
-    there = [(batch, files) for batch, files in listed if files and is_batch(batch)]
+    there = _batches(listed)
     if not there:
         return []
-    bronze = snapshot(lake, lake.table("bronze", table.name)).by_partition()
-    have = {batch: {file.name for file in files} for batch, files in bronze.items()}
+    seen = {} if seen is None else seen
+    bronze = snapshot(lake, lake.table("bronze", table.name))
+    settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, seen)]
+    found = _lacking(table, bronze, settled)
+    # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
+    return found or ([settled[-1][0]] if settled and _has_new_columns(table, bronze) else [])
+
+
+def _batches(listed: Iterable[Delivery]) -> list[Delivery]:
+    return [(batch, files) for batch, files in listed if files and is_batch(batch)]
+
+
+def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[str]:
+    """The batches with a raw file that bronze does not hold as it is now."""
+    naming = Naming.of(table, bronze)
+    have = {
+        batch: {BronzeName.parse(file.name).content for file in files} for batch, files in bronze.by_partition().items()
+    }
     return [
-        batch
-        for batch, files in there
-        if _settled(f"{table.name}/{batch}", files, settle, {} if seen is None else seen)
-        and not _holds([file_names(file, table.columns) for file in files], have.get(batch, set()))
+        batch for batch, files in there if not all(naming.contents(file) & have.get(batch, set()) for file in files)
     ]
+
+
+def _has_new_columns(table: Table, bronze: Snapshot) -> bool:
+    if not bronze.files:
+        return False
+    before = declared(table, bronze)
+    return bool(added(table, before)) and refusal(table, before) is None
 
 
 def _settled(key: str, files: list[RawFile], settle: float, seen: Seen) -> bool:
@@ -134,11 +162,6 @@ def _settled(key: str, files: list[RawFile], settle: float, seen: Seen) -> bool:
     if seen.get(key, ("", 0))[0] != state:
         seen[key] = (state, now)
     return now - seen[key][1] >= settle
-
-
-def _holds(wanted: list[tuple[str, str]], have: set[str]) -> bool:
-    """Whether bronze holds exactly these files, each under its present or its former name."""
-    return len(wanted) == len(have) and all(have.intersection(names) for names in wanted)
 
 
 def _strays(listed: Iterable[Delivery]) -> list[str]:

@@ -1,42 +1,147 @@
-"""The names of bronze's files: each names the content of one raw file as parsed by one schema.
+"""The names of bronze's files: each names the content of one raw file, as parsed by one version of the parser.
 
-Bronze compares these names to find what is not ingested yet. Parsing does not belong here.
+Bronze compares these names to find what is not ingested yet. Columns do not count: a file keeps its name while its
+table changes in place, and a table that is made again names all of its files anew. Parsing does not belong here.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from tpch_assets.compute.database import sql_types
+from tpch_assets.lake.snapshot import Snapshot
 from tpch_assets.raw.files import RawFile
-from tpch_assets.schema import Column
+from tpch_assets.schema import Column, Table
+
+PARSER = 1
+"""The version of `json_lines`. Who mends it so that a file's rows or rejects come out otherwise raises this: all raw
+files are then parsed again, and silver and gold follow."""
+
+NAMING = "tpch_assets.naming"
+"""The property of a bronze table that says how its files are named."""
+
+_NAME = re.compile(r"(?:(?P<file>[0-9a-f]{8})-)?(?P<content>[0-9a-f]{16})(?:\.(?P<filled>[0-9a-f]{8}))?\.parquet")
 
 
-def fingerprint(file: RawFile, columns: Sequence[Column]) -> str:
-    """Names a file's content as parsed by these columns. A redelivery or another schema makes another name.
+@dataclass(frozen=True)
+class BronzeName:
+    """`<file>-<content>[.<filled>].parquet`; former versions wrote `<content>.parquet`.
 
-    Descriptions and the spelling of types do not count: to reword one parses nothing again.
+    Attributes:
+        file: Hash of the raw file's name; empty where a former version wrote the file.
+        content: Hash of the raw file's name, size and stamp, and of what parsed it.
+        filled: Hash of the columns that were filled since from unknown fields.
+    """
+
+    file: str
+    content: str
+    filled: str = ""
+
+    def __str__(self) -> str:
+        filled = f".{self.filled}" if self.filled else ""
+        return f"{self.file}-{self.content}{filled}.parquet" if self.file else f"{self.content}{filled}.parquet"
+
+    @classmethod
+    def parse(cls, name: str) -> "BronzeName":
+        """The parts of a file's name; a name that is none of ours is the name of its own content."""
+        match = _NAME.fullmatch(name)
+        return cls(match["file"] or "", match["content"], match["filled"] or "") if match else cls("", name)
+
+    def filled_with(self, columns: Sequence[Column]) -> "BronzeName":
+        """The name of the same file once these columns are filled; filled again it is the same."""
+        names = ",".join(sorted(f"{column.name} {column.parsed.sql}" for column in columns))
+        return replace(self, filled=_digest(f"{self.filled} {names}", 8))
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How the files of one bronze table are named.
+
+    Attributes:
+        origin: Names the making of the table: another one names all its files anew.
+        former: Columns that former versions made names of.
+    """
+
+    origin: str
+    former: tuple[tuple[Column, ...], ...] = ()
+
+    @classmethod
+    def of(cls, table: Table, bronze: Snapshot) -> "Naming":
+        """How files of a table are named, and of one that does not exist yet will be."""
+        if NAMING in bronze.properties:
+            found = json.loads(bronze.properties[NAMING])
+            return cls(found["origin"], tuple(tuple(Column(*column) for column in one) for one in found["former"]))
+        former = (_columns_then(table, bronze),) if bronze.files else ()
+        return cls(_origin(table), former)
+
+    @classmethod
+    def again(cls, table: Table, bronze: Snapshot) -> "Naming":
+        """How files are named once the table is made again."""
+        return cls(_origin(table, cls.of(table, bronze).origin))
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The property that records it."""
+        former = [[[c.name, c.type, c.description, c.nullable] for c in columns] for columns in self.former]
+        return {NAMING: json.dumps({"origin": self.origin, "former": former})}
+
+    def name(self, file: RawFile) -> BronzeName:
+        """The name that a raw file's bronze file gets."""
+        return BronzeName(file_hash(file.name), _content(file, self.origin))
+
+    def copied(self, name: str, raw_file: str) -> BronzeName:
+        """The name of a copy of a bronze file, whose raw file (by the hash of its name) is gone."""
+        return BronzeName(raw_file, _digest(f"{self.origin} {name}"))
+
+    def contents(self, file: RawFile) -> set[str]:
+        """The `content` of names that stand for a raw file as it is now."""
+        former = self.former if PARSER == 1 else ()
+        return {_content(file, self.origin), *(name for columns in former for name in former_contents(file, columns))}
+
+
+def file_hash(name: str) -> str:
+    """What stands for a raw file's name in the names of bronze files."""
+    return _digest(name, 8)
+
+
+def former_contents(file: RawFile, columns: Sequence[Column]) -> tuple[str, str]:
+    """The names that the two previous versions gave a file's content: lakes written then are not built again.
+
+    They hashed the columns too: one their types, the other Python's notation of them, descriptions and all. That is
+    spelled out here, so that it stays whatever a column is today.
     """
     schema = [[column.name, column.parsed.sql, column.nullable] for column in columns]
-    return _digest(json.dumps([file.name, file.size, file.stamp, schema]))
-
-
-def former(file: RawFile, columns: Sequence[Column]) -> str:
-    """The name that the previous version gave the same content: lakes written then are not built again.
-
-    That version hashed Python's notation of the columns, descriptions and all. It is spelled out here, so that it stays
-    whatever a column is today.
-    """
     spelled = [
         f"Column(name={c.name!r}, type={c.type!r}, description={c.description!r}, nullable={c.nullable!r})"
         for c in columns
     ]
     one = "," if len(spelled) == 1 else ""
-    return _digest("\n".join([file.name, str(file.size), file.stamp, f"({', '.join(spelled)}{one})"]))
+    return (
+        _digest(json.dumps([file.name, file.size, file.stamp, schema])),
+        _digest("\n".join([file.name, str(file.size), file.stamp, f"({', '.join(spelled)}{one})"])),
+    )
 
 
-def file_names(file: RawFile, columns: Sequence[Column]) -> tuple[str, str]:
-    """The name of a raw file's bronze file now, and the one that the previous version gave it."""
-    return f"{fingerprint(file, columns)}.parquet", f"{former(file, columns)}.parquet"
+def _content(file: RawFile, origin: str) -> str:
+    return _digest(json.dumps([file.name, file.size, file.stamp, PARSER, origin]))
+
+
+def _origin(table: Table, before: str = "") -> str:
+    """Names a making of a table: whatever it is read as from the same raw files, and what it was before."""
+    columns = sorted([column.name, column.parsed.sql, column.nullable] for column in table.columns)
+    return _digest(json.dumps([columns, before]))
+
+
+def _columns_then(table: Table, bronze: Snapshot) -> tuple[Column, ...]:
+    """The columns that a table without a record was written with: those it has, as they are declared today."""
+    declared = {column.name: column for column in table.columns}
+    found = []
+    for name, type_ in sql_types(bronze.schema) if bronze.schema is not None else ():
+        column = declared.get(name, Column(name, type_, ""))
+        found.append(column if column.stored == type_ else replace(column, type=type_))
+    return tuple(column for column in found if not column.name.startswith("_"))
 
 
 def digest(lines: Sequence[str]) -> str:
@@ -44,5 +149,5 @@ def digest(lines: Sequence[str]) -> str:
     return _digest("\n".join(lines))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(text: str, length: int = 16) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

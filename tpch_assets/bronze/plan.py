@@ -1,28 +1,25 @@
-"""Which raw files to parse, and which bronze files stay because their raw file has not changed.
+"""Which raw files to parse, which bronze files stay because their raw file has not changed, and which get new columns.
 
-How a file is parsed belongs in `json_lines/`, and what has arrived in `arrivals.py`.
+How a file is parsed belongs in `json_lines/`, how a column of the past is filled in `fill.py`, and what has arrived in
+`arrivals.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from tpch_assets.bronze.fingerprint import file_names
-from tpch_assets.compute.database import arrow_schema, cursor
-from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshot
+from tpch_assets.bronze.fill import FilledFile, files_to_fill
+from tpch_assets.bronze.fingerprint import BronzeName, Naming, file_hash
+from tpch_assets.bronze.stored import PROVENANCE, bronze_columns, bronze_schema, declared
+from tpch_assets.compute.database import cursor
+from tpch_assets.lake.lake import Lake, Refused
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
 from tpch_assets.raw.files import RawFile
-from tpch_assets.schema import Table
+from tpch_assets.schema import Column, Table
+from tpch_assets.schema.changes import Declared, added, obstacle, refusal
 
-PROVENANCE = (
-    ("_batch", "VARCHAR", "The batch that delivered the row."),
-    ("_file", "VARCHAR", "The raw file that the row stood in."),
-    ("_rescued", "VARCHAR", "Fields that the schema does not know, as JSON."),
-)
-"""Columns that bronze adds to each table, as (name, type, description)."""
+__all__ = ["PROVENANCE", "ParsedFile", "plan_again", "plan_batches"]
 
 
 @dataclass(frozen=True)
@@ -52,27 +49,138 @@ class ParsedFile:
 
 
 def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Snapshot) -> TableUpdate:
-    """The update of bronze that makes some batches hold exactly their raw files.
+    """The update of bronze that makes some batches hold their raw files, and the table its declared columns.
 
-    A batch whose raw files are all gone (their retention is over) stays as it is.
+    A raw file that is gone (its retention is over) takes nothing with it. Only another file of the same name replaces
+    its rows. Columns that were declared since the last update are filled in all batches, not only in these.
+
+    Raises:
+        Refused: The declaration changed so that the table has to be made again.
     """
-    have = {file.path for file in bronze.files}
+    before = declared(table, bronze)
+    if reason := refusal(table, before):
+        raise Refused(reason)
+    naming = Naming.of(table, bronze)
     build: dict[str, dict[str, Content]] = {}
-    keep: list[str] = []
+    keep: dict[str, list[DataFile]] = {}
+    held = bronze.by_partition()
     for batch, files in raw.items():
-        if not files:
-            continue
-        build[batch] = {}
+        if files:
+            names, stay = _batch(bronze, naming, files, held.get(batch, []))
+            build[batch] = {name: ParsedFile(bronze.lake, table, batch, file) for name, file in names.items()}
+            keep[batch] = stay
+    _fill(table, before, bronze, build, keep)
+    return TableUpdate(
+        build,
+        keep=tuple(file.path for files in keep.values() for file in files),
+        schema=bronze_schema(table, bronze),
+        properties={**Declared.of(table, before).properties, **naming.properties},
+    )
+
+
+def plan_again(
+    table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Snapshot, *, accept_loss: bool = False
+) -> TableUpdate:
+    """The update that makes a bronze table again as a whole from all batches in raw, as it is declared now.
+
+    Rows whose raw file is gone are copied, as long as their columns can be those of today.
+
+    Raises:
+        Refused: They cannot, and the loss is not accepted.
+    """
+    before, naming = declared(table, bronze), Naming.again(table, bronze)
+    reason, afresh = obstacle(table, before), Snapshot(bronze.lake, bronze.uri, -1)
+    build: dict[str, dict[str, Content]] = {
+        batch: {str(naming.name(file)): ParsedFile(bronze.lake, table, batch, file) for file in files}
+        for batch, files in raw.items()
+        if files
+    }
+    columns, rejected, held = bronze_columns(table, afresh), _rejected(bronze), bronze.by_partition()
+    gone = {batch: _of_vanished(bronze, raw.get(batch, ()), files) for batch, files in held.items()}
+    if reason is not None and not accept_loss and (rows := sum(file.rows for files in gone.values() for file in files)):
+        raise Refused(
+            f"bronze/{table.name} has {rows:,} rows whose raw files are gone, and it cannot keep them ({reason}): "
+            f"put the raw files back, or give the rows up by `tpch-assets rebuild {table.name} --accept-loss`"
+        )
+    for batch, files in gone.items() if reason is None else ():
         for file in files:
-            names = file_names(file, table.columns)
-            present = next((f"{batch}/{name}" for name in names if f"{batch}/{name}" in have), None)
-            if present:
-                keep.append(present)
-            else:
-                build[batch][names[0]] = ParsedFile(bronze.lake, table, batch, file)
-    return TableUpdate(build, keep=tuple(keep), schema=bronze_schema(table))
+            name = naming.copied(file.name, _raw_file(bronze, file))
+            copied = _filled(bronze, file, columns, added(table, before), rejected)
+            build.setdefault(batch, {})[str(name)] = copied
+    return TableUpdate(
+        build,
+        schema=bronze_schema(table, afresh),
+        properties={**Declared.of(table).properties, **naming.properties},
+        base=bronze.version,
+        replace=True,
+    )
 
 
-def bronze_schema(table: Table) -> pa.Schema:
-    """The columns of a bronze table as it is stored."""
-    return arrow_schema([*table.stored_columns, *((name, type_) for name, type_, _ in PROVENANCE)])
+def _batch(
+    bronze: Snapshot, naming: Naming, files: Sequence[RawFile], held: Sequence[DataFile]
+) -> tuple[dict[str, RawFile], list[DataFile]]:
+    """The raw files of a batch to parse, by the name that each gets, and the files that stay."""
+    by_content = {BronzeName.parse(file.name).content: file for file in held}
+    parse, stay = {}, []
+    for file in files:
+        present = next((by_content.pop(name) for name in naming.contents(file) if name in by_content), None)
+        if present:
+            stay.append(present)
+        else:
+            parse[str(naming.name(file))] = file
+    return parse, [*stay, *_of_vanished(bronze, files, list(by_content.values()))]
+
+
+def _of_vanished(bronze: Snapshot, files: Sequence[RawFile], others: list[DataFile]) -> list[DataFile]:
+    """Those of some bronze files whose raw file is gone; the others were replaced by one of `files`."""
+    there = {file_hash(file.name) for file in files}
+    return [file for file in others if (found := _raw_file(bronze, file)) and found not in there]
+
+
+def _raw_file(bronze: Snapshot, file: DataFile) -> str:
+    """Which raw file a bronze file is made of, as the hash of its name; empty if it holds nothing at all."""
+    if known := BronzeName.parse(file.name).file:
+        return known
+    if extent := bounds(bronze, file, "_file"):
+        return file_hash(str(extent[0]))
+    rejects = snapshot(bronze.lake, f"{bronze.uri}_rejects")
+    rejected = [one for one in rejects.files if one.path == file.path]
+    return file_hash(str(extent[0])) if rejected and (extent := bounds(rejects, rejected[0], "_file")) else ""
+
+
+def _fill(
+    table: Table,
+    before: Declared,
+    bronze: Snapshot,
+    build: dict[str, dict[str, Content]],
+    keep: dict[str, list[DataFile]],
+) -> None:
+    """Have columns that are declared since be filled in all files that stay and hold such fields."""
+    new = added(table, before)
+    if not new or not bronze.files:
+        return
+    columns, rejected, held = bronze_columns(table, bronze), _rejected(bronze), bronze.by_partition()
+    for file in files_to_fill(bronze, new):
+        batch, name = file.partition, BronzeName.parse(file.name)
+        stay = keep.setdefault(batch, list(held[batch]))
+        if file in stay:
+            stay.remove(file)
+            filled = _filled(bronze, file, columns, new, rejected)
+            build.setdefault(batch, {})[str(name.filled_with(new))] = filled
+
+
+def _filled(
+    bronze: Snapshot,
+    file: DataFile,
+    columns: tuple[tuple[str, str], ...],
+    new: Sequence[Column],
+    rejected: Collection[str],
+) -> FilledFile:
+    (uri,) = bronze.paths([file])
+    rejects = f"{bronze.uri}_rejects/{file.path}" if file.path in rejected else None
+    return FilledFile(bronze.lake, uri, rejects, columns, tuple(new))
+
+
+def _rejected(bronze: Snapshot) -> set[str]:
+    """The paths of files with rejects; a bronze file and its rejects have the same."""
+    return {file.path for file in snapshot(bronze.lake, f"{bronze.uri}_rejects").files}

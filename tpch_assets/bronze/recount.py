@@ -1,12 +1,13 @@
 """Recounts of bronze: lines in raw files against rows and rejects, independent of the code that wrote them."""
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tpch_assets.bronze.fingerprint import file_hash
 from tpch_assets.compute.database import cursor, scratch, sql_list
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.raw.files import files_of
 
 BOM = b"\xef\xbb\xbf"
@@ -23,13 +24,16 @@ class LineCount:
 
 
 def lines_against_bronze(lake: Lake, table: str, batches: Collection[str]) -> LineCount:
-    """Count again. Batches whose raw files are gone (their retention is over) are left out."""
+    """Count again. Raw files that are gone (their retention is over) are left out, and what bronze made of them."""
     there = {batch: files for batch, files in files_of(lake, table, batches).items() if files}
     paths = [lake.store.local(file.uri, file.stamp) for files in there.values() for file in files]
     count = LineCount(lines=sum(map(lines_in, paths)))
-    count.rows = sum(file.rows for file in snapshot(lake, lake.table("bronze", table)).of(there))
+    bronze = snapshot(lake, lake.table("bronze", table))
     rejects = snapshot(lake, lake.table("bronze", f"{table}_rejects"))
-    rejected = rejects.of(there)
+    delivered = {batch: {file_hash(file.name) for file in files} for batch, files in there.items()}
+    gone = {file.path for source in (bronze, rejects) for file in _of_vanished(source, delivered)}
+    count.rows = sum(file.rows for file in bronze.of(there) if file.path not in gone)
+    rejected = [file for file in rejects.of(there) if file.path not in gone]
     count.rejects = sum(file.rows for file in rejected)
     if rejected:
         local = [lake.store.local(path) for path in rejects.paths(rejected)]
@@ -39,6 +43,14 @@ def lines_against_bronze(lake: Lake, table: str, batches: Collection[str]) -> Li
             ).fetchall()
         count.reasons = [reason for (reason,) in found]
     return count
+
+
+def _of_vanished(source: Snapshot, delivered: Mapping[str, set[str]]) -> Iterator[DataFile]:
+    """The files of some batches whose rows (or rejects) stood in a raw file that is gone, by their column `_file`."""
+    for file in source.of(delivered):
+        extent = bounds(source, file, "_file")
+        if extent and file_hash(str(extent[0])) not in delivered[file.partition]:
+            yield file
 
 
 def lines_in(path: str) -> int:

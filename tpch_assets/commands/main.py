@@ -1,4 +1,4 @@
-"""The command line: `tpch-assets replay`, `tpch-assets status` and `tpch-assets show`."""
+"""The command line: `tpch-assets replay`, `tpch-assets status`, `tpch-assets show` and `tpch-assets rebuild`."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tpch_assets.calendar import batch_key, is_batch, parse
+from tpch_assets.commands import rebuild
 from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.layers import BATCH, BATCHES_PER_DAY, LAYERS, every
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print a query's latest answer")
     show.add_argument("query", help="such as q01_pricing_summary")
     show.set_defaults(run=_show)
+    rebuild.add(commands)
     for command in (replay, status, show):
         command.add_argument("--lake", help="a folder or s3://bucket/prefix (default: TPCH_LAKE)")
     return parser

@@ -164,7 +164,7 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
         while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
             try:
                 for request in stage.requests(Lake(settings.lake), stretch):
-                    _execute(instance, stage.layer, request)
+                    execute(instance, stage.layer, request)
             except dg.DagsterExecutionInterruptedError:
                 return  # The parent stopped this stage and knows why.
             except Exception as error:  # noqa: BLE001 - the parent raises it again
@@ -242,7 +242,8 @@ class Stages:
         return self.planner.days(lake, stretch.end)
 
 
-def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -> None:
+def execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest, config: dict[str, Any] = QUIET) -> None:
+    """Run a request in this process, recorded as any run."""
     job = defs.resolve_job_def(job_name(layer)).get_subset(
         asset_selection=frozenset(request.asset_selection or []),
         asset_check_selection=frozenset(request.asset_check_keys or []),
@@ -253,5 +254,5 @@ def _execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest) -
             instance=instance,
             run_id=run_id,
             tags={**request.tags, OWNER_TAG: owner()},
-            run_config=QUIET,
+            run_config=config,
         )

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from multiprocessing.util import Finalize
 from weakref import WeakSet
 
@@ -95,6 +95,49 @@ def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
         return connection.sql(f"SELECT {nulls(columns)} WHERE false").to_arrow_table().schema
 
 
+def sql_types(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
+    """Arrow columns as (name, SQL type)."""
+    with cursor() as connection:
+        found = connection.from_arrow(schema.empty_table())
+        return tuple(zip(schema.names, map(str, found.types), strict=True))
+
+
+def scan_of(paths: Sequence[str], options: str = "") -> str:
+    """Parquet files as what stands after FROM, whatever columns each of them has.
+
+    Args:
+        options: More of what `read_parquet` takes, each after a comma.
+    """
+    by_name = ", union_by_name = true" if len({_columns_in(path) for path in paths}) > 1 else ""
+    return f"read_parquet({sql_list(paths)}{by_name}{options})"
+
+
+def rows_as(
+    paths: Sequence[str], columns: Iterable[tuple[str, str]], options: str = "", more: Sequence[str] = ()
+) -> str:
+    """The rows of Parquet files with some columns, given as (name, SQL type), as what stands after FROM.
+
+    A file may be older than a column, which is NULL there, or than its type, which must hold the values of the file.
+
+    Args:
+        more: Columns besides, that are as they are.
+    """
+    there = {name for path in paths for name, _ in _columns_in(path)}
+    values = [
+        f"CAST({identifier(name)} AS {type_}) AS {identifier(name)}" if name in there else nulls([(name, type_)])
+        for name, type_ in columns
+    ]
+    return f"(SELECT {', '.join([*values, *map(identifier, more)])} FROM {scan_of(paths, options)})"
+
+
+@lru_cache(1 << 16)
+def _columns_in(path: str) -> frozenset[tuple[str, str]]:
+    """The columns of a Parquet file, which never changes, as (name, type)."""
+    import pyarrow.parquet as pq
+
+    return frozenset((column.name, str(column.type)) for column in pq.read_schema(path))
+
+
 # Tables that tasks share
 
 
@@ -111,19 +154,22 @@ _tables: dict[str, _Table] = {}  # By name, the longest unused first.
 _tables_lock = threading.Lock()
 
 
-def load_once(reader: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], paths: Sequence[str]) -> str:
+def load_once(
+    reader: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], paths: Sequence[str], rows: str = ""
+) -> str:
     """An in-memory table with some columns of Parquet files, which the process loads once; the files if it is large.
 
     Args:
         reader: The cursor that will read the table, which stays at least as long as the cursor.
+        rows: What stands after FROM to read the files, if they are not to be read as they are.
 
     Returns:
         What to write after FROM.
     """
-    scan = f"read_parquet({sql_list(paths)})"
+    scan = rows or f"read_parquet({sql_list(paths)})"
     if sum(os.path.getsize(path) for path in paths) > LARGE:
         return scan
-    key = repr((tuple(columns), list(paths)))
+    key = repr((tuple(columns), list(paths), rows))
     table_name = f"{name}_{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     with _tables_lock:
         table = _tables.pop(table_name) if table_name in _tables else _Table()

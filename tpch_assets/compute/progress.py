@@ -6,7 +6,8 @@ A `Progress` counts and puts into words. It asks no cluster and knows no Dagster
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -16,6 +17,19 @@ R = TypeVar("R")
 SECONDS = 10  # Between two reports; a call that is over sooner says nothing.
 ANNOTATION = "tpch_assets_call"  # Of tasks: "<topic>/<call>", where their log lines go.
 UNITS = {"run_partial": "shards"}  # What the tasks with these names work on, in people's words.
+
+
+_watchers: list[Callable[[int, int], None]] = []
+
+
+@contextmanager
+def watched(tell: Callable[[int, int], None]) -> Iterator[None]:
+    """Have `tell` hear of every call that this process makes meanwhile: the tasks that are done, and all of them."""
+    _watchers.append(tell)
+    try:
+        yield
+    finally:
+        _watchers.remove(tell)
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Progress(Generic[R]):
         """Count the work: the tasks, and by name those within their graphs that people count."""
         self.total = len(tasks)
         self.units = dict(Counter(_countable(tasks).values()))
+        self._tell()
 
     def log(self, line: Line) -> None:
         self.say(line.level, str(line))
@@ -62,6 +77,11 @@ class Progress(Generic[R]):
     def finished(self, results: Sequence[R]) -> None:
         self.done += len(results)
         self.rows += sum(self.rows_of(result) for result in results)
+        self._tell()
+
+    def _tell(self) -> None:
+        for tell in _watchers:
+            tell(self.done, self.total)
 
     @property
     def wait(self) -> float:

@@ -74,7 +74,8 @@ class PartialGraph:
             return path
         self.rows_read += sum(file.rows for file in shard)
         inputs = tuple(
-            Input(name, tuple(silver[name].paths([file]))) for name, file in zip(self.group.names, shard, strict=True)
+            Input(table.name, tuple(silver[table.name].paths([file])), empty=table.stored_columns)
+            for table, file in zip(self.group.facts, shard, strict=True)
         )
         return self._task(run_partial, path, self.partial, inputs)
 

@@ -10,7 +10,7 @@ from functools import cache
 import duckdb
 
 from tpch_assets.calendar import end_of_day
-from tpch_assets.compute.database import cursor, identifier, identifiers, sql_list
+from tpch_assets.compute.database import cursor, identifier, identifiers, rows_as
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.syntax import columns_read
 from tpch_assets.lake.lake import Lake
@@ -73,7 +73,7 @@ def _file_fingerprints(lake: Lake, uri: str, file: str, table: Table) -> dict[st
     sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in columns)
     path = lake.store.local(f"{uri}/{file}")
     with cursor() as con:
-        row = con.execute(f"SELECT {sums} FROM read_parquet({sql_list([path])})").fetchone() or ()
+        row = con.execute(f"SELECT {sums} FROM {rows_as([path], table.stored_columns)}").fetchone() or ()
     prints = {column: int(value) for column, value in zip(table.column_names, row, strict=True)}
     staged = lake.store.staging(target)
     with open(staged, "w") as out:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tpch_assets.calendar import day_key, last_window
 from tpch_assets.gold.identity import NO_SHARDS, dimension_digest, shards_digest
+from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshots, apart, snapshot
@@ -21,6 +22,8 @@ def stale_days(
     start: datetime,
     until: datetime,
     faults: list[str] | None = None,
+    *,
+    accept_loss: bool = False,
 ) -> dict[str, list[str]]:
     """Per query the days that ended by `until` whose answer is missing, or was made from other data than today's.
 
@@ -31,6 +34,7 @@ def stale_days(
     Args:
         faults: Gets a sentence for each table that cannot be opened, which keeps waiting what needs it; without it, the
             first one raises.
+        accept_loss: Answer again also from a history that has become shorter.
 
     Raises:
         TableError: A table cannot be opened.
@@ -59,7 +63,10 @@ def stale_days(
         want = dict(wanted)
         want[max(want)] += f".{dimension_digest(query, business, silver)}"
         with tolerant():
-            gold = snapshot(lake, lake.table("gold", query.name)).by_partition()
+            present = snapshot(lake, lake.table("gold", query.name))
+            if not accept_loss and lost_history(query, silver, present):
+                continue
+            gold = present.by_partition()
             found[query.name] = [day for day, digest in want.items() if not _is_made_from(gold.get(day, []), digest)]
     return {name: days for name, days in found.items() if days}
 

@@ -11,7 +11,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from tpch_assets.compute.database import cursor, identifier, load_once, nulls, sql_list
+from tpch_assets.compute.database import cursor, identifier, load_once, nulls, rows_as, sql_list
 from tpch_assets.gold.queries import Value
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard
@@ -27,7 +27,7 @@ class Input:
     Attributes:
         paths: Its files, local or remote.
         columns: The columns of a dimension to load into memory; of facts, whose files are read in place, none.
-        empty: Names and types of the columns, for a table without files.
+        empty: Names and types of the columns: files may be older than some of them, or there is no file.
     """
 
     name: str
@@ -107,9 +107,9 @@ def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[I
         if not paths:
             rows = f"SELECT {nulls(table.empty)} WHERE false"
         elif table.columns:
-            rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths)}"
+            rows = f"SELECT * FROM {load_once(con, table.name, table.columns, paths, rows_as(paths, table.empty))}"
         else:
-            rows = f"SELECT * FROM read_parquet({sql_list(paths)})"
+            rows = f"SELECT * FROM {rows_as(paths, table.empty)}"
         con.execute(f"CREATE TEMP VIEW {identifier(table.name)} AS {rows}")
 
 

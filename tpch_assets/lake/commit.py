@@ -6,9 +6,10 @@ It does so whoever else writes at the same time, and whichever answer is lost. W
 
 import random
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -16,6 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from tpch_assets.lake.data_files import Written
+from tpch_assets.lake.evolve import columns_of, delta_schema, evolved, names, set_columns
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, files_in, opened
 
@@ -53,37 +55,45 @@ def commit(
     schema: pa.Schema | None = None,
     keep: Collection[str] = (),
     base: int | None = None,
-    marks: dict[str, int] | None = None,
+    marks: Mapping[str, int] | None = None,
+    properties: Mapping[str, str] | None = None,
+    replace: bool = False,
 ) -> Committed:
     """Replace the files of `partitions` by the `written` ones, in one commit, exactly once.
 
+    Columns that the table does not have yet are added before it, and wider types set, in a commit of its own; other
+    properties than the table's are recorded behind it. Each of these commits leaves a table that readers can use, and
+    whoever is cut off between them goes on from there.
+
     Args:
-        schema: The table's columns, in case nothing is written.
+        schema: The table's columns; without it they are those of the files. Files may lack some of them.
         keep: Paths of files in `partitions` that stay.
         base: The version that the write was planned on. On any other one it is refused.
         marks: Application versions to record in the same commit (read with `mark`).
+        properties: The table's properties to set.
+        replace: Replace the whole table, whatever its columns were.
 
     Raises:
         CommitConflict: The table is no longer at `base`, or other writers won every attempt.
-        ValueError: A file is missing or damaged, or does not have the table's columns.
+        ValueError: A file is missing or damaged, or the columns cannot become those of the table in place.
     """
     schema = _check(lake, uri, written, schema)
+    marks, properties = marks or {}, properties or {}
     failure: Exception | None = None
     tried: tuple[list[Written], list[DataFile]] = [], []
     for attempt in range(ATTEMPTS):
-        table = _open(lake, uri, schema)
+        table = _open(lake, uri, schema, properties)
         current = {file.path: file for file in files_in(table)}
         new = [item for item in written if item.file.path not in current]
         stay = {item.file.path for item in written} | set(keep)
-        old = [file for file in current.values() if file.partition in partitions and file.path not in stay]
+        old = [file for file in current.values() if (replace or file.partition in partitions) and file.path not in stay]
         if missing := [path for path in keep if path not in current]:
             raise CommitConflict(f"{uri}: {missing[0]} was to stay, but another writer has removed it")
         kept = tuple(current[path] for path in keep)
-        if (
-            not new
-            and not old
-            and all(table.transaction_version(app) == number for app, number in (marks or {}).items())
-        ):
+        columns = _columns_to_set(uri, table, schema, replace, staying=bool(stay & current.keys()))
+        data = bool(new or old) or any(table.transaction_version(app) != number for app, number in marks.items())
+        told = properties.items() <= table.metadata().configuration.items()
+        if not data and told and columns is None:
             if attempt:  # An earlier attempt landed although its answer was lost.
                 lake.store.flush_commit(uri, table.version())
             return Committed(table.version(), tuple(item.file for item in tried[0]), tuple(tried[1]), kept)
@@ -92,10 +102,18 @@ def commit(
         # A table that this made is at version 0 without files: nobody can have planned on an older one.
         if base is not None and table.version() != max(base, 0):
             raise CommitConflict(f"{uri} is at version {table.version()}; the write was planned on {base}")
-        _same_columns(uri, table, schema)
-        tried = new, old
+        if data and (new or old):
+            tried = new, old
+        version = table.version() + 1  # Without retries the commit takes the next version, or none.
         try:
-            _write(table, schema, new, old, marks)
+            if columns is not None and (columns.when == "before" or (columns.when == "behind" and not data)):
+                set_columns(table, columns.schema, _once(table))
+            elif data:
+                _write(table, schema, new, old, marks, afresh=columns is not None and columns.when == "with")
+            else:
+                table.alter.set_table_properties(
+                    dict(properties), raise_if_not_exists=False, commit_properties=_once(table)
+                )
         except (CommitFailedError, DeltaError, OSError) as error:
             # The commit may have landed although its answer was lost; the next attempt finds out.
             failure = error
@@ -103,14 +121,40 @@ def commit(
                 raise
             time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))
             continue
-        version = table.version() + 1  # Without retries the commit took the next version, or none.
+        failure = None
         lake.store.flush_commit(uri, version)
-        return Committed(version, tuple(item.file for item in new), tuple(old), kept)
+        if data and told and (columns is None or columns.when == "with"):
+            return Committed(version, tuple(item.file for item in new), tuple(old), kept)
+        base = version if base is not None else None
     lost = f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later"
     raise CommitConflict(lost) from failure
 
 
-def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
+@dataclass(frozen=True)
+class _Columns:
+    """Columns that a table is to get: in a commit before that of the files or behind it, or with the files."""
+
+    schema: Schema
+    when: Literal["before", "with", "behind"]
+
+
+def _columns_to_set(uri: str, table: DeltaTable, want: pa.Schema, replace: bool, *, staying: bool) -> _Columns | None:
+    """What to do about columns; None if the table has them.
+
+    Args:
+        staying: Some of the table's files are among those that replace it.
+    """
+    try:
+        found = evolved(uri, columns_of(table), want)
+    except ValueError:
+        if not replace:
+            raise
+        # Files that stay have no other columns than the new ones, so the others go once their files are gone.
+        return _Columns(delta_schema(want), "behind" if staying else "with")
+    return _Columns(found, "before") if found else None
+
+
+def _open(lake: Lake, uri: str, schema: pa.Schema, properties: Mapping[str, str]) -> DeltaTable:
     if table := opened(lake, uri):
         return table
     lake.store.prepare(uri)
@@ -122,7 +166,8 @@ def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
             uri,
             schema=Schema.from_arrow(schema),
             mode="ignore",
-            configuration=PROPERTIES,
+            configuration={**PROPERTIES, **properties},
+            raise_if_key_not_exists=False,
             storage_options=lake.store.options,
             commit_properties=once,
         )
@@ -135,28 +180,42 @@ def _open(lake: Lake, uri: str, schema: pa.Schema) -> DeltaTable:
 
 
 def _write(
-    table: DeltaTable, schema: pa.Schema, new: list[Written], old: list[DataFile], marks: dict[str, int] | None
+    table: DeltaTable,
+    schema: pa.Schema,
+    new: list[Written],
+    old: list[DataFile],
+    marks: Mapping[str, int],
+    *,
+    afresh: bool,
 ) -> None:
+    """Commit files. If `afresh`, all that the table has gives way, its columns too."""
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [
         AddAction(item.file.path, item.file.size, {}, now, True, item.stats) for item in new
     ]
-    actions += [RemoveAction(file.path, True, now, file.size, {}) for file in old]
-    turn = (table.transaction_version(REWRITE) or 0) + 1
-    transactions = [Transaction(REWRITE, turn)]
-    transactions += [Transaction(name, number) for name, number in (marks or {}).items()]
+    if not afresh:  # An overwrite removes all files by itself.
+        actions += [RemoveAction(file.path, True, now, file.size, {}) for file in old]
     table.create_write_transaction(
         actions,
-        "append",
+        "overwrite" if afresh else "append",
         Schema.from_arrow(schema),
-        commit_properties=CommitProperties(max_commit_retries=0, app_transactions=transactions),
+        commit_properties=_once(table, marks),
     )
 
 
+def _once(table: DeltaTable, marks: Mapping[str, int] | None = None) -> CommitProperties:
+    """What has a commit take the next version or none, and refuses a writer that lost a race."""
+    turn = (table.transaction_version(REWRITE) or 0) + 1
+    transactions = [Transaction(REWRITE, turn)]
+    transactions += [Transaction(name, number) for name, number in (marks or {}).items()]
+    return CommitProperties(max_commit_retries=0, app_transactions=transactions)
+
+
 def _check(lake: Lake, uri: str, written: Collection[Written], schema: pa.Schema | None) -> pa.Schema:
+    """Check the files, and return the columns that the table is to have."""
     schemas = {item.schema for item in written}
-    if len(schemas) > 1:
-        raise ValueError(f"{uri}: the pieces to store differ in their columns: {', '.join(map(_names, schemas))}")
+    if len(schemas) > 1 and schema is None:
+        raise ValueError(f"{uri}: the pieces to store differ in their columns: {', '.join(map(names, schemas))}")
     if not schemas and schema is None:
         raise ValueError(f"{uri}: nothing was written and no columns are known")
     with ThreadPoolExecutor(8) as pool:
@@ -166,20 +225,9 @@ def _check(lake: Lake, uri: str, written: Collection[Written], schema: pa.Schema
             raise ValueError(f"{uri}: {item.file.path} was written by a worker but is not there")
         if size != item.file.size:
             raise ValueError(f"{uri}: {item.file.path} has {size} bytes, {item.file.size} were written")
-    found = schemas.pop() if schemas else schema
-    assert found is not None
+    found = schema if schema is not None else schemas.pop()
+    types = {column.name: column.type for column in delta_schema(found).fields}
+    for piece in schemas:
+        if any(types.get(column.name) != column.type for column in delta_schema(piece).fields):
+            raise ValueError(f"{uri}: a piece to store has the columns {names(piece)}, not {names(found)}")
     return pa.schema([pa.field(column.name, column.type) for column in found])
-
-
-def _same_columns(uri: str, table: DeltaTable, schema: pa.Schema) -> None:
-    have = Schema.from_arrow(pa.schema([f.with_nullable(True) for f in pa.schema(table.schema().to_arrow())]))
-    want = Schema.from_arrow(pa.schema([f.with_nullable(True) for f in schema]))
-    if have != want:
-        raise ValueError(
-            f"{uri} has the columns {_names(pa.schema(have.to_arrow()))}, not {_names(schema)}. "
-            "Move the old table away (its rows can be made again from the layer before) and run this again."
-        )
-
-
-def _names(schema: pa.Schema) -> str:
-    return "(" + ", ".join(f"{column.name} {column.type}" for column in schema) + ")"

@@ -90,6 +90,8 @@ def _read_part(part: Part, source: Snapshot, schema: pa.Schema, columns: list[st
         groups = range(file.num_row_groups)
         begin, end = (len(groups) * i // part.count for i in (part.index, part.index + 1))
         rows = file.read_row_groups(list(groups[begin:end]), columns=wanted.names, use_threads=False)
+    for name in set(wanted.names).difference(rows.column_names):  # The file is older than the column.
+        rows = rows.append_column(name, pa.nulls(len(rows), wanted.field(name).type))
     return _pandas(rows.select(wanted.names).cast(wanted))
 
 

@@ -21,6 +21,10 @@ class LakeError(RuntimeError):
     """The lake cannot be used; the message says where, why and what to do."""
 
 
+class Refused(LakeError):
+    """What was asked for would lose data, or cannot be done until something else is: to try again does not help."""
+
+
 def _client() -> "S3Client":
     """This process's S3 client. boto3 takes a while to import, so a lake in a folder goes without it."""
     from tpch_assets.lake import s3

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Piece:
-    """A file that a worker wrote, the file with its rejects if there is one, and the lines that were read."""
+    """A file that a worker wrote, the file with its rejects if there is one, and what its content reported."""
 
     partition: str
     rows: Written
     rejects: Written | None = None
     lines: int | None = None
+    unfit: int = 0
 
 
 REJECTS = pa.schema(
@@ -52,7 +53,7 @@ def write_piece(lake: Lake, uri: str, partition: str, name: str, content: Conten
         rejects = None
         if reports[0].rejects:
             rejects = write_file(lake, f"{uri}_rejects", partition, name, lambda path: shutil.move(staged[0], path))
-        return Piece(partition, rows, rejects, reports[0].lines)
+        return Piece(partition, rows, rejects, reports[0].lines, reports[0].unfit)
     finally:
         for path in staged:
             discard(path)

@@ -4,7 +4,7 @@ Writing belongs in `data_files.py` and `commit.py`. Each data file lies at `<par
 are in the files themselves: any Parquet reader sees whole rows.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -16,7 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from tpch_assets.compute.database import cursor, sql_list
+from tpch_assets.compute.database import cursor, rows_as, sql_list, sql_types
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.local_files import printable
 
@@ -51,6 +51,7 @@ class DataFile:
         size: Bytes.
         least: Least values by column, where the log has them. Ask `bounds` for one that must be known.
         greatest: Greatest values, likewise.
+        modified: When it became part of the table, in milliseconds since 1970.
     """
 
     path: str
@@ -58,6 +59,7 @@ class DataFile:
     rows: int
     least: dict[str, Value] = field(default_factory=dict, compare=False, hash=False)
     greatest: dict[str, Value] = field(default_factory=dict, compare=False, hash=False)
+    modified: int = field(default=0, compare=False, hash=False)
 
     @property
     def partition(self) -> str:
@@ -73,6 +75,11 @@ class Snapshot:
     """A table at one version. It is small and can be pickled, so that workers read exactly what was planned.
 
     A table that does not exist yet is version -1 without files.
+
+    Attributes:
+        id: Names the table whatever its place: one that is made again in the same place has another.
+        made: When the table was made, in milliseconds since 1970.
+        properties: What commits recorded with it.
     """
 
     lake: Lake
@@ -80,6 +87,9 @@ class Snapshot:
     version: int
     files: tuple[DataFile, ...] = ()
     schema: pa.Schema | None = None
+    id: str = ""
+    made: int = 0
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def rows(self) -> int:
@@ -117,7 +127,17 @@ def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
     table = opened(lake, uri, version)
     if table is None:
         return Snapshot(lake, uri, -1)
-    return Snapshot(lake, uri, table.version(), tuple(files_in(table)), pa.schema(table.schema().to_arrow()))
+    facts = table.metadata()
+    return Snapshot(
+        lake,
+        uri,
+        table.version(),
+        tuple(files_in(table)),
+        pa.schema(table.schema().to_arrow()),
+        str(facts.id),
+        facts.created_time or 0,
+        facts.configuration,
+    )
 
 
 def existing(lake: Lake, uri: str) -> Snapshot:
@@ -158,11 +178,11 @@ def mark(lake: Lake, uri: str, name: str) -> int | None:
 def read(source: Snapshot, files: Collection[DataFile] | None = None) -> pa.Table:
     """The rows of a snapshot (or of some of its files) as an Arrow table."""
     chosen = list(source.files if files is None else files)
-    if not chosen:
+    if not chosen or source.schema is None:
         return (source.schema or pa.schema([])).empty_table()
     paths = [source.lake.store.local(path) for path in source.paths(chosen)]
     with cursor() as con:
-        return con.sql(f"SELECT * FROM read_parquet({sql_list(paths)})").to_arrow_table()
+        return con.sql(f"SELECT * FROM {rows_as(paths, sql_types(source.schema))}").to_arrow_table()
 
 
 def bounds(source: Snapshot, file: DataFile, column: str) -> tuple[Bound, Bound] | None:
@@ -194,11 +214,24 @@ def files_in(table: DeltaTable) -> Iterable[DataFile]:
     """The files of deltalake's table."""
     # pa.table would import pandas to ask whether this is a DataFrame.
     actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
-    facts = [actions[name].to_pylist() for name in ("path", "size_bytes", "num_records")]
-    for path, size, rows, least, greatest in zip(
+    facts = [actions[name].to_pylist() for name in ("path", "size_bytes", "num_records", "modification_time")]
+    for path, size, rows, modified, least, greatest in zip(
         *facts, _by_file(actions, "min."), _by_file(actions, "max."), strict=True
     ):
-        yield DataFile(unquote(path), size, rows, least, greatest)
+        yield DataFile(unquote(path), size, rows, least, greatest, modified)
+
+
+def files_with(source: Snapshot, column: str) -> tuple[DataFile, ...]:
+    """The files of which the log does not say that a column has no values there."""
+    table = opened(source.lake, source.uri, source.version)
+    if table is None:
+        return ()
+    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+    paths, rows = (actions[name].to_pylist() for name in ("path", "num_records"))
+    name = f"null_count.{column}"
+    nulls = actions[name].to_pylist() if name in actions.column_names else [None] * len(paths)
+    empty = {unquote(path) for path, count, null in zip(paths, rows, nulls, strict=True) if null == count}
+    return tuple(file for file in source.files if file.path not in empty)
 
 
 def _by_file(actions: pa.Table, prefix: str) -> list[dict[str, Value]]:

@@ -28,11 +28,15 @@ class Report:
     """What became of a file: its rows, and for content that parses lines how many there were and how many are rejects.
 
     `lines == rows + rejects`, always.
+
+    Attributes:
+        unfit: Values that do not fit a column that was added since, and stay among the unknown fields.
     """
 
     rows: int
     lines: int | None = None
     rejects: int = 0
+    unfit: int = 0
 
 
 class Content(Protocol):
@@ -81,7 +85,9 @@ class TableUpdate:
         keep: Paths of files in these partitions that stay as they are.
         base: The table version that this was planned on; the commit is refused on any other.
         marks: Application versions to record with the commit.
-        schema: The table's columns, where it may be that no file is written.
+        schema: The table's columns, where it may be that no file is written, or that files lack some.
+        properties: The table's properties to set.
+        replace: These are all files of the table; it is replaced as a whole, whatever its columns were.
         extra: More materialization metadata, by partition key.
     """
 
@@ -90,6 +96,8 @@ class TableUpdate:
     base: int | None = None
     marks: Mapping[str, int] = field(default_factory=dict)
     schema: pa.Schema | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    replace: bool = False
     extra: Mapping[str, Mapping[str, int | float | str]] = field(default_factory=dict)
 
 

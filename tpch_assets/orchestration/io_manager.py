@@ -110,12 +110,16 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
         schema=update.schema,
         keep=update.keep,
         base=update.base,
-        marks=dict(update.marks),
+        marks=update.marks,
+        properties=update.properties,
+        replace=update.replace,
     )
     shared: Metadata = {
         "delta version": committed.version,
         "files changed": len(committed.added) + len(committed.removed),
     }
+    if unfit := sum(piece.unfit for piece in pieces):
+        shared["values that do not fit an added column"] = unfit
     if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
         columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
         shared["dagster/column_schema"] = dg.TableSchema(columns)
@@ -128,7 +132,7 @@ def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdat
     present = snapshot(lake, uri)
     if rejected or present.of(set(update.files)):
         keep = {file.path for file in present.files} & set(update.keep)
-        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS)
+        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS, replace=update.replace)
 
 
 def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:

@@ -15,11 +15,12 @@ import dagster as dg
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, floor
+from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
-from tpch_assets.lake.snapshot import apart, snapshot
+from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
 from tpch_assets.orchestration import setbacks
 from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
@@ -28,7 +29,7 @@ from tpch_assets.raw.files import files_of
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
-from tpch_assets.silver.stale import stale_dimensions, stale_windows
+from tpch_assets.silver.stale import due_dimensions, due_windows, stale_dimensions, stale_windows
 
 WHOLE_HISTORY = 0  # The hour in which the raw schedule checks the whole history.
 AFTER_WINDOW, AFTER_DAY = timedelta(minutes=20), timedelta(minutes=45)
@@ -132,12 +133,18 @@ class Planner:
     def silver(self, lake: Lake, moment: datetime) -> Found:
         """Request everything that is stale in silver."""
         faults: list[str] = []
-        requests = self.windows(lake, moment, faults) + self.dimensions(lake, faults)
-        return Found(requests, "Silver is up to date with bronze.", warnings=faults)
+        if requests := self.windows(lake, moment, faults) + self.dimensions(lake, faults):
+            return Found(requests, warnings=faults)
+        reason = next(iter(self.held(lake, moment)), "Silver is up to date with bronze.")
+        return Found(reason=reason, warnings=faults)
 
-    def days(self, lake: Lake, until: datetime, faults: list[str] | None = None) -> list[dg.RunRequest]:
+    def days(
+        self, lake: Lake, until: datetime, faults: list[str] | None = None, *, accept_loss: bool = False
+    ) -> list[dg.RunRequest]:
         """Request days with answers that are missing, or not made from the current silver. `faults` is as before."""
-        return self.ranges("gold", stale_days(lake, self.business, self._queries, self.settings.start, until, faults))
+        start = self.settings.start
+        stale = stale_days(lake, self.business, self._queries, start, until, faults, accept_loss=accept_loss)
+        return self.ranges("gold", stale)
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""
@@ -147,7 +154,7 @@ class Planner:
 
     def _waiting(self, lake: Lake) -> list[str]:
         """A sentence for each table that silver does not have and queries wait for."""
-        needs = [{*query.tables, *(query.group.names if query.group else ())} for query in self._queries]
+        needs = [_needed(query) for query in self._queries]
         counts = {name: sum(name in tables for tables in needs) for name in self.business.names}
         found = []
         for name, count in counts.items():
@@ -159,9 +166,37 @@ class Planner:
     def late(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
         until, faults = datetime.now(UTC) - LATE, list[str]()
+        held = self.held(lake, until)
         if windows := self.windows(lake, until, faults):
-            return Found(windows + self.dimensions(lake, faults), warnings=faults)
-        return Found(self.days(lake, until, faults), "Nothing is late.", warnings=list(dict.fromkeys(faults)))
+            return Found(windows + self.dimensions(lake, faults), warnings=held + faults)
+        days = self.days(lake, until, faults)
+        return Found(days, "" if held else "Nothing is late.", warnings=list(dict.fromkeys(held + faults)))
+
+    def held(self, lake: Lake, until: datetime) -> list[str]:
+        """Return a sentence for everything stale in silver that cannot be built now, and for answers that wait.
+
+        A table that cannot be opened is left out: whoever looks for work names it.
+        """
+        found: list[str] = []
+        for group in self.business.groups:
+            with apart([]):
+                found += due_windows(lake, group, until).held.values()
+        found += due_dimensions(lake, self.business, [])[1].values()
+        silver: Snapshots = {}
+        for name in self.business.names:
+            with apart([]):
+                silver[name] = snapshot(lake, lake.table("silver", name))
+        for query in self._queries:
+            with apart([]):
+                gold = snapshot(lake, lake.table("gold", query.name))
+                if silver.keys() >= _needed(query) and (reason := lost_history(query, silver, gold)):
+                    found.append(reason)
+        return found
+
+
+def _needed(query: Query) -> set[str]:
+    """The tables without which a query has no answer: a shard is known by all facts of its group."""
+    return {*query.tables, *(query.group.names if query.group else ())}
 
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:

@@ -1,26 +1,24 @@
 """Silver's dimensions: one row per key, merged incrementally from what bronze got since."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from tpch_assets.compute.database import arrow_schema, identifiers
-from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, mark, snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, opened, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
 from tpch_assets.schema import Table
-from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan
-from tpch_assets.silver.rows import arrival_order
+from tpch_assets.schema.changes import Declared
+from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan_as
+from tpch_assets.silver.rows import ORDER, VERSION, Columns, arrival_order, declaration, silver_columns
 
 BRONZE_VERSION = "bronze"  # The mark in silver's log: the bronze version that silver holds.
+BRONZE_TABLE = "bronze table"  # And a number for that table itself, and for the code that made silver of it.
 PARTITION = "latest"
-
-
-PROVENANCE = (("_batch", "VARCHAR", "The batch that delivered the row."),)
-"""Columns that silver adds to each table, as (name, type, description)."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class DimensionRows:
     """One row per key of a key range: of the silver files that held it and of the new bronze files."""
 
     table: Table
+    columns: Columns
     silver: Snapshot
     old: tuple[DataFile, ...]
     bronze: Snapshot
@@ -38,13 +37,13 @@ class DimensionRows:
         return Report(copy_query(self.query(), path, SILVER.parquet.options))
 
     def query(self) -> str:
-        columns, key = identifiers((*self.table.column_names, "_batch")), identifiers(self.table.key)
+        columns, key = identifiers(name for name, _ in self.columns), identifiers(self.table.key)
         sources = [
             f"SELECT {columns}, {age} AS _age, {file} AS _file, {row} AS _row "
-            f"FROM {scan(source, files, ', file_row_number = true')} WHERE {self.condition}"
-            for source, files, age, file, row in (
-                (self.silver, self.old, 0, "''", "0"),
-                (self.bronze, self.new, 1, "_file", "file_row_number"),
+            f"FROM {scan_as(source, files, self.columns, options, more)} WHERE {self.condition}"
+            for source, files, options, more, age, file, row in (
+                (self.silver, self.old, "", (), 0, "''", "0"),
+                (self.bronze, self.new, ", file_row_number = true", ORDER, 1, *ORDER),
             )
             if files
         ]
@@ -55,19 +54,43 @@ class DimensionRows:
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"
 
 
-def silver_schema(table: Table) -> pa.Schema:
-    """The columns of a silver table as it is stored."""
-    return arrow_schema([*table.stored_columns, *((name, type_) for name, type_, _ in PROVENANCE)])
-
-
-def plan_dimension(table: Table, bronze: Snapshot, silver: Snapshot, file_rows: int) -> TableUpdate:
+def plan_dimension(
+    table: Table, bronze: Snapshot, silver: Snapshot, file_rows: int, *, again: bool = False
+) -> TableUpdate:
     """Plan the merge of what bronze got since silver's mark; of all of bronze where it lost or replaced files.
 
     Args:
         file_rows: Rows per silver file, about; a file that would get over twice as many is cut.
+        again: Replace the table as a whole, by what bronze has and as it is declared now.
+
+    Raises:
+        Refused: The declaration changed so that the table has to be made again.
     """
-    covered = mark(silver.lake, silver.uri, BRONZE_VERSION)
-    added = _added_since(bronze, covered) if silver.files else None
+    properties = Declared.of(table).properties if again else declaration(table, silver)
+    added = added_since(bronze, silver) if silver.files and not again else None
+    present = Snapshot(silver.lake, silver.uri, -1) if again else silver
+    columns = silver_columns(table, bronze, present)
+    files, keep = _merge(table, columns, bronze, silver, added, file_rows)
+    return TableUpdate(
+        {PARTITION: files},
+        keep=tuple(keep),
+        base=silver.version,
+        marks={BRONZE_VERSION: bronze.version, BRONZE_TABLE: _table_mark(bronze)},
+        schema=arrow_schema(columns),
+        properties=properties,
+        replace=again,
+    )
+
+
+def _merge(
+    table: Table,
+    columns: Columns,
+    bronze: Snapshot,
+    silver: Snapshot,
+    added: tuple[DataFile, ...] | None,
+    file_rows: int,
+) -> tuple[dict[str, Content], list[str]]:
+    """The files to write, and the paths of those that stay."""
     key = table.key[0]
     old, new = (replace(silver, files=()), bronze.files) if added is None else (silver, added)
     build: list[DimensionRows] = []
@@ -79,15 +102,8 @@ def plan_dimension(table: Table, bronze: Snapshot, silver: Snapshot, file_rows: 
             continue
         parts = ((silver, ours), (bronze, theirs))
         for condition, inside in _cut_up(parts, key, low, high, file_rows):
-            build.append(DimensionRows(table, silver.bare, inside[0], bronze.bare, inside[1], condition))
-    files: dict[str, Content] = {f"{index}-{{content}}.parquet": rows for index, rows in enumerate(build)}
-    return TableUpdate(
-        {PARTITION: files},
-        keep=tuple(keep),
-        base=silver.version,
-        marks={BRONZE_VERSION: bronze.version},
-        schema=silver_schema(table),
-    )
+            build.append(DimensionRows(table, columns, silver.bare, inside[0], bronze.bare, inside[1], condition))
+    return {f"{index}-{{content}}.parquet": rows for index, rows in enumerate(build)}, keep
 
 
 def _present_cuts(silver: Snapshot, key: str) -> list[Key]:
@@ -116,8 +132,30 @@ def _cut_up(
             yield between(key, begin, end), inside
 
 
-def _added_since(bronze: Snapshot, version: int | None) -> tuple[DataFile, ...] | None:
-    """The files of all batches that got some since `version`; None if some were removed or that version is gone."""
+def is_held(bronze: Snapshot, silver: Snapshot) -> bool:
+    """Whether silver is made of a bronze table as it is now, by the code as it is now."""
+    return covered(bronze, silver) == bronze.version
+
+
+def covered(bronze: Snapshot, silver: Snapshot) -> int | None:
+    """The version of a bronze table that silver is made of; None if it is made of none, or by other code."""
+    table = opened(silver.lake, silver.uri)
+    if table is None:
+        return None
+    of = table.transaction_version(BRONZE_TABLE)
+    # Lakes of former versions have no such mark; they go on without a rebuild.
+    return table.transaction_version(BRONZE_VERSION) if of in (None, _table_mark(bronze)) else None
+
+
+def _table_mark(bronze: Snapshot) -> int:
+    """A number for a table and for the code, whatever its version; it fits Delta's 64 bits."""
+    how = "" if VERSION == 1 else f" {VERSION}"
+    return int(hashlib.sha256(f"{bronze.id}{how}".encode()).hexdigest()[:15], 16)
+
+
+def added_since(bronze: Snapshot, silver: Snapshot) -> tuple[DataFile, ...] | None:
+    """The files of all batches that got some since silver was made; None if some were removed, or that is not known."""
+    version = covered(bronze, silver)
     if version is None:
         return None
     if version == bronze.version:

@@ -3,12 +3,12 @@
 A statistic may be missing (long texts, long numbers). Then a file may hold any key, and its bounds are read from it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
-from tpch_assets.compute.database import cursor, identifier, quote, sql_list
+from tpch_assets.compute.database import cursor, identifier, quote, rows_as, scan_of
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 
 Other = Any  # Python has no type for a value of the same column.
@@ -77,4 +77,19 @@ def cut(source: Snapshot, files: Collection[DataFile], key: str, count: int) -> 
 
 def scan(source: Snapshot, files: Collection[DataFile], options: str = "") -> str:
     """Files of a table as what stands after FROM; at least one file."""
-    return f"read_parquet({sql_list([source.lake.store.local(path) for path in source.paths(files)])}{options})"
+    return scan_of(_local(source, files), options)
+
+
+def scan_as(
+    source: Snapshot,
+    files: Collection[DataFile],
+    columns: Iterable[tuple[str, str]],
+    options: str = "",
+    more: Sequence[str] = (),
+) -> str:
+    """Files with some columns, given as (name, SQL type), as what stands after FROM; see `rows_as`."""
+    return rows_as(_local(source, files), columns, options, more)
+
+
+def _local(source: Snapshot, files: Collection[DataFile]) -> list[str]:
+    return [source.lake.store.local(path) for path in source.paths(files)]

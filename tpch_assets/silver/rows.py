@@ -3,13 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tpch_assets.bronze.stored import declared, dropped_columns
 from tpch_assets.calendar import parse, window_key
 from tpch_assets.compute.database import cursor, identifier, identifiers, nulls, quote
+from tpch_assets.lake.lake import Refused
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 from tpch_assets.lake.update import Report, copy_query
 from tpch_assets.layers import KEEP, SILVER, WINDOW
 from tpch_assets.schema import Table
-from tpch_assets.silver.ranges import scan
+from tpch_assets.schema.changes import Declared, refusal
+from tpch_assets.silver.ranges import scan, scan_as
+
+VERSION = 1
+"""The version of how silver's rows come from bronze's, here and in `dimensions.py`. Who changes it so that other rows
+come out raises this: all windows and dimensions are then built again, and gold follows."""
+
+PROVENANCE = (("_batch", "VARCHAR", "The batch that delivered the row."),)
+"""Columns that silver adds to each table, as (name, type, description)."""
+
+ORDER = ("_file", "file_row_number")
+"""Columns of bronze that order the rows of a batch by their arrival."""
+
+Columns = tuple[tuple[str, str], ...]
+"""Columns as (name, SQL type)."""
 
 Part = tuple[Table, Snapshot, tuple[DataFile, ...]]
 """Some files of one table."""
@@ -35,9 +51,14 @@ class Homes:
 
 @dataclass(frozen=True)
 class ShardRows:
-    """The rows of one file of a shard: unique by key, and sorted."""
+    """The rows of one file of a shard: unique by key, and sorted.
+
+    Attributes:
+        columns: The columns of the file.
+    """
 
     table: Table
+    columns: Columns
     source: Snapshot
     files: tuple[DataFile, ...]
     condition: str
@@ -49,16 +70,18 @@ class ShardRows:
     def query(self) -> str:
         table = self.table
         if not self.files:
-            return f"SELECT {nulls(table.stored_columns)}, NULL::VARCHAR AS _batch WHERE false"
-        rows = f"SELECT * FROM {scan(self.source, self.files, ', file_row_number = true')} WHERE {self.condition}"
+            return f"SELECT {nulls(self.columns)} WHERE false"
+        # Of several files, each may be older than some of the columns.
+        read = scan_as(self.source, self.files, self.columns, ", file_row_number = true", ORDER)
+        rows = f"SELECT * FROM {read} WHERE {self.condition}"
         if self.homes:
             rows = f"SELECT * FROM ({rows}) WHERE {identifier(table.shard_key)} IN ({self.homes.keys_at_home()})"
-        columns, key = identifiers((*table.column_names, "_batch")), identifiers(table.key)
+        columns, key = identifiers(name for name, _ in self.columns), identifiers(table.key)
         # A window function over all rows is expensive, and nearly always there is nothing to remove.
         with cursor() as con:
             counts = con.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM ({rows})").fetchone() or (0, 0)
         if counts[0] != counts[1]:
-            order = arrival_order("_batch", "_file", "file_row_number")
+            order = arrival_order("_batch", *ORDER)
             rows = f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"
 
@@ -70,3 +93,21 @@ def keys_of(parts: Iterable[Part], columns: str = "") -> str:
         for table, source, files in parts
         if files
     )
+
+
+def silver_columns(table: Table, bronze: Snapshot, silver: Snapshot) -> Columns:
+    """The columns of a silver table as it is to be stored; columns that are declared no more stay."""
+    provenance = ((name, type_) for name, type_, _ in PROVENANCE)
+    return (*table.stored_columns, *provenance, *dropped_columns(table, bronze, silver))
+
+
+def declaration(table: Table, silver: Snapshot) -> dict[str, str]:
+    """The properties that record the declaration that a silver table is written by.
+
+    Raises:
+        Refused: It changed so that the table has to be made again.
+    """
+    before = declared(table, silver)
+    if reason := refusal(table, before, keys=True):
+        raise Refused(reason)
+    return Declared.of(table, before).properties

@@ -9,11 +9,13 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from tpch_assets.calendar import window_of
-from tpch_assets.lake.snapshot import DataFile, Snapshots, bounds
+from tpch_assets.compute.database import arrow_schema
+from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
 from tpch_assets.lake.update import Content, TableUpdate
 from tpch_assets.schema import Group, Table
+from tpch_assets.schema.changes import Declared
 from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges
-from tpch_assets.silver.rows import Homes, Part, ShardRows
+from tpch_assets.silver.rows import VERSION, Homes, Part, ShardRows, declaration, silver_columns
 from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.sharing import in_windows, sharing
 
@@ -32,7 +34,46 @@ def plan_shards(
 
     All tables get the same names up to the content. Of windows that are built together a name holds the inputs of all:
     each of them is new where any is.
+
+    Raises:
+        Refused: A table's declaration changed so that it has to be made again.
     """
+    properties = {table.name: declaration(table, silver[table.name]) for table in group.facts}
+    files = _plan(group, bronze, silver, windows, shard_rows)
+    return {
+        table.name: TableUpdate(
+            files[table.name],
+            base=silver[table.name].version,
+            schema=arrow_schema(silver_columns(table, bronze[table.name], silver[table.name])),
+            properties=properties[table.name],
+        )
+        for table in group.facts
+    }
+
+
+def plan_again(
+    group: Group, bronze: Snapshots, silver: Snapshots, last: str, shard_rows: int
+) -> dict[str, TableUpdate]:
+    """The updates that replace a group's tables as wholes, as they are declared now: all windows up to the `last`."""
+    nothing = {name: Snapshot(source.lake, source.uri, -1) for name, source in silver.items()}
+    windows = {window_of(file.partition) for source in bronze.values() for file in source.files}
+    files = _plan(group, bronze, nothing, {window for window in windows if window <= last}, shard_rows)
+    return {
+        table.name: TableUpdate(
+            files[table.name],
+            base=silver[table.name].version,
+            schema=arrow_schema(silver_columns(table, bronze[table.name], nothing[table.name])),
+            properties=Declared.of(table).properties,
+            replace=True,
+        )
+        for table in group.facts
+    }
+
+
+def _plan(
+    group: Group, bronze: Snapshots, silver: Snapshots, windows: Collection[str], shard_rows: int
+) -> dict[str, dict[str, dict[str, Content]]]:
+    """Files by table and window."""
     files: dict[str, dict[str, dict[str, Content]]] = {table.name: {} for table in group.facts}
     done: set[str] = set()
     for window in sorted(windows):
@@ -40,7 +81,7 @@ def plan_shards(
             together = sharing(group, bronze, silver, {window})
             _plan_windows(group, bronze, silver, together, shard_rows, files)
             done |= together
-    return {name: TableUpdate(planned, base=silver[name].version) for name, planned in files.items()}
+    return files
 
 
 def _plan_windows(
@@ -54,6 +95,7 @@ def _plan_windows(
     """Add the files of windows that are built together."""
     digests = {window: inputs(group, bronze, window) for window in sorted(windows)}
     together = digest(digests.values()) if len(windows) > 1 else ""
+    columns = {t.name: silver_columns(t, bronze[t.name], silver[t.name]) for t in group.facts}
     parts: list[Part] = [(t, bronze[t.name].bare, in_windows(bronze[t.name], windows)) for t in group.facts]
     for window, of_window in digests.items():
         cuts = _cuts(group, bronze, silver, window, shard_rows)
@@ -62,6 +104,7 @@ def _plan_windows(
             for index, (low, high) in enumerate(ranges(cuts)):
                 planned[str(ShardName(of_window, index, len(cuts) + 1, together))] = ShardRows(
                     table,
+                    columns[table.name],
                     source,
                     overlapping(candidates, table.shard_key, low, high),
                     between(table.shard_key, low, high),
@@ -75,14 +118,18 @@ def _homes(parts: list[Part], window: str, low: Key | None, high: Key | None) ->
 
 def inputs(group: Group, bronze: Snapshots, window: str) -> str:
     """Names the bronze files of a window: another name means that silver has to be built again."""
-    return digest(
-        sorted(
-            f"{table.name}/{file.path}"
-            for table in group.facts
-            for file in bronze[table.name].files
-            if window_of(file.partition) == window
-        )
+    return inputs_digest(
+        f"{table.name}/{file.path}"
+        for table in group.facts
+        for file in bronze[table.name].files
+        if window_of(file.partition) == window
     )
+
+
+def inputs_digest(files: Iterable[str]) -> str:
+    """Names the files that a window is built from, given as `<table>/<path>`, and how."""
+    how = [] if VERSION == 1 else [f"version {VERSION}"]  # Lakes of the first version go on without a rebuild.
+    return digest([*how, *sorted(files)])
 
 
 def digest(parts: Iterable[str]) -> str:

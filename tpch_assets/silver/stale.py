@@ -1,16 +1,18 @@
 """What silver still has to do, read from the lake alone: whatever was late, cut off or redelivered shows here."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 
 from tpch_assets.calendar import parse, window_of
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshots, apart, mark, snapshot
+from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.dimensions import BRONZE_VERSION
+from tpch_assets.silver.dimensions import added_since, is_held
+from tpch_assets.silver.loss import loss, waiting
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import digest
+from tpch_assets.silver.shards import inputs_digest
 
 
 def layer_snapshots(lake: Lake, layer: str, group: Group) -> Snapshots:
@@ -18,10 +20,34 @@ def layer_snapshots(lake: Lake, layer: str, group: Group) -> Snapshots:
     return {name: snapshot(lake, lake.table(layer, name)) for name in group.names}
 
 
+@dataclass(frozen=True)
+class Due:
+    """Windows to be built.
+
+    Attributes:
+        ready: Those that can be built now.
+        held: A sentence for each that cannot: bronze is not complete yet, or has lost rows.
+    """
+
+    ready: list[str]
+    held: dict[str, str]
+
+
 def stale_windows(lake: Lake, group: Group, until: datetime) -> list[str]:
+    """Windows that ended by `until` whose silver is not built from what bronze holds, and can be built now."""
+    return due_windows(lake, group, until).ready
+
+
+def due_windows(lake: Lake, group: Group, until: datetime) -> Due:
     """Windows that ended by `until` whose silver is not built from what bronze holds."""
-    found = stale_windows_of(group, layer_snapshots(lake, "bronze", group), layer_snapshots(lake, "silver", group))
-    return [window for window in found if parse(window) + WINDOW <= until]
+    bronze, silver = layer_snapshots(lake, "bronze", group), layer_snapshots(lake, "silver", group)
+    stale = [window for window in stale_windows_of(group, bronze, silver) if parse(window) + WINDOW <= until]
+    held = waiting(lake, group, bronze, stale)
+    for window in stale:
+        reasons = (loss(t, bronze[t.name], silver[t.name], silver[t.name].of({window})) for t in group.facts)
+        if window not in held and (reason := next(filter(None, reasons), None)):
+            held[window] = f"silver's window {window} is not built again: {reason}"
+    return Due([window for window in stale if window not in held], held)
 
 
 def stale_windows_of(group: Group, bronze: Snapshots, silver: Snapshots) -> list[str]:
@@ -45,9 +71,7 @@ def stale_windows_of(group: Group, bronze: Snapshots, silver: Snapshots) -> list
     return sorted(
         window
         for window in windows
-        if not _is_built(
-            digest(sorted(wanted.get(window, ()))), [have[name].get(window, set()) for name in group.names]
-        )
+        if not _is_built(inputs_digest(wanted.get(window, ())), [have[name].get(window, set()) for name in group.names])
     )
 
 
@@ -58,7 +82,18 @@ def _is_built(inputs: str, tables: list[set[ShardName]]) -> bool:
 
 
 def stale_dimensions(lake: Lake, business: Business, faults: list[str] | None = None) -> list[Table]:
-    """Dimensions of which bronze has a version that silver does not hold.
+    """Dimensions of which bronze has a version that silver does not hold, and that can be built now.
+
+    `faults` is as in `due_dimensions`.
+    """
+    found, held = due_dimensions(lake, business, faults)
+    return [table for table in found if table.name not in held]
+
+
+def due_dimensions(
+    lake: Lake, business: Business, faults: list[str] | None = None
+) -> tuple[list[Table], dict[str, str]]:
+    """Dimensions of which bronze has a version that silver does not hold; and by name why one cannot be built.
 
     Args:
         faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
@@ -67,10 +102,14 @@ def stale_dimensions(lake: Lake, business: Business, faults: list[str] | None = 
         TableError: A table cannot be opened.
     """
     found: list[Table] = []
+    held: dict[str, str] = {}
     for table in business.dimensions:
         with nullcontext() if faults is None else apart(faults):
             bronze = snapshot(lake, lake.table("bronze", table.name))
-            held = mark(lake, lake.table("silver", table.name), BRONZE_VERSION)
-            if bronze.version >= 0 and held != bronze.version:
-                found.append(table)
-    return found
+            silver = snapshot(lake, lake.table("silver", table.name))
+            if bronze.version < 0 or is_held(bronze, silver):
+                continue
+            found.append(table)
+            if added_since(bronze, silver) is None and (reason := loss(table, bronze, silver, silver.files)):
+                held[table.name] = f"silver/{table.name} is not built again: {reason}"
+    return found, held

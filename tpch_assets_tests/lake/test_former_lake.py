@@ -8,12 +8,20 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tpch_assets.bronze.arrivals import pending
+from tpch_assets.bronze.plan import plan_batches
+from tpch_assets.lake.commit import commit
+from tpch_assets.lake.snapshot import read, snapshot
+from tpch_assets.raw.files import files_of
+from tpch_assets.schema import Column
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Graph, Place, graph
+from tpch_assets_tests.tpch_tables import TABLES
 
 DAY, FIRST, LAST = "2026-11-01", "2026-11-01T0000", "2026-11-01T2345"
 
@@ -68,3 +76,19 @@ def test_a_former_lake_goes_on(place: Place, loaded: Graph) -> None:
     assert days.partial_files(place.lake) > partials, "their partials are used again"
     prices = days.rows_of(place.lake, "silver", "orders").to_pylist()
     assert [str(row["o_totalprice"]) for row in prices if row["o_orderkey"] == order["o_orderkey"]] == ["1.25"]
+
+
+def test_a_former_table_gets_columns_without_being_parsed_again(place: Place) -> None:
+    lake, table = place.lake, TABLES["orders"]
+    uri = lake.table("bronze", table.name)
+    before = snapshot(lake, uri)
+    for number in range(2):  # The second edit finds what the first one recorded.
+        table = replace(table, columns=(*table.columns, Column(f"o_new{number}", "BIGINT", "New.", nullable=True)))
+        assert pending(lake, table) == [LAST], "the next commit adds the column"
+        update = plan_batches(table, {LAST: files_of(lake, "orders", [LAST])[LAST]}, snapshot(lake, uri))
+        assert update.files == {LAST: {}}
+        commit(lake, uri, [], {LAST}, schema=update.schema, keep=update.keep, properties=update.properties)
+        assert pending(lake, table) == []
+    after = snapshot(lake, uri)
+    assert set(after.files) == set(before.files)
+    assert read(after).column("o_new1").null_count == after.rows

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import boto3
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
@@ -254,6 +255,18 @@ def test_a_table_is_made_once_although_the_answer_was_lost(server: S3Server, lak
     table = DeltaTable(uri_of(lake), storage_options=lake.store.options)
     assert [entry["version"] for entry in table.history()] == [1, 0]
     assert keys(lake) == [1]
+
+
+def test_columns_change_in_place_although_answers_were_lost(server: S3Server, lake: Lake) -> None:
+    store(lake, "a", rows(1))
+    wide = rows(2).append_column("note", pa.array(["new"]))
+    with server.fault(LOST.on("PUT", COMMITS, 3)) as hit:
+        done = store(lake, "b", wide, properties={"declared": "something"})
+    assert hit
+    found = snapshot(lake, uri_of(lake))
+    assert found.version == done.version == 4, "columns, files and properties, each once"
+    assert found.properties["declared"] == "something"
+    assert read(found).sort_by("key").column("note").to_pylist() == [None, "new"]
 
 
 @pytest.mark.parametrize("fault", [DENIED, EXPIRED])

@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from tpch_assets.bronze.plan import PROVENANCE, plan_batches
+from tpch_assets.bronze.plan import PROVENANCE, plan_again, plan_batches
+from tpch_assets.calendar import is_batch
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BRONZE
-from tpch_assets.orchestration.assets.common import RETRY, column_schema, place
+from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, column_schema, place, refusals, word_of
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
-from tpch_assets.raw.files import files_of
+from tpch_assets.raw.files import behind, deliveries, files_of
 from tpch_assets.schema import Business, Table
 from tpch_assets.settings import Settings
 
@@ -36,8 +37,13 @@ def _bronze(table: Table, settings: Settings) -> dg.AssetsDefinition:
         metadata={**column_schema(table, PROVENANCE), **place("bronze", table.name)},
     )
     def bronze(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
-        opened = lake.open()
-        raw = files_of(opened, table.name, context.partition_keys)
-        return plan_batches(table, raw, snapshot(opened, opened.table("bronze", table.name)))
+        opened, keys = lake.open(), context.partition_keys
+        present = snapshot(opened, opened.table("bronze", table.name))
+        with refusals():
+            if word := word_of(context):
+                listed = deliveries(opened, table.name, min(keys), behind(max(keys)))
+                raw = {batch: files for batch, files in listed if is_batch(batch)}
+                return plan_again(table, raw, present, accept_loss=word == ACCEPT_LOSS)
+            return plan_batches(table, files_of(opened, table.name, keys), present)
 
     return bronze

@@ -1,13 +1,17 @@
 """Helpers shared by the assets of all layers: retry policy, column schemas and storage location."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
+from tpch_assets.lake.lake import Refused
 from tpch_assets.schema import Table
 from tpch_assets.settings import current_settings
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+REBUILD, ACCEPT_LOSS = "tpch_assets/rebuild", "accept loss"
+"""The tag of a run that makes whole tables again, and its value if rows that are lost upstream may be given up."""
 Extra = Iterable[tuple[str, str, str]]
 """Additional columns as (name, type, description)."""
 
@@ -30,3 +34,17 @@ def column_schema(table: Table, extra: Extra = ()) -> dict[str, dg.TableSchema]:
 def place(layer: str, name: str) -> dict[str, str]:
     """Metadata that shows where an asset is stored."""
     return {"dagster/uri": f"{current_settings().lake}/{layer}/{name}"}
+
+
+def word_of(context: dg.AssetExecutionContext) -> str | None:
+    """An operator's word to make the run's tables again; None in any other run."""
+    return context.run.tags.get(REBUILD)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Have a run that is refused end at once, with that sentence."""
+    try:
+        yield
+    except Refused as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

@@ -2,11 +2,13 @@
 
 import dagster as dg
 
-from tpch_assets.gold.plan import plan_answers
+from tpch_assets.gold.loss import check_history
+from tpch_assets.gold.plan import plan_answers, snapshots_for
 from tpch_assets.gold.queries import Query, load_queries
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
-from tpch_assets.orchestration.assets.common import RETRY, place
+from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, place, refusals, word_of
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
@@ -52,7 +54,11 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
         },
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
-        days = list(context.partition_keys)
-        return plan_answers(query, business, lake.open(), days, settings.scale_factor, shuffle=shuffle)
+        days, opened = list(context.partition_keys), lake.open()
+        if word_of(context) != ACCEPT_LOSS:
+            with refusals():
+                silver = snapshots_for(query, business, opened)
+                check_history(query, silver, snapshot(opened, opened.table("gold", query.name)))
+        return plan_answers(query, business, opened, days, settings.scale_factor, shuffle=shuffle)
 
     return gold

@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from tpch_assets.lake.snapshot import existing, snapshot
+from tpch_assets.lake.snapshot import Snapshots, existing, snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import KEEP, SILVER
-from tpch_assets.orchestration.assets.common import RETRY, column_schema, place
+from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, column_schema, place, refusals, word_of
 from tpch_assets.orchestration.partitions import partitions
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.settings import Settings
-from tpch_assets.silver.dimensions import PROVENANCE, plan_dimension
-from tpch_assets.silver.shards import plan_shards
+from tpch_assets.silver.dimensions import added_since, plan_dimension
+from tpch_assets.silver.loss import check_complete, check_loss
+from tpch_assets.silver.rows import PROVENANCE
+from tpch_assets.silver.shards import plan_again, plan_shards
 from tpch_assets.silver.stale import layer_snapshots
 
 
@@ -48,11 +50,28 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         opened = lake.open()
         bronze = layer_snapshots(opened, "bronze", group)  # A fact of which nothing has come yet is empty.
         silver = layer_snapshots(opened, "silver", group)
-        updates = plan_shards(group, bronze, silver, context.partition_keys, settings.shard_rows)
+        with refusals():
+            updates = _updates(group, bronze, silver, context, settings.shard_rows)
         for name, update in updates.items():
             yield dg.Output(update, output_name=_output(name))
 
     return silver_shards
+
+
+def _updates(
+    group: Group, bronze: Snapshots, silver: Snapshots, context: dg.AssetExecutionContext, shard_rows: int
+) -> dict[str, TableUpdate]:
+    """Return the updates of a group's tables, if they lose nothing and bronze is complete."""
+    word = word_of(context)
+    if word is None:
+        updates = plan_shards(group, bronze, silver, context.partition_keys, shard_rows)
+    else:
+        updates = plan_again(group, bronze, silver, max(context.partition_keys), shard_rows)
+    windows = {window for update in updates.values() for window in update.files}
+    check_complete(bronze[group.names[0]].lake, group, bronze, windows)
+    if word != ACCEPT_LOSS:
+        check_loss(group.facts, bronze, silver, windows if word is None else None)
+    return updates
 
 
 def _output(table: str) -> str:
@@ -73,10 +92,13 @@ def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
         retry_policy=RETRY,
         metadata={**column_schema(table, PROVENANCE), **place("silver", table.name)},
     )
-    def silver(lake: LakeResource) -> TableUpdate:
-        opened = lake.open()
+    def silver(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
+        opened, word = lake.open(), word_of(context)
         bronze = existing(opened, opened.table("bronze", table.name))
         present = snapshot(opened, opened.table("silver", table.name))
-        return plan_dimension(table, bronze, present, settings.shard_rows)
+        with refusals():
+            if word != ACCEPT_LOSS and added_since(bronze, present) is None:
+                check_loss([table], {table.name: bronze}, {table.name: present})
+            return plan_dimension(table, bronze, present, settings.shard_rows, again=word is not None)
 
     return silver

@@ -1,0 +1,5 @@
+"""As it began."""
+
+from tpch_assets_tests.businesses.growing import business
+
+BUSINESS = business(grown=False)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from dashboards.charts.looks import Look
-from dashboards.pages.markup import escape, sentence
+from dashboards.pages.markup import escape, sentence, unusable
 from dashboards.pages.page import Page
 from dashboards.pages.parts import block
 from dashboards.pages.pipeline_markup import WORDS
@@ -35,7 +35,7 @@ class Answers(Page):
     ) -> None:
         super().__init__(store, settings, location, look)
         self.list = block()
-        self.body[:] = [self.list]
+        self.body[:] = [self.list, block(unusable(business.broken()))]
 
     def choices(self) -> Mapping[str, str | None]:
         return {}

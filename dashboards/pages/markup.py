@@ -46,6 +46,16 @@ def sentence(words: str) -> str:
     return f'<p class="empty">{escape(words)}</p>'
 
 
+def unusable(errors: Mapping[str, str]) -> str:
+    """Files that are no queries, each with what is wrong with it. Empty if there are none."""
+    if not errors:
+        return ""
+    items = "".join(
+        f'<p><span class="state red">{escape(name)}</span> {escape(why)}</p>' for name, why in errors.items()
+    )
+    return f"<h2>Files that cannot be used</h2>{items}"
+
+
 def _card(title: str, figure: str, note: str) -> str:
     return (
         f'<div class="card"><h3>{escape(title)}</h3><p class="figure">{escape(figure)}</p>'

@@ -18,7 +18,7 @@ from dashboards.charts.history import History
 from dashboards.charts.looks import Look
 from dashboards.charts.results import Results
 from dashboards.charts.views import View
-from dashboards.pages.markup import cards, definitions, escape, sentence
+from dashboards.pages.markup import cards, definitions, escape, sentence, unusable
 from dashboards.pages.page import DayPage
 from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
 from dashboards.pages.tables import cells, download, show_other, tabulator
@@ -74,6 +74,7 @@ class Queries(DayPage):
             self.none,
             self.answer,
             self.sql,
+            block(unusable(business.broken())),
         ]
         self.follow_choices(self.query, self.day)
 

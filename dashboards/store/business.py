@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from tpch_assets.gold.queries import Query, load_queries
+from tpch_assets.gold.queries import Query, broken_queries, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
 from tpch_assets.schema import Business
 from tpch_assets.settings import current_business, current_settings
@@ -17,6 +17,7 @@ from tpch_assets.settings import current_business, current_settings
 __all__ = [
     "Query",
     "arrives_with_every_batch",
+    "broken",
     "columns",
     "dashboard_module",
     "facts",
@@ -39,6 +40,18 @@ def queries_of(business: Business) -> Mapping[str, Query]:
 def queries() -> Mapping[str, Query]:
     """All queries by name, sorted."""
     return queries_of(current_business())
+
+
+@cache
+def broken_of(business: Business) -> Mapping[str, str]:
+    """What is wrong with each file of a business that is no query."""
+    folder = f"{business.queries}/"
+    return {name: found.error.replace(folder, "") for name, found in broken_queries(business).items()}
+
+
+def broken() -> Mapping[str, str]:
+    """What is wrong with each file that is no query, in a sentence that begins with the file and the line."""
+    return broken_of(current_business())
 
 
 def columns(query: str) -> set[str]:

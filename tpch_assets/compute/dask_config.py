@@ -16,6 +16,8 @@ SETTINGS = {
     "distributed.worker.profile.enabled": False,
     # This measures how long threads wait for the GIL. It warns while DuckDB is busy, and nobody reads it here.
     "distributed.admin.system-monitor.gil.enabled": False,
+    # A shuffle warns at its beginning and end, whatever happens.
+    "logging": {"distributed.shuffle._scheduler_plugin": "error"},
 }
 
 

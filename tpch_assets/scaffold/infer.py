@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from tpch_assets.scaffold.samples import Sample
+from tpch_assets.scaffold.samples import Row, Sample
 from tpch_assets.scaffold.types import DATE, LOCAL, TEXT, WHOLE, ZONED, Seen
 from tpch_assets.schema import Column, Table
 from tpch_assets.schema.types import ColumnType, Decimal, Scalar
@@ -21,6 +21,7 @@ _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ID = re.compile(r"(^|_)(id|key|uuid|guid|sku|code|number|no)$|[a-z](Id|ID|Key)$", re.IGNORECASE)
 _ORDINAL = re.compile(r"(^|_)(line|position|pos|seq|sequence|index|nr|item)(_?(no|nr|number))?$", re.IGNORECASE)
 _IDENTIFIES, _NEVER = 1, 9  # Ranks of columns: up to the first they identify rows, at the last they never do.
+_PROBE = 2_000  # Rows that rule out most keys.
 _MANY = 10  # A table with a time is a fact if it has more than a tenth of the largest table's rows.
 
 
@@ -139,7 +140,7 @@ def _key(draft: _Draft) -> tuple[tuple[str, ...], str]:
     usable = [name for name in draft.solid if draft.types[name].can_be_key and _rank(draft, name) < _NEVER]
     usable.sort(key=lambda name: _rank(draft, name))
     for names in _candidates(draft, usable):
-        if len({tuple(str(row[name]) for name in names) for row in draft.rows}) == len(draft.rows):
+        if _unique(draft.rows[:_PROBE], names) and _unique(draft.rows, names):
             return names, f"unique in {draft.count:,} sample lines"
     if not usable:
         raise SettingsError(
@@ -148,6 +149,10 @@ def _key(draft: _Draft) -> tuple[tuple[str, ...], str]:
         )
     names = tuple(usable[:1] if _rank(draft, usable[0]) <= _IDENTIFIES else usable)
     return names, "NOT unique in the samples: of rows with the same key silver keeps the last"
+
+
+def _unique(rows: Sequence[Row], names: Sequence[str]) -> bool:
+    return len({tuple(str(row[name]) for name in names) for row in rows}) == len(rows)
 
 
 def _colocation(draft: _Draft) -> str:

@@ -111,6 +111,7 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
     "pyproject.toml": [
         (r'    "tpchgen-cli",\n', ""),
         (r', "tpc-h"', ""),
+        (r'    "\(scaffold\)",\n|    "tpch_assets\.scaffold",\n', ""),
         (r', "benchmarks"\]', "]"),
         (r'"benchmarks/\*" = \["T20"\]\n', ""),
         (r'ignore = \["RUF012"\]', 'ignore = ["RUF012", "E501"]'),
@@ -122,7 +123,7 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
         (r"one day at scale factor 0\.1", "one day of the samples"),
     ],
     ".github/workflows/test.yml": [(r"      - name: Browser\n        run: make chromium\n", "")],
-    "docs/where.md": [(r".*`dashboards/tpch`.*\n", "")],
+    "docs/where.md": [(r".*`dashboards/tpch`.*\n", ""), (r".*/scaffold/.*\n", "")],
 }  # fmt: skip
 """What else changes in a file, as (pattern, replacement); each pattern is in its file."""
 

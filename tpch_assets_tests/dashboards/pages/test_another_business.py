@@ -113,6 +113,20 @@ def test_a_business_without_questions_says_where_to_put_them(
     assert f"Put one .sql file per question into {tmp_path / 'queries'}" in page.list.html and page.body.visible
 
 
+def test_a_broken_file_is_told_beside_the_others(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use_business(
+        monkeypatch, tmp_path / "queries", {**QUERIES, "wrong": "-- Wrong\n-- What?\nSELECT rom FROM reading\n"}
+    )
+    fill(lake)
+    store = app.open_store(lake)
+    store.poll()
+    for kind in (Answers, Queries):
+        page = open_page(kind, store)
+        assert "wrong.sql:3" in page.body[-1].html and "rom" in page.body[-1].html
+        assert str(tmp_path) not in page.body[-1].html
+    assert "21.50 °C" in open_page(Answers, store).list.html
+
+
 def test_pages_of_another_business_are_not_offered_without_their_queries(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: Path
 ) -> None:

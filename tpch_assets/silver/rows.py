@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tpch_assets.bronze.stored import declared, dropped_columns
+from tpch_assets.bronze.stored import dropped_columns
 from tpch_assets.calendar import parse, window_key
 from tpch_assets.compute.database import cursor, identifier, identifiers, nulls, quote
 from tpch_assets.lake.lake import Refused
@@ -107,7 +107,8 @@ def declaration(table: Table, silver: Snapshot) -> dict[str, str]:
     Raises:
         Refused: It changed so that the table has to be made again.
     """
-    before = declared(table, silver)
-    if reason := refusal(table, before, keys=True):
+    before = Declared.recorded(silver.properties)
+    # Of a table without a record bronze has compared the columns, and nobody knows the keys.
+    if before and (reason := refusal(table, before, keys=True)):
         raise Refused(reason)
     return Declared.of(table, before).properties

@@ -173,7 +173,7 @@ def test_fifty_edits_lose_no_row_and_bend_no_value(living: Living) -> None:
 
 
 def test_a_new_column_is_filled_from_what_was_delivered_all_along(living: Living) -> None:
-    lines: list[dict[str, Any]] = [
+    lines: list[Line] = [
         {"sale": 1, "amount": 5, "weight": 7, "other": [1]},
         {"sale": 2, "amount": 5, "weight": "heavy"},
         {"sale": 3, "amount": 5},

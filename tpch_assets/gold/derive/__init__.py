@@ -71,7 +71,10 @@ def _derive(statement: str, business: Business, types: Types, wanted: Columns, *
     except ValueError as error:
         raise NotCut(str(error)) from error
     tree = combine_of(tree, sources)
-    combine = with_columns(tree, wanted, types.columns(text(tree), columns))
+    found = types.columns(text(tree), columns)
+    combine = with_columns(tree, wanted, found)
+    if combine is None and len(wanted) > len(found):
+        raise NotCut("it shows * of a table, which includes a column of the engine's own: name the columns")
     if combine is None or types.columns(text(combine), columns) != wanted:
         raise NotCut("what was derived has columns of other names or types")
     return Derived(partial, text(combine), group)

@@ -2,9 +2,13 @@
 
 It knows only which columns are colocation keys and primary keys: no data, no statistics, no referential integrity.
 
-A statement is brought into one form (`prepare`), its queries are cut from the outermost to the innermost (`cut`) into
-fragments that each shard can do by itself (`locality`, `fragments`) and the rest, and both are written and bound to
-empty tables (`assemble`, `check`).
+The way of a statement, and where to read on:
+
+1. `prepare` (with `names`, `joins`, `refuse`) brings it into one form; `inexact` refuses what a last digit decides.
+2. `cut` takes its queries apart (`block`), from the outermost in: what each shard can do by itself (`locality`) goes
+   into a fragment (`fragments`, `late`), and what stands for it in combine is put in its place (`lift`).
+3. Aggregates are split in two (`aggregates`, `moments`); `push` keeps partials small.
+4. `assemble` writes both statements, and `check` asks DuckDB for names and types, by binding them to empty tables.
 """
 
 from collections.abc import Mapping
@@ -71,7 +75,10 @@ def _derive(statement: str, business: Business, types: Types, wanted: Columns, *
     except ValueError as error:
         raise NotCut(str(error)) from error
     tree = combine_of(tree, sources)
-    combine = with_columns(tree, wanted, types.columns(text(tree), columns))
+    found = types.columns(text(tree), columns)
+    combine = with_columns(tree, wanted, found)
+    if combine is None and len(wanted) > len(found):
+        raise NotCut("it shows * of a table, which includes a column of the engine's own: name the columns")
     if combine is None or types.columns(text(combine), columns) != wanted:
         raise NotCut("what was derived has columns of other names or types")
     return Derived(partial, text(combine), group)

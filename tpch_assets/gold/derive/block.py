@@ -18,7 +18,6 @@ class Item:
         node: A table, or a query in parentheses.
         left: It is LEFT JOINed, so its columns are NULL where it has no row that fits.
         on: The terms of a LEFT JOIN's condition.
-        comma: It stands behind a comma.
     """
 
     node: exp.Expr
@@ -35,7 +34,7 @@ class Term:
     """A condition of the joined rows: a term of WHERE, or of an inner join's ON.
 
     Attributes:
-        item: The alias of the item in whose ON it stands.
+        item: The alias of the item in whose ON it stands; None for a term of WHERE.
     """
 
     condition: exp.Expr

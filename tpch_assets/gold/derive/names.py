@@ -7,7 +7,9 @@ from sqlglot import exp
 from tpch_assets.gold.derive.functions import own_aggregates
 from tpch_assets.gold.derive.tree import (
     NotCut,
+    both,
     canonical,
+    conjuncts,
     free,
     inner_query,
     is_query,
@@ -94,11 +96,20 @@ def expand_group(query: exp.Expr) -> None:
             item.replace(meant.copy())
     plain = [item for item in group.expressions if item.find(exp.Column) is not None or not _is_scalar(item)]
     if not plain and not any(group.args.get(kind) for kind in ("rollup", "cube", "grouping_sets")):
-        raise NotCut("it groups by a constant alone")
+        _one_group(query)
+        return
     terms = [
         item.this if isinstance(item, exp.Paren) and not isinstance(item.this, exp.Query) else item for item in plain
     ]
     group.set("expressions", terms)
+
+
+def _one_group(query: exp.Expr) -> None:
+    """GROUP BY a constant alone: one group, and none of no rows."""
+    some = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+    having = query.args.get("having")
+    query.set("group", None)
+    query.set("having", exp.Having(this=both([some, *conjuncts(having.this if having else None)])))
 
 
 def _is_scalar(item: exp.Expr) -> bool:

@@ -129,7 +129,7 @@ def test_metadata_counts_all_rows(day: Place) -> None:
         for query in days.QUERIES:
             (one,) = latest(instance, "gold", query).values()
             assert one["dagster/row_count"] == tables[f"gold/{query}"].rows
-            assert one["shards"] == (4 if days.QUERIES[query].partial else 0)
+            assert one["shards"] == (4 if days.QUERIES[query].groups else 0)
             names = [name for name, _ in days.QUERIES[query].columns]
             assert [*names, "as_of"] == tables[f"gold/{query}"].schema.names  # type: ignore[union-attr]
 
@@ -201,4 +201,4 @@ def test_the_second_day_computes_its_own_pairs_only(day: Place, second_day: Plac
         if query.live:
             assert 4 <= new.count(query.name) <= 8  # Its text depends on the day, and old pairs may still be live.
         else:
-            assert new.count(query.name) == (4 if query.partial else 0), query.name
+            assert new.count(query.name) == (4 if query.groups and not query.function else 0), query.name

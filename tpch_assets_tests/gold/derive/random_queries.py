@@ -234,7 +234,7 @@ class RandomQueries:
     # Values
 
     def _value(self, scope: Scope) -> Value:
-        value = self.chance.choice([v for v in scope if v.kind != "other"])
+        value = self.chance.choice([v for v in scope if v.kind != "other"] or [Value("1", "number")])
         roll = self.chance.random()
         if roll < 0.75:
             return value
@@ -309,9 +309,9 @@ class RandomQueries:
     # Conditions
 
     def _simple(self, scope: Scope) -> str:
-        value = self.chance.choice([v for v in scope if v.kind in _CONSTANTS])
+        value = self.chance.choice([v for v in scope if v.kind in _CONSTANTS] or [Value("1", "number")])
         constant = self.chance.choice(_CONSTANTS[value.kind])
-        other = self.chance.choice([v for v in scope if v.kind == value.kind])
+        other = self.chance.choice([v for v in scope if v.kind == value.kind] or [value])
         operator = self.chance.choice(("=", "<>", "<", ">", ">=", "IS DISTINCT FROM"))
         return self.chance.choice(
             (
@@ -332,7 +332,7 @@ class RandomQueries:
         table = self._table()
         inner, alias = self._alias(), identifier(table.name)
         within = [Value(f"{inner}.{identifier(c.name)}", _kind(c.stored)) for c in table.columns]
-        value = self.chance.choice([v for v in scope if v.kind in ("number", "text", "date")])
+        value = self.chance.choice([v for v in scope if v.kind in ("number", "text", "date")] or [Value("1", "number")])
         same = [v for v in within if v.kind == value.kind]
         if not same:
             return self._simple(scope)

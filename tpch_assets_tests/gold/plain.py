@@ -21,11 +21,16 @@ def plain_answer(con: duckdb.DuckDBPyConnection, name: str, as_of: date | None =
         name: A gold query's name, such as "q01_pricing_summary", or a file's, such as "q01".
         as_of: The day; only the queries that are no TPC-H queries need it.
     """
-    file = FOLDER / f"{name}.sql"
-    sql = (file if file.exists() else FOLDER / f"{name.split('_')[0]}.sql").read_text(encoding="utf-8")
+    sql = plain_file(name).read_text(encoding="utf-8")
     answer = con.sql(sql, params={"as_of": as_of} if "$as_of" in sql else {}).to_arrow_table()
     fields = [field.with_type(pa.int64()) if field.type == HUGEINT else field for field in answer.schema]
     return answer.cast(pa.schema(fields))
+
+
+def plain_file(name: str) -> Path:
+    """Where the plain SQL of a query is."""
+    file = FOLDER / f"{name}.sql"
+    return file if file.exists() else FOLDER / f"{name.split('_')[0]}.sql"
 
 
 def assert_same(actual: pa.Table, expected: pa.Table) -> None:

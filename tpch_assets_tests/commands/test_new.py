@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.bronze.json_lines import write_parquet
-from tpch_assets.commands import new
 from tpch_assets.commands.main import main
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
@@ -157,9 +156,9 @@ print(json.dumps({{name: len(days[False]) for name, days in found.items()}}))
 """
 
 
-def test_the_samples_come_once_a_day_with_keys_of_their_own(made: Made, tmp_path: Path) -> None:
+def test_the_samples_come_once_a_day_with_keys_of_their_own(made: Made) -> None:
     code = _TWO_DAYS.format(package=made.names.package, name=made.names.name)
-    done = made.python("-c", code, f"{made.names.prefix}LAKE", str(tmp_path))
+    done = made.python("-c", code)
     assert done.returncode == 0, done.stderr
     lines = {sample.table: len(sample.lines) for sample in read_samples(made.samples)}
     assert json.loads(done.stdout) == {name: lines[name] for name, table in made.tables.items() if table.is_fact}
@@ -328,7 +327,3 @@ def test_names_follow_from_the_command() -> None:
         "WEB_SHOP_",
         "Web shop",
     )
-
-
-def test_the_command_is_listed() -> None:
-    assert new.__doc__ and "tpch-assets new" in new.__doc__

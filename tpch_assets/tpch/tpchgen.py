@@ -14,7 +14,7 @@ from weakref import WeakSet
 from tpch_assets.compute.database import scratch
 from tpch_assets.tpch.tables import TABLES
 
-KEPT = 5_000_000  # Orders in folders that no thread reads: a day at scale factor 3. With their lines they take 1 GB.
+KEPT = 5_000_000  # Orders in folders that no thread reads: a day at scale factor 3. With their lines they take 2 GB.
 _lock = threading.Lock()
 
 

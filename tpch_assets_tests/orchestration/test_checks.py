@@ -204,7 +204,7 @@ def freshness(loaded: Graph, **tables: str) -> dict[str, dg.AssetCheckEvaluation
 def test_all_is_red_in_an_empty_lake(tmp_path: Path) -> None:
     with graph(Place(tmp_path)) as loaded:
         found = freshness(loaded)
-    assert len(found) == 3 + 3 + 2 + 24
+    assert len(found) == 3 + 3 + 2 + len(days.QUERIES)
     assert {key for checks in freshness_checks(BUSINESS) for key in checks.check_keys} == {
         e.asset_check_key for e in found.values()
     }

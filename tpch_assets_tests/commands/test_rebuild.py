@@ -21,6 +21,8 @@ DAY = days.day(0)
 
 def edited(place: Place, edit: str) -> AbstractContextManager[Graph]:
     """The graph as a new process would load it after an edit."""
+    # It names the module of the business, which an edit in earnest does not change.
+    Path(place.lake.path("lake.json")).unlink(missing_ok=True)
     return graph(place, **settings(edit))
 
 

@@ -4,6 +4,7 @@ BIN := .venv/bin
 DAY := $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(timezone.utc) - timedelta(days=1)).date())")
 UI ?= 1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 # Runs Dagster and the dashboard until Ctrl-C. With `exec`, SIGTERM reaches this process instead of a shell.
@@ -21,10 +22,12 @@ help: ## list the targets
 
 install: .venv/installed ## create .venv and install everything into it
 
-# Install packages by hash from requirements/, and build the project itself with those packages.
-.venv/installed: pyproject.toml requirements/dev.txt
+# Install packages by hash from requirements/, and build the project itself with those packages. uv does it in a third of
+# pip's time. Where only pip knows the way to the packages (a mirror in its own configuration), pip does it.
+.venv/installed: pyproject.toml requirements/dev.txt requirements/uv.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) --require-hashes --requirement requirements/dev.txt
+	$(PIP) --require-hashes --requirement requirements/uv.txt
+	$(UV) --require-hashes --requirement requirements/dev.txt || $(PIP) --require-hashes --requirement requirements/dev.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -33,6 +36,7 @@ install: .venv/installed ## create .venv and install everything into it
 lock: install ## resolve the releases of all packages and write requirements/
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(LOCK) pyproject.toml --extra cloud --group build --constraints requirements/dev.txt --output-file requirements/image.txt
+	$(LOCK) --group install --constraints requirements/dev.txt --output-file requirements/uv.txt
 	$(LOCK) --group deploy --constraints requirements/dev.txt --output-file requirements/deploy.txt
 
 # The calendar starts on the day before the first `make`, so that the demo replays yesterday and its data is fresh.

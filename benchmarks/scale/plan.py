@@ -115,4 +115,5 @@ def _reads(rates: dict[str, Any], scale_factor: float) -> dict[str, float]:
             for read in map(dimension_columns, query.statements.values())
         )
         for query in load_queries(BUSINESS).values()
+        if query.statements
     }

@@ -76,7 +76,7 @@ def graphs(lake: Lake, shards: int, scale_factor: float, seconds: dict[str, floa
         silver[name] = _grown(silver[name], shards)
     found = []
     for query in load_queries(BUSINESS).values():
-        if not query.groups:
+        if query.function or not query.groups:
             continue
         answer, _ = plan(query, BUSINESS, silver, START.date(), scale_factor)
         tasks = {key: (nap, seconds.get(kind(key), 0.0), *task[1:]) for key, task in dict(answer.dask).items()}

@@ -5,7 +5,7 @@ What an answer's columns come from belongs in `lineage.py`.
 
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tpch_assets.compute.catalog import parser
 from tpch_assets.schema import Table
@@ -64,7 +64,8 @@ def columns_read(statement: str, table: Table) -> tuple[str, ...]:
     """The columns of a table that a statement may read; rather too many than too few."""
     parts = list(nodes(tree(statement)))
     by_all = {id(order.get("expression")) for order in parts if str(order.get("type")).startswith("ORDER_")}
-    parts = [node for node in parts if not (id(node) in by_all and _is_all(node))]
+    meaningless = by_all | _selected_by_exists(parts)
+    parts = [node for node in parts if not (id(node) in meaningless and _is_all(node))]
     uses = [node for node in parts if _text(node, "table_name").lower() == table.name]
     aliases = {(_text(node, "alias") or table.name).lower() for node in uses}
     if uses and any(_reads_whole_rows(node, aliases) for node in parts):
@@ -73,15 +74,27 @@ def columns_read(statement: str, table: Table) -> tuple[str, ...]:
     return tuple(column for column in table.column_names if column.lower() in names)
 
 
+def _selected_by_exists(parts: Iterable[Node]) -> set[int]:
+    """What EXISTS selects, by identity: whether a row exists does not depend on it."""
+    found: set[int] = set()
+    for node in parts:
+        query = node.get("subquery") if node.get("subquery_type") == "EXISTS" else None
+        inner = query.get("node") if isinstance(query, dict) else None
+        selected = inner.get("select_list") if isinstance(inner, dict) else None
+        found.update(map(id, selected if isinstance(selected, list) else ()))
+    return found
+
+
 def _is_all(node: Node) -> bool:
-    """Whether what rows are ordered by is `ALL`, which the tree writes as a star."""
+    """Whether a node is a bare star; what rows are ordered by is `ALL` then."""
     return node.get("class") == "STAR" and node.get("expr") is None
 
 
 def _reads_whole_rows(node: Node, aliases: set[str]) -> bool:
     """Whether a node may stand for all columns: `*`, a natural join, renamed columns, or a table's name as a value."""
     names = [text.lower() for text in _texts(node.get("column_names", []))]
-    whole = node.get("class") == "STAR" or node.get("ref_type") == "NATURAL" or bool(node.get("column_name_alias"))
+    renamed = bool(node.get("column_name_alias")) and node.get("type") == "BASE_TABLE"
+    whole = node.get("class") == "STAR" or node.get("ref_type") == "NATURAL" or renamed
     return whole or bool(names and names[-1] in aliases)
 
 

@@ -12,7 +12,6 @@ from datetime import date, datetime
 from tpch_assets.calendar import batch_key, is_batch, parse
 from tpch_assets.compute.database import cursor
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import BATCH, DAY, WINDOW
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
@@ -130,8 +129,11 @@ def _check_scale(lake: Lake, begun: Record, business: Business) -> None:
 
 
 def _firsts(lake: Lake, name: str, *, with_raw: bool) -> Iterator[datetime]:
-    """The first batch of a table in bronze, and that of its generated files in raw."""
-    if bronze := min(snapshot(lake, lake.table("bronze", name)).by_partition(), default=None):
+    """The first batch of a table in bronze, and that of its generated files in raw.
+
+    Names of folders tell it. Opening a table would start delta-rs's threads, and a replay forks its processes later.
+    """
+    if bronze := min(filter(is_batch, lake.store.names(lake.table("bronze", name))), default=None):
         yield parse(bronze)
     listed = lake.store.deliveries(lake.path("raw", name)) if with_raw else iter(())
     made = (folder for folder, files in listed if is_batch(folder) and any(f.name == f"{name}.json" for f in files))

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Literal
 
 Kind = Literal["dask", "pandas", "arrow"]
 """As what a table reaches the function: `dd.DataFrame`, `pd.DataFrame` or `pa.Table`."""
 GIVEN = ("as_of", "scale_factor")
+NO_HEADER: Mapping[str, str] = MappingProxyType({})
 
 _KINDS: dict[tuple[str, str], Kind] = {
     ("dd", "DataFrame"): "dask",
@@ -38,6 +39,7 @@ class PythonAnswer:
         inputs: Per table that it reads, as what it wants it.
         given: Those of `as_of` (date) and `scale_factor` (float) that it takes.
         columns: The answer's columns, as (name, SQL type).
+        header: How the answer is shown, as the header of a `.sql` file says it.
     """
 
     function: Callable[..., object]
@@ -47,6 +49,7 @@ class PythonAnswer:
     inputs: Mapping[str, Kind]
     given: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    header: Mapping[str, str]
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
         """Workers import the function; its code does not travel."""
@@ -63,15 +66,19 @@ class PythonAnswer:
 
     @cached_property
     def code(self) -> str:
-        """A hash of the source code; comments, docstrings and layout do not count."""
+        """A hash of the source code; comments, docstrings, layout and how the answer is shown do not count."""
         tree = ast.parse(self.text)
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:]
+            if isinstance(node, ast.Call):
+                node.keywords = [keyword for keyword in node.keywords if keyword.arg != "header"]
         return hashlib.sha256(repr([ast.dump(tree), self.columns]).encode()).hexdigest()[:16]
 
 
-def answer(*, source: str | None = None, **columns: str) -> Callable[[Callable[..., object]], PythonAnswer]:
+def answer(
+    *, source: str | None = None, header: Mapping[str, str] = NO_HEADER, **columns: str
+) -> Callable[[Callable[..., object]], PythonAnswer]:
     """Make a function the answer to a question, on equal footing with a `.sql` file of the same name.
 
         @answer(brand="VARCHAR", customers="BIGINT")
@@ -86,6 +93,7 @@ def answer(*, source: str | None = None, **columns: str) -> Callable[[Callable[.
 
     Args:
         source: Where the question comes from.
+        header: How the answer is shown, such as {"chart": "lines nth_order revenue", "unit revenue": "USD"}.
         columns: The answer's columns and their SQL types.
 
     Raises:
@@ -99,7 +107,7 @@ def answer(*, source: str | None = None, **columns: str) -> Callable[[Callable[.
         inputs, given = _arguments(function)
         if not columns:
             raise TypeError(f"{_where(function)}: name the answer's columns, such as @answer(customers='BIGINT')")
-        return PythonAnswer(function, title, question, source, inputs, given, tuple(columns.items()))
+        return PythonAnswer(function, title, question, source, inputs, given, tuple(columns.items()), header)
 
     return decorate
 

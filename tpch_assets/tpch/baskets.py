@@ -15,7 +15,14 @@ STEPS = 10  # Orders from the tenth on are counted together.
 SUMS = ("orders", "cents", "waits", "microseconds")
 
 
-@answer(segment="VARCHAR", nth_order="BIGINT", orders="BIGINT", revenue="DOUBLE", days_since_last="DOUBLE")
+@answer(
+    header={"chart": "lines nth_order revenue", "unit revenue": "USD", "unit days_since_last": "days", "total": "none"},
+    segment="VARCHAR",
+    nth_order="BIGINT",
+    orders="BIGINT",
+    revenue="DOUBLE",
+    days_since_last="DOUBLE",
+)
 def customer_baskets(customer: "dd.DataFrame", orders: "dd.DataFrame") -> "dd.DataFrame":
     """Customers' baskets.
 

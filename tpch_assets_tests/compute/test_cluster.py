@@ -441,7 +441,7 @@ def test_a_worker_with_another_version_is_one_sentence_and_nothing_is_written(
     assert f"{worker} has duckdb 1.0.0, not {version('duckdb')}" in message
     with pytest.raises(SettingsError):
         check_write(lake, instance)
-    assert not os.path.exists(lake.uri)
+    assert os.listdir(lake.uri) == ["lake.json"], "what it was begun with, and no table"
 
 
 # What tasks log, and how far a call is

@@ -171,9 +171,10 @@ def ticks(instance: dg.DagsterInstance, lake: Lake) -> Iterator[Any]:
         yield defs.resolve_sensor_def(sensor.name).evaluate_tick(dg.build_sensor_context(instance, resources=resources))
 
 
-def test_schedules_and_sensors_wait_with_the_reason(spent: Spent, lake: Lake, instance: dg.DagsterInstance) -> None:
+def test_schedules_and_sensors_wait_with_the_reason(spent: Spent, lake: Lake) -> None:
     spend(spent, 11)
-    found = [*ticks(instance, lake)]
+    with dg.DagsterInstance.get() as instance:
+        found = [*ticks(instance, lake)]
     assert len(found) == 5
     for tick in found:
         assert tick.run_requests == []

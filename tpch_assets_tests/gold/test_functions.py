@@ -151,8 +151,9 @@ def count_regions(region: pa.Table) -> pa.Table:
         (('regions="BIGINT"', 'regions="INTEGER"'), True),
         (("return 1", "return  1  # the number of regions in a region"), False),
         (("How many are there?", "What is their number?"), False),
+        (("@answer(", '@answer(header={"unit regions": "regions"}, '), False),
     ],
-    ids=["helper", "body", "columns", "comment", "docstring"],
+    ids=["helper", "body", "columns", "comment", "docstring", "header"],
 )
 def test_its_code_is_part_of_an_answers_identity(
     edit: tuple[str, str], stale: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

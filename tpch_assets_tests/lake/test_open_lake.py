@@ -35,7 +35,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 def names(place: Place) -> list[str]:
     found = list(days.tables_of(place.lake))
-    assert len(found) == 8 + 1 + 8 + 24
+    assert len(found) == 8 + 1 + 8 + len(days.QUERIES)
     return found
 
 

@@ -36,7 +36,8 @@ def view_of(rows: pd.DataFrame, **says: Any) -> View:
 
 
 def test_every_query_of_tpch_has_a_view_of_its_own() -> None:
-    assert set(VIEWS) == set(business.queries())
+    own = {name for name, query in business.queries().items() if query.chart is None}
+    assert set(VIEWS) == own, "the others say in their header how they look"
 
 
 @pytest.mark.parametrize(

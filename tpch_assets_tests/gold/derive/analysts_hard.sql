@@ -214,7 +214,7 @@ SELECT o_custkey % 2 AS part, sum(part) AS s FROM orders GROUP BY part ORDER BY 
 -- == strings that look like something else
 SELECT count(*) AS n, 'it''s $word -- no comment' AS "a ""b"" $c" FROM orders WHERE o_comment <> '/* $from */' -- and $this
 
--- == a constant as a group - whole
+-- == a constant as a group
 SELECT 1 AS one, 'x' AS x, count(*) AS n FROM orders GROUP BY 1, 2
 
 -- == an ordinal beside a constant

@@ -72,10 +72,7 @@ def test_a_limit_before_a_join_is_found(name: str) -> None:
     [
         ("video", "young_viewers"),
         ("video", "tags"),
-        ("shop", "owed"),
-        ("shop", "keywords"),
         ("meters", "consumption"),
-        ("trains", "delays"),
         ("odd", "orders"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-from tpch_assets.commands.options import Commands
+from tpch_assets.commands.options import Commands, add_command
 from tpch_assets.gold.form import SHIPPED, ship
 from tpch_assets.gold.queries import broken_queries, load_queries, parameters
 from tpch_assets.schema import Business
@@ -15,7 +15,7 @@ from tpch_assets.settings import Settings, SettingsError, current_business, curr
 
 def add(commands: Commands) -> None:
     """Add the command's parser."""
-    command = commands.add_parser("check", help="say what is wrong with the tables and queries; needs no lake")
+    command = add_command(commands, "check", "say what is wrong with the tables and queries; needs no lake")
     command.add_argument(
         "--ship-forms",
         action="store_true",

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
-from tpch_assets.commands.options import Commands, query_named
+from tpch_assets.commands.options import Commands, add_command, query_named
 from tpch_assets.gold.form import Form, form_of
 from tpch_assets.gold.queries import Query, parameters
 from tpch_assets.gold.syntax import columns_read, tables_read
@@ -14,7 +14,7 @@ from tpch_assets.settings import current_business, current_settings
 
 def add(commands: Commands) -> None:
     """Add the command's parser."""
-    command = commands.add_parser("explain", help="print how a query runs, and what is computed again when")
+    command = add_command(commands, "explain", "print how a query runs, and what makes it run again")
     command.add_argument("query", help="such as q01, or its whole name")
     command.set_defaults(run=_run)
 
@@ -36,7 +36,8 @@ def explanation(query: Query, form: Form, business: Business) -> Iterator[str]:
     if form.partial is not None:
         yield "It runs in two steps: `partial` over each shard of " + " and ".join(_facts(query)) + ","
         yield "`combine` over all partials. Partials are kept."
-        yield f"\n-- partial\n{form.partial}\n\n-- combine\n{form.combine}\n"
+        pretty = (lambda sql: sql) if query.partial else _pretty  # A file's own sections stay as they are written.
+        yield f"\n-- partial\n{pretty(form.partial)}\n\n-- combine\n{pretty(form.combine)}\n"
     else:
         why = f"It runs whole, over all files: {form.whole}." if form.whole else "It reads dimensions alone."
         yield f"{why}\n\n{form.combine}\n"
@@ -45,6 +46,13 @@ def explanation(query: Query, form: Form, business: Business) -> Iterator[str]:
     width = max(len(when) for when, _ in rows)
     for when, what in rows:
         yield f"  {when:{width}}  {what}"
+
+
+def _pretty(sql: str) -> str:
+    """A statement in lines that people can read."""
+    import sqlglot  # It takes a while to import.
+
+    return sqlglot.parse_one(sql, read="duckdb").sql("duckdb", pretty=True, max_text_width=100)
 
 
 def _of_function(query: Query) -> Iterator[str]:

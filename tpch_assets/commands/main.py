@@ -3,6 +3,7 @@
 import argparse
 import sys
 from importlib import metadata
+from typing import Any
 
 from tpch_assets.commands import check, explain, new, plan, query, rebuild, replay, show, status
 from tpch_assets.commands.options import CommandError
@@ -26,12 +27,12 @@ COMMANDS = (
 def main() -> None:
     """Run one command. A bad setting or an unusable lake prints a one-line error and exits with code 2."""
     parser = _parser()
-    arguments = parser.parse_args()
-    if "run" not in arguments:
-        parser.print_help()
-        return
     try:
-        arguments.run(arguments)
+        arguments = parser.parse_args()
+        if "run" in arguments:
+            arguments.run(arguments)
+        else:
+            parser.print_help()
     except (SettingsError, LakeError, CommandError) as error:
         print(f"tpch-assets: {error}", file=sys.stderr)
         sys.exit(2)
@@ -39,11 +40,26 @@ def main() -> None:
         sys.exit("tpch-assets: stopped; run it again to continue")
 
 
+class _Version(argparse.Action):
+    """Prints the installed package's version. The source tree alone, on PYTHONPATH, runs too but has none."""
+
+    def __init__(self, option_strings: list[str], dest: str, **_: object) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        try:
+            version = metadata.version("tpch-assets")
+        except metadata.PackageNotFoundError:
+            version = "(not installed: run from its source)"
+        print(parser.prog, version)
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tpch-assets", description="Check the business, fill the lake, and show what it contains."
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('tpch-assets')}")
+    parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(metavar="command")
     for command in COMMANDS:
         command.add(commands)

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tpch_assets.commands.options import Commands
+from tpch_assets.commands.options import Commands, add_command
 
 
 def add(commands: Commands) -> None:
     """Add the command's parser."""
-    command = commands.add_parser("new", help="make a project for another business, from samples of its JSON lines")
+    command = add_command(commands, "new", "make a project for another business, from samples of its JSON lines")
     command.add_argument("name", help="such as web-shop; its package, command and settings are named after it")
     command.add_argument(
         "--from",

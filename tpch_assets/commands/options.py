@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 
 from tpch_assets.gold.queries import Query, broken_queries, load_queries, nearest
@@ -19,9 +20,26 @@ class CommandError(RuntimeError):
     """A command cannot do what it is asked; the message is one sentence."""
 
 
+def add_command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:
+    """Add a command's parser. The summary stands in the list of commands, and over the command's own help."""
+    return commands.add_parser(name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.")
+
+
 def add_lake(command: argparse.ArgumentParser) -> None:
     """Add `--lake`, which `settings_of` reads."""
     command.add_argument("--lake", help=f"a folder or s3://bucket/prefix (default: {PREFIX}LAKE)")
+
+
+def day_of(text: str) -> date:
+    """A day that is an option's value.
+
+    Raises:
+        CommandError: It is not a date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"--day {text}: write a date such as 2026-01-01") from None
 
 
 def settings_of(arguments: argparse.Namespace, **more: str | None) -> Settings:
@@ -55,4 +73,4 @@ def query_named(name: str, business: Business) -> Query:
         return queries[exact]
     if exact in broken:
         raise CommandError(broken[exact].error)
-    raise CommandError(f"{name} is not a query{nearest(name, found or [*queries, *broken])}.")
+    raise CommandError(f"{name} is not a query{nearest(name, found or [*queries, *broken])}")

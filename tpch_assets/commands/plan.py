@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tpch_assets.commands.options import Commands, add_lake, settings_of
+from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of
 from tpch_assets.commands.work import Work, work
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import LAYERS
@@ -26,8 +26,8 @@ class Past:
 
 def add(commands: Commands) -> None:
     """Add the command's parser."""
-    command = commands.add_parser("plan", help="say what is to be done in each layer, why, and how long it may take")
-    command.add_argument("--json", action="store_true", help="print it as JSON")
+    command = add_command(commands, "plan", "say what is to be done in each layer, why, and how long it may take")
+    command.add_argument("--json", action="store_true", help="print JSON for programs")
     add_lake(command)
     command.set_defaults(run=_run)
 

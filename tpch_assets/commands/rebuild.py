@@ -5,7 +5,6 @@ a table again belongs to the layer; this asks for the runs and shows how far the
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,12 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import batch_key, is_batch, parse, window_of
+from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.raw.files import deliveries
 from tpch_assets.schema import Business, Table
-from tpch_assets.settings import Settings, SettingsError, current_business, current_settings
+from tpch_assets.settings import Settings, SettingsError, current_business
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -32,14 +32,14 @@ Tell = Callable[[int, int], None]
 """Hears how many pieces of a step are done, and how many there are."""
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    rebuild = commands.add_parser("rebuild", help="make a table again, and all after it, from the layer before")
+def add(commands: Commands) -> None:
+    """Add the command's parser."""
+    rebuild = add_command(commands, "rebuild", "make a table again, and all after it, from the layer before")
     rebuild.add_argument(
-        "table", help="such as orders: bronze from raw, and on; silver/orders: silver from bronze, and on"
+        "table", help="orders: its bronze from raw, and all after; silver/orders: its silver from bronze, and all after"
     )
     rebuild.add_argument("--accept-loss", action="store_true", help="give up rows that are gone in the layer before")
-    rebuild.add_argument("--lake", help="a folder or s3://bucket/prefix (default: TPCH_LAKE)")
+    add_lake(rebuild)
     rebuild.set_defaults(run=_run)
 
 
@@ -53,10 +53,7 @@ class Step:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    if arguments.lake is not None:
-        os.environ["TPCH_LAKE"] = arguments.lake
-        current_settings.cache_clear()
-    settings, business = current_settings(), current_business()
+    settings, business = settings_of(arguments), current_business()
     layer, table = _named(arguments.table, business)
     lake = Lake(settings.lake)
     lake.check(write=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tpch_assets.calendar import batch_key, is_batch, parse
-from tpch_assets.commands.options import Commands, add_lake, settings_of, tell_broken
+from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of, tell_broken
 from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, BATCHES_PER_DAY, LAYERS, every
@@ -17,7 +17,7 @@ from tpch_assets.settings import Settings, SettingsError, current_business, load
 
 def add(commands: Commands) -> None:
     """Add the command's parser."""
-    command = commands.add_parser("replay", help="materialize batches, and the windows and days that they complete")
+    command = add_command(commands, "replay", "materialize batches, and the windows and days that they complete")
     command.add_argument("--start", help="first day: a midnight in UTC (default: TPCH_START)")
     command.add_argument(
         "--batches",

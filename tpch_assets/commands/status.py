@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpch_assets.calendar import is_batch
-from tpch_assets.commands.options import Commands, add_lake, settings_of, tell_broken
+from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of, tell_broken
+from tpch_assets.commands.rows import size
 from tpch_assets.gold.queries import load_queries
-from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import DELTA
 from tpch_assets.raw.files import deliveries
@@ -31,7 +32,7 @@ class TableStatus:
 
 def add(commands: Commands) -> None:
     """Add the command's parser."""
-    command = commands.add_parser("status", help="print what the lake contains, by layer and table")
+    command = add_command(commands, "status", "print what the lake contains, by layer and table")
     add_lake(command)
     command.set_defaults(run=_run)
 
@@ -43,16 +44,15 @@ def _run(arguments: argparse.Namespace) -> None:
     lake = Lake(settings_of(arguments).lake)
     lake.check()
     table = Table(title=lake.uri, box=None, title_justify="left")
-    for name in ("layer", "table", "partitions", "rows", "files", "bytes", "latest batch"):
-        table.add_column(name, justify="left" if name in ("layer", "table", "latest batch") else "right")
+    for name in ("layer", "table", "partitions", "rows", "files", "size", "latest"):
+        table.add_column(name, justify="left" if name in ("layer", "table", "latest") else "right")
     found = list(status(lake, current_business()))
     tell_broken(current_business())
     if not found:
-        print(f"The lake {lake.uri} is empty. Fill it with `make demo` or `tpch-assets replay`.")
-        return
+        raise LakeError(f"The lake {lake.uri} is empty. Fill it with `make demo` or `tpch-assets replay`.")
     for row in found:
         rows = "" if row.rows is None else f"{row.rows:,}"
-        table.add_row(row.layer, row.name, f"{row.partitions:,}", rows, f"{row.files:,}", f"{row.size:,}", row.latest)
+        table.add_row(row.layer, row.name, f"{row.partitions:,}", rows, f"{row.files:,}", size(row.size), row.latest)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
@@ -69,7 +69,7 @@ def status(lake: Lake, business: Business) -> Iterator[TableStatus]:
             if found.version < 0:
                 continue
             partitions = found.by_partition()
-            latest = max((str(f.greatest.get("_batch", f.partition)) for f in found.files), default="")
+            latest = max((str(f.greatest.get("_batch") or f.partition) for f in found.files), default="")
             yield TableStatus(layer, table, len(partitions), found.rows, len(found.files), found.size, latest)
 
 

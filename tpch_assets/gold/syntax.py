@@ -93,7 +93,8 @@ def _is_all(node: Node) -> bool:
 def _reads_whole_rows(node: Node, aliases: set[str]) -> bool:
     """Whether a node may stand for all columns: `*`, a natural join, renamed columns, or a table's name as a value."""
     names = [text.lower() for text in _texts(node.get("column_names", []))]
-    renamed = bool(node.get("column_name_alias")) and node.get("type") == "BASE_TABLE"
+    # A subquery's renamed columns are all written out within it; a table's are not.
+    renamed = node.get("type") == "BASE_TABLE" and bool(node.get("column_name_alias"))
     whole = node.get("class") == "STAR" or node.get("ref_type") == "NATURAL" or renamed
     return whole or bool(names and names[-1] in aliases)
 

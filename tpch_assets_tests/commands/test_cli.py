@@ -1,8 +1,12 @@
 """The command line: one sentence and exit code 2 for what is wrong, and nothing written; what the lake holds."""
 
+import csv
+import io
+import json
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.commands import main as cli
+from tpch_assets.commands.rows import LIMIT, print_rows, size
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
@@ -119,6 +124,7 @@ def test_an_unknown_query_is_one_sentence(shell: Shell) -> None:
     message = shell.refuses("show", "q99")
     assert "q99 is not a query" in message
     assert "q01_pricing_summary" in message
+    assert shell.refuses("show", "customr_baskets").endswith("did you mean customer_baskets?\n")
 
 
 def test_a_query_without_an_answer_is_one_sentence(shell: Shell) -> None:
@@ -155,6 +161,28 @@ def test_the_version_is_the_packages(shell: Shell) -> None:
     assert shell.capsys.readouterr().out == f"tpch-assets {metadata.version('tpch-assets')}\n"
 
 
+def test_the_command_runs_where_it_is_not_installed(shell: Shell) -> None:
+    def not_installed(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    shell.monkeypatch.setattr(metadata, "version", not_installed)
+    assert "status" in shell()
+    shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", "--version"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    assert "not installed" in shell.capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [command.__name__.rsplit(".", 1)[-1] for command in cli.COMMANDS])
+def test_a_commands_help_says_what_it_does(shell: Shell, command: str) -> None:
+    shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", command, "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    _, summary, *_ = shell.capsys.readouterr().out.split("\n\n")
+    assert summary[0].isupper() and summary.endswith(".")
+
+
 def test_the_installed_command_refuses_as_well(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TPCH_COMPUTE", "gpu")
     done = subprocess.run([PROGRAM, "status"], capture_output=True, text=True, check=False, timeout=60)
@@ -170,10 +198,10 @@ def test_the_installed_command_refuses_as_well(environment: Path, monkeypatch: p
 def small(bronze: Bronze) -> Lake:
     """A lake with two raw files, four bronze orders and two days of one query."""
     lake = bronze.lake
-    for batch, size in (("2024-01-01T0000", 7), ("2024-01-01T0015", 1234)):
+    for batch, length in (("2024-01-01T0000", 7), ("2024-01-01T0015", 1234)):
         path = Path(lake.path("raw", "orders", batch, "orders.json"))
         path.parent.mkdir(parents=True)
-        path.write_text("x" * size)
+        path.write_text("x" * length)
     bronze.deliver("orders", "2024-01-01T0000", {"a.json": [{"o_orderkey": key} for key in (1, 2, 3)]})
     bronze.deliver("orders", "2024-01-01T0015", {"a.json": [{"o_orderkey": 4}]})
     uri = lake.table("gold", "q06_forecasting_revenue_change")
@@ -183,20 +211,18 @@ def small(bronze: Bronze) -> Lake:
     return lake
 
 
-def test_status_of_an_empty_lake_is_empty(shell: Shell, lake: Lake) -> None:
-    before = shell.tree()
-    assert lake.uri in shell("status").replace("\n", "")
-    assert shell.tree() == before
+def test_status_of_an_empty_lake_is_one_sentence(shell: Shell, lake: Lake) -> None:
+    assert f"{lake.uri} is empty" in shell.refuses("status")
 
 
 def test_status_prints_what_each_table_holds(shell: Shell, small: Lake) -> None:
     lines = [line.split() for line in shell("status").splitlines()]
     found = {(words[0], words[1]): words[2:] for words in lines if words and words[0] in ("raw", "bronze", "gold")}
-    assert found["raw", "orders"] == ["2", "2", "1,241", "2024-01-01T0015"]
-    partitions, rows, files, size, latest = found["bronze", "orders"]
+    assert found["raw", "orders"] == ["2", "2", "1.2", "kB", "2024-01-01T0015"]
+    partitions, rows, files, amount, unit, latest = found["bronze", "orders"]
     assert (partitions, rows, files, latest) == ("2", "4", "2", "2024-01-01T0015")
     data = Path(small.table("bronze", "orders")).glob("2024*/*.parquet")
-    assert int(size.replace(",", "")) == sum(path.stat().st_size for path in data)
+    assert f"{amount} {unit}" == size(sum(path.stat().st_size for path in data))
     assert found["gold", "q06_forecasting_revenue_change"][0] == "2"
     assert found["gold", "q06_forecasting_revenue_change"][-1] == "2024-01-02"
     assert len(found) == 3
@@ -205,10 +231,87 @@ def test_status_prints_what_each_table_holds(shell: Shell, small: Lake) -> None:
 def test_show_prints_the_latest_answer(shell: Shell, small: Lake) -> None:
     printed = shell("show", "q06_forecasting_revenue_change")
     assert "as of 2024-01-02" in printed
-    assert "1,234,567.89" in printed
+    assert "1234567.89" in printed
     assert "as_of" not in printed
 
 
+def test_status_tells_the_latest_partition_where_no_row_has_a_batch(shell: Shell, lake: Lake) -> None:
+    uri = lake.table("bronze", "orders")
+    batches = pa.table({"o_orderkey": [1], "_batch": pa.array([None], pa.string())})
+    day = "2024-01-01T0000"
+    commit(lake, uri, [write_file(lake, uri, day, "x.parquet", partial(pq.write_table, batches))], {day})
+    printed = shell("status")
+    assert "None" not in printed and day in printed
+
+
+def test_show_prints_the_answer_of_a_day(shell: Shell, small: Lake) -> None:
+    assert "1.00" in shell("show", "q06", "--day", "2024-01-01")
+    assert "2 days from 2024-01-01 to 2024-01-02" in shell.refuses("show", "q06", "--day", "2024-01-03")
+    assert "write a date" in shell.refuses("show", "q06", "--day", "yesterday")
+
+
+def test_show_prints_for_programs_with_every_digit(shell: Shell, small: Lake) -> None:
+    assert shell("show", "q06", "--format", "csv") == "revenue\n1234567.891\n"
+    assert json.loads(shell("show", "q06", "--format", "json")) == [{"revenue": 1234567.891}]
+    assert shell("show", "q06", "--format", "json", "--limit", "0") == "[]\n"
+
+
+def test_a_limit_that_is_no_number_is_told_by_its_usage(shell: Shell, small: Lake) -> None:
+    shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", "show", "q06", "--limit", "-1"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "--limit: -1 is not a number of rows" in shell.capsys.readouterr().err
+
+
+# Rows.
+
+WIDE = pa.table(
+    {
+        "share": [0.0639, 0.5],
+        "tiny": [1.5e-12, None],
+        "exact": pa.array([Decimal("12345678901234567.89"), Decimal("-1.00")], pa.decimal128(20, 2)),
+        "at": pa.array([datetime(2024, 1, 1, 12, tzinfo=UTC)] * 2, pa.timestamp("us", "UTC")),
+        "text": ["a\nb\x1b[2J", "x" * 300],
+    }
+)
+
+
+def test_a_table_keeps_digits_and_columns_however_narrow_the_terminal(shell: Shell) -> None:
+    shell.monkeypatch.setenv("COLUMNS", "40")
+    print_rows("Wide", WIDE)
+    title, names, first, second = shell.capsys.readouterr().out.splitlines()
+    assert (title, names.split()) == ("Wide", WIDE.column_names)
+    assert first.split() == ["0.06390", "1.5e-12", "12345678901234567.89", "2024-01-01", "12:00:00", r"a\nb\x1b[2J"]
+    assert second.split() == ["0.50000", "NULL", "-1.00", "2024-01-01", "12:00:00", "x" * 300]
+    assert names.index("text") == first.index("a") == second.index("x"), "columns stand under their names"
+
+
+def test_a_table_says_how_many_rows_it_leaves_out(shell: Shell) -> None:
+    rows = pa.table({"n": range(LIMIT + 1)})
+    print_rows("Long", rows)
+    assert shell.capsys.readouterr().out.endswith(f" 99\n1 more of {LIMIT + 1} rows: print them with --limit 101\n")
+    print_rows("Long", rows, limit=LIMIT + 1)
+    assert shell.capsys.readouterr().out.endswith("\n 100\n")
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_programs_get_all_rows_and_exact_decimals(shell: Shell, form: str) -> None:
+    print_rows("Wide", pa.concat_tables([WIDE] * LIMIT), form)
+    printed = shell.capsys.readouterr().out
+    found = list(csv.DictReader(io.StringIO(printed))) if form == "csv" else json.loads(printed, parse_float=str)
+    assert len(found) == 2 * LIMIT
+    assert found[0]["exact"] == "12345678901234567.89"
+    assert found[0]["text"] == "a\nb\x1b[2J"
+    assert found[1]["tiny"] == ("" if form == "csv" else None)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1241, "1.2 kB"), (5.6e8, "560 MB"), (3e15, "3,000.0 TB")]
+)
+def test_sizes_are_scaled(count: float, words: str) -> None:
+    assert size(count) == words
+
+
 def test_another_lake_is_looked_at_where_told(shell: Shell, small: Lake, tmp_path: Path) -> None:
-    assert "orders" not in shell("status", "--lake", str(tmp_path / "other"))
+    assert "is empty" in shell.refuses("status", "--lake", str(tmp_path / "other"))
     assert "orders" in shell("status", "--lake", small.uri)

@@ -81,7 +81,7 @@ def test_check_tells_a_table_that_is_not_valid(shell: Shell) -> None:
 
 def test_explain_prints_both_statements_and_what_is_computed_again(shell: Shell) -> None:
     printed = shell("explain", "q13")
-    assert "\n-- partial\n" in printed and "\n-- combine\n" in printed
+    assert "\n-- partial\nSELECT\n" in printed and "\n-- combine\nSELECT\n" in printed
     (orders,) = [line for line in printed.splitlines() if line.startswith("  a window of orders or lineitem")]
     assert orders.endswith("the partials of its shards, then combine, for the day and all after it")
     (customer,) = [line for line in printed.splitlines() if line.startswith("  customer changes in c_custkey ")]

@@ -373,7 +373,7 @@ def test_a_bucket_that_may_be_read_but_not_written_is_told_before_anything_is_do
         check_refusal(server, shell, lake.uri, WRITE[0], "the AWS credentials may not write it: they need s3:PutObject")
         lake.check()
     assert len(hit) == 1
-    assert "is empty" in shell("status", "--lake", lake.uri)
+    assert "is empty" in shell.refuses("status", "--lake", lake.uri)
 
 
 def test_a_bucket_whose_files_may_not_be_deleted_is_one_sentence(server: S3Server, shell: Shell, lake: Lake) -> None:

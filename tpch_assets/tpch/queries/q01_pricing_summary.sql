@@ -2,6 +2,20 @@
 -- How much was billed, shipped and returned, for all lines shipped up to some days before the end of the data?
 -- source: TPC-H Q1
 -- param delta: 90
+-- title l_returnflag: Return flag
+-- title l_linestatus: Line status
+-- title sum_qty: Quantity
+-- title sum_base_price: Base price
+-- title sum_disc_price: Discounted price
+-- title sum_charge: Charge with tax
+-- title avg_qty: Mean quantity
+-- title avg_price: Mean price
+-- title avg_disc: Mean discount
+-- title count_order: Lines
+-- unit sum_base_price: USD
+-- unit sum_disc_price: USD
+-- unit sum_charge: USD
+-- unit avg_price: USD
 
 SELECT
     l_returnflag,

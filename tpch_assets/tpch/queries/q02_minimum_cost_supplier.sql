@@ -4,6 +4,12 @@
 -- param size: 15
 -- param type: 'BRASS'
 -- param region: 'EUROPE'
+-- title s_acctbal: Account balance
+-- title s_name: Supplier
+-- title n_name: Nation
+-- title p_partkey: Part
+-- title p_mfgr: Manufacturer
+-- unit s_acctbal: USD
 
 SELECT s_acctbal, s_name, n_name, p_partkey, p_mfgr, s_address, s_phone, s_comment
 FROM part, supplier, partsupp, nation, region

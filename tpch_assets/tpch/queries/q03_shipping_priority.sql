@@ -3,6 +3,10 @@
 -- source: TPC-H Q3
 -- param segment: 'BUILDING'
 -- param date: DATE '1995-03-15'
+-- title l_orderkey: Order
+-- title o_orderdate: Order date
+-- title o_shippriority: Ship priority
+-- unit revenue: USD
 
 SELECT l_orderkey, sum(l_extendedprice * (1 - l_discount)) AS revenue, o_orderdate, o_shippriority
 FROM customer, orders, lineitem

@@ -2,6 +2,8 @@
 -- How many orders of a quarter had a line that arrived later than promised, by priority?
 -- source: TPC-H Q4
 -- param date: DATE '1993-07-01'
+-- title o_orderpriority: Priority
+-- title order_count: Orders
 
 SELECT o_orderpriority, count(*) AS order_count
 FROM orders

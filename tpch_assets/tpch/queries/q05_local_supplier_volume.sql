@@ -3,6 +3,8 @@
 -- source: TPC-H Q5
 -- param region: 'ASIA'
 -- param date: DATE '1994-01-01'
+-- title n_name: Nation
+-- unit revenue: USD
 
 SELECT n_name, sum(l_extendedprice * (1 - l_discount)) AS revenue
 FROM customer, orders, lineitem, supplier, nation, region

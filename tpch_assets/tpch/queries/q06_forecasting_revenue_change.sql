@@ -4,6 +4,8 @@
 -- param date: DATE '1994-01-01'
 -- param discount: 0.06
 -- param quantity: 24
+-- title revenue: Revenue forgone
+-- unit revenue: USD
 
 SELECT sum(l_extendedprice * l_discount) AS revenue
 FROM lineitem

@@ -3,6 +3,10 @@
 -- source: TPC-H Q7
 -- param nation1: 'FRANCE'
 -- param nation2: 'GERMANY'
+-- title supp_nation: Supplier's nation
+-- title cust_nation: Customer's nation
+-- title l_year: Year
+-- unit revenue: USD
 
 SELECT supp_nation, cust_nation, l_year, sum(volume) AS revenue
 FROM (

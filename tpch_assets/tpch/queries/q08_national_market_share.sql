@@ -4,6 +4,8 @@
 -- param nation: 'BRAZIL'
 -- param region: 'AMERICA'
 -- param type: 'ECONOMY ANODIZED STEEL'
+-- title o_year: Year
+-- title mkt_share: Market share
 
 SELECT o_year, sum(CASE WHEN nation = $nation THEN volume ELSE 0 END) / sum(volume) AS mkt_share
 FROM (

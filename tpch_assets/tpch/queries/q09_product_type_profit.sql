@@ -2,6 +2,9 @@
 -- How much profit do the parts of one colour make, by the supplier's nation and year?
 -- source: TPC-H Q9
 -- param color: 'green'
+-- title o_year: Year
+-- title sum_profit: Profit
+-- unit sum_profit: USD
 
 SELECT nation, o_year, sum(amount) AS sum_profit
 FROM (

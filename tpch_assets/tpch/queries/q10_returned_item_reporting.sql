@@ -2,6 +2,13 @@
 -- Which twenty customers returned the most, by revenue lost in a quarter?
 -- source: TPC-H Q10
 -- param date: DATE '1993-10-01'
+-- title c_custkey: Customer
+-- title c_name: Name
+-- title revenue: Revenue lost
+-- title c_acctbal: Account balance
+-- title n_name: Nation
+-- unit revenue: USD
+-- unit c_acctbal: USD
 
 SELECT
     c_custkey,

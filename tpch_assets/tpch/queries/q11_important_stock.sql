@@ -3,6 +3,9 @@
 -- source: TPC-H Q11
 -- param nation: 'GERMANY'
 -- param fraction: CAST(0.0001 / $scale_factor AS DECIMAL(18, 12))
+-- title ps_partkey: Part
+-- title value: Stock value
+-- unit value: USD
 
 SELECT ps_partkey, sum(ps_supplycost * ps_availqty) AS value
 FROM partsupp, supplier, nation

@@ -4,6 +4,9 @@
 -- param mode1: 'MAIL'
 -- param mode2: 'SHIP'
 -- param date: DATE '1994-01-01'
+-- title l_shipmode: Shipping mode
+-- title high_line_count: Urgent or high
+-- title low_line_count: Other priorities
 
 SELECT
     l_shipmode,

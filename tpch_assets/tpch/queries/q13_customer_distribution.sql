@@ -3,6 +3,8 @@
 -- source: TPC-H Q13
 -- param word1: 'special'
 -- param word2: 'requests'
+-- title c_count: Orders
+-- title custdist: Customers
 
 SELECT c_count, count(*) AS custdist
 FROM (

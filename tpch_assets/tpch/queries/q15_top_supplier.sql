@@ -2,6 +2,10 @@
 -- Which supplier brought the most revenue in a quarter?
 -- source: TPC-H Q15
 -- param date: DATE '1996-01-01'
+-- title s_suppkey: Supplier
+-- title s_name: Name
+-- title total_revenue: Revenue
+-- unit total_revenue: USD
 
 WITH revenue (supplier_no, total_revenue) AS (
     SELECT l_suppkey, sum(l_extendedprice * (1 - l_discount))

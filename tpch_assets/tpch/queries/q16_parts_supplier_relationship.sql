@@ -4,6 +4,7 @@
 -- param brand: 'Brand#45'
 -- param type: 'MEDIUM POLISHED'
 -- param sizes: [49, 14, 23, 45, 19, 3, 36, 9]
+-- title supplier_cnt: Suppliers
 
 SELECT p_brand, p_type, p_size, count(DISTINCT ps_suppkey) AS supplier_cnt
 FROM partsupp, part

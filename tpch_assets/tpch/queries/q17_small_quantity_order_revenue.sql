@@ -3,6 +3,8 @@
 -- source: TPC-H Q17
 -- param brand: 'Brand#23'
 -- param container: 'MED BOX'
+-- title avg_yearly: Revenue lost per year
+-- unit avg_yearly: USD
 
 SELECT sum(l_extendedprice) / 7.0 AS avg_yearly
 FROM lineitem, part

@@ -7,6 +7,8 @@
 -- param quantity1: 1
 -- param quantity2: 10
 -- param quantity3: 20
+-- title revenue: Discounted revenue
+-- unit revenue: USD
 
 SELECT sum(l_extendedprice * (1 - l_discount)) AS revenue
 FROM lineitem, part

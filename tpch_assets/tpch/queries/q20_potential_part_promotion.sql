@@ -4,6 +4,7 @@
 -- param color: 'forest'
 -- param date: DATE '1994-01-01'
 -- param nation: 'CANADA'
+-- title s_name: Supplier
 
 SELECT s_name, s_address
 FROM supplier, nation

@@ -2,6 +2,8 @@
 -- Which suppliers of a nation were the only ones of several to be late with an order, and how often?
 -- source: TPC-H Q21
 -- param nation: 'SAUDI ARABIA'
+-- title s_name: Supplier
+-- title numwait: Orders kept waiting
 
 SELECT s_name, count(*) AS numwait
 FROM supplier, lineitem l1, orders, nation

@@ -2,6 +2,10 @@
 -- Which customers of some countries have money but have never ordered, by country code?
 -- source: TPC-H Q22
 -- param codes: ['13', '31', '23', '29', '30', '18', '17']
+-- title cntrycode: Country code
+-- title numcust: Customers
+-- title totacctbal: Account balance
+-- unit totacctbal: USD
 
 SELECT cntrycode, count(*) AS numcust, sum(c_acctbal) AS totacctbal
 FROM (

@@ -2,6 +2,10 @@
 -- Which orders with lines still to be shipped at the day's end are worth the most, per market segment?
 -- param top: 50
 -- live: l_shiptime
+-- title orderkey: Order
+-- title ordertime: Ordered
+-- title next_shiptime: Next ships
+-- unit revenue: USD
 
 SELECT segment, rank, orderkey, customer, ordertime, revenue, lines, next_shiptime
 FROM (

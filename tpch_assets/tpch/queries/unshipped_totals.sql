@@ -1,6 +1,9 @@
 -- Unshipped orders in all
 -- How much revenue waits to be shipped at the day's end, per market segment and hour of shipment, and in how many orders?
 -- live: l_shiptime
+-- title ship_hour: Hour of shipment
+-- title oldest_ordertime: Oldest order
+-- unit revenue: USD
 
 SELECT
     c_mktsegment AS segment,

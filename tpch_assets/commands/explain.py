@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Iterator
 
+from sqlglot import parse_one
+
 from tpch_assets.commands.options import Commands, query_named
 from tpch_assets.gold.form import Form, form_of
 from tpch_assets.gold.queries import Query, parameters
@@ -36,7 +38,7 @@ def explanation(query: Query, form: Form, business: Business) -> Iterator[str]:
     if form.partial is not None:
         yield "It runs in two steps: `partial` over each shard of " + " and ".join(_facts(query)) + ","
         yield "`combine` over all partials. Partials are kept."
-        yield f"\n-- partial\n{form.partial}\n\n-- combine\n{form.combine}\n"
+        yield f"\n-- partial\n{_laid_out(form.partial)}\n\n-- combine\n{_laid_out(form.combine)}\n"
     else:
         why = f"It runs whole, over all files: {form.whole}." if form.whole else "It reads dimensions alone."
         yield f"{why}\n\n{form.combine}\n"
@@ -45,6 +47,11 @@ def explanation(query: Query, form: Form, business: Business) -> Iterator[str]:
     width = max(len(when) for when, _ in rows)
     for when, what in rows:
         yield f"  {when:{width}}  {what}"
+
+
+def _laid_out(statement: str) -> str:
+    """A derived statement, which is one line, over several."""
+    return statement if "\n" in statement else parse_one(statement, "duckdb").sql("duckdb", pretty=True)
 
 
 def _of_function(query: Query) -> Iterator[str]:

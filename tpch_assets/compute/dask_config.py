@@ -3,6 +3,7 @@
 Nothing here starts or asks a cluster. What a worker does in the end is read by `dask_private.profiled_workers`.
 """
 
+import logging
 import os
 
 import dask
@@ -12,12 +13,13 @@ import dask
 FREEZES_FROM, FREEZES_TO = (3, 11, 3), (3, 11, 8)
 # For workers that another process starts: Dask reads its configuration from the environment, too.
 ENVIRONMENT = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+_SHUFFLES = "distributed.shuffle._scheduler_plugin"
 SETTINGS = {
     "distributed.worker.profile.enabled": False,
     # This measures how long threads wait for the GIL. It warns while DuckDB is busy, and nobody reads it here.
     "distributed.admin.system-monitor.gil.enabled": False,
     # A shuffle warns at its beginning and end, whatever happens.
-    "logging": {"distributed.shuffle._scheduler_plugin": "error"},
+    "logging": {_SHUFFLES: "error"},
 }
 
 
@@ -28,6 +30,7 @@ def configure() -> None:
     """
     os.environ.update(ENVIRONMENT)
     dask.config.set(SETTINGS)
+    logging.getLogger(_SHUFFLES).setLevel(logging.ERROR)  # Dask reads its own setting when it is imported, once.
 
 
 def can_freeze(version: tuple[int, ...]) -> bool:

@@ -42,7 +42,9 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     elif rows:
-        _print(rows)
+        _print([row for row in rows if not _is_broken(row)])
+        for row in filter(_is_broken, rows):
+            print(f"{row['name']} is {row['reason']}")
     else:
         print(f"The lake {lake.uri} is up to date: nothing is to be done.")
 
@@ -59,6 +61,10 @@ def _row(item: Work, past: Past) -> dict[str, object]:
     }
 
 
+def _is_broken(row: dict[str, object]) -> bool:
+    return str(row["reason"]).startswith("broken")
+
+
 def _past(found: Iterable[Work]) -> dict[tuple[str, str], Past]:
     """What a partition of each took, from Dagster's record; empty where there is none."""
     home = Path(os.environ.get("DAGSTER_HOME", PROJECT / ".dagster"))
@@ -71,6 +77,8 @@ def _past(found: Iterable[Work]) -> dict[tuple[str, str], Past]:
 
 
 def _print(rows: list[dict[str, object]]) -> None:
+    if not rows:
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -14,6 +14,7 @@ from tpch_assets.schema import Table
 from tpch_assets.tpch import tpchgen
 from tpch_assets.tpch.later_days import LaterBatch
 
+MADE = frozenset(("region", "nation", "supplier", "customer", "part", "partsupp", "orders", "lineitem"))
 LARGEST_PART = 31_250  # Orders. Parts up to this size match their lines at all scale factors tried, to 1,024.
 DAY_AT_ONCE = 3.0  # Up to this scale factor the parts of a day fit a temporary folder; one call makes them all.
 
@@ -30,7 +31,14 @@ class Generator:
 
         Args:
             many: More batches will be asked for by this process: make the day's parts at once.
+
+        Raises:
+            ValueError: The table is not one of TPC-H.
         """
+        if table.name not in MADE:
+            raise ValueError(
+                f"the generator makes no {table.name}: add it to {__name__}, or set TPCH_GENERATE=false and deliver it"
+            )
         if table.arrives == "once" or (table.name == "supplier" and number == 0):
             return f"SELECT * FROM read_parquet({sql_list([tpchgen.whole(table.name, scale_factor)])})"
         whole_day = many and scale_factor <= DAY_AT_ONCE

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from tpch_assets.commands import main as cli
+from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.schema import Column
 from tpch_assets.settings import current_settings
@@ -58,7 +59,8 @@ def failed(shell: Shell, *arguments: str) -> tuple[str, str]:
 
 
 def test_check_of_a_sound_business_says_so(shell: Shell) -> None:
-    assert shell("check") == "8 tables and 25 queries: nothing is wrong.\n"
+    count = len(load_queries(BUSINESS))
+    assert shell("check") == f"{len(BUSINESS.tables)} tables and {count} queries: nothing is wrong.\n"
 
 
 def test_check_prints_a_line_per_problem(shell: Shell, folder: Path) -> None:
@@ -86,6 +88,12 @@ def test_explain_prints_both_statements_and_what_is_computed_again(shell: Shell)
     assert orders.endswith("the partials of its shards, then combine, for the day and all after it")
     (customer,) = [line for line in printed.splitlines() if line.startswith("  customer changes in c_custkey ")]
     assert customer.endswith("combine, for the latest day")
+
+
+def test_explain_lays_derived_statements_out_over_lines(shell: Shell) -> None:
+    printed = shell("explain", "q06")
+    assert "\nFROM lineitem" in printed
+    assert max(map(len, printed.splitlines())) < 150
 
 
 def test_explain_says_why_a_query_runs_whole(shell: Shell, folder: Path) -> None:
@@ -171,6 +179,15 @@ def test_plan_follows_a_file_that_has_arrived_through_all_layers(shell: Shell, f
     assert found["gold", "by_priority"] == ("missing", ["2026-11-01"])
     assert found["gold", "broken"][0].startswith("broken: ")
     assert len(found) == 5
+
+
+def test_plan_tells_a_broken_query_in_one_line_below_what_is_to_be_done(
+    shell: Shell, folder: Path, small: Lake
+) -> None:
+    (folder / "broken.sql").write_text(HEAD + "SELECT nothing FROM orders")
+    *_, missing, broken = shell("plan").splitlines()
+    assert missing.split() == ["gold", "by_priority", "day", "2026-11-01", "missing"]
+    assert broken.startswith(f"broken is broken: {folder}/broken.sql:3: ")
 
 
 def test_plan_tells_a_column_that_was_added(shell: Shell, folder: Path, small: Lake) -> None:

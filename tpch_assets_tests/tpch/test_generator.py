@@ -1,6 +1,7 @@
 """The source: the first day is exactly TPC-H, a batch is the same bytes whenever it is made, keys never repeat."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -170,3 +171,8 @@ def test_orders_and_lines_that_were_cut_differently_are_an_error(monkeypatch: py
     lines = source.rows(TABLES["lineitem"], 94, START, 3, many=False)
     with cursor() as con, pytest.raises(duckdb.Error, match="batch 94: the generator cut orders and lines"):
         con.execute(f"SELECT count(l_orderkey) FROM ({lines})").fetchall()
+
+
+def test_a_table_that_is_not_of_tpch_is_refused() -> None:
+    with pytest.raises(ValueError, match="the generator makes no clicks: add it to"):
+        source.rows(replace(TABLES["orders"], name="clicks"), 0, START, SCALE_FACTOR, many=False)

@@ -146,6 +146,7 @@ def _of_function(business: Business, answer: PythonAnswer, taken: bool) -> Query
         return BrokenQuery(answer.name, f"{where}: unknown table {unknown[0]}{nearest(unknown[0], business.names)}")
     try:
         columns = declared(answer.columns)
+        shown = presentation.parse(answer.fields, [name for name, _ in columns])
     except ValueError as error:
         return BrokenQuery(answer.name, f"{where}: {error}")
     return Query(
@@ -162,10 +163,10 @@ def _of_function(business: Business, answer: PythonAnswer, taken: bool) -> Query
         groups=tuple(group for group in business.groups if not answer.inputs.keys().isdisjoint(group.names)),
         tables=tuple(name for name in business.names if name in answer.inputs),
         columns=columns,
-        chart=None,
-        units={},
-        titles={},
-        total=True,
+        chart=shown.chart,
+        units=shown.units,
+        titles=shown.titles,
+        total=shown.total,
         function=answer,
     )
 

@@ -20,6 +20,11 @@ def customer_baskets(customer: "dd.DataFrame", orders: "dd.DataFrame") -> "dd.Da
     """Customers' baskets.
 
     How much do customers of each segment spend on their first, second and later orders, and how long do they wait?
+
+    title nth_order: Order no.
+    title days_since_last: Wait
+    unit revenue: USD
+    unit days_since_last: days
     """
     bought = orders[["o_custkey", "o_orderkey", "o_totalprice", "o_ordertime"]]
     numbered = bought.shuffle("o_custkey", shuffle_method="p2p").map_partitions(_numbered)

@@ -5,17 +5,20 @@ Plain HTML tables do not belong here, but in `markup`.
 
 import io
 from collections.abc import Callable, Mapping
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 import pandas as pd
 import panel as pn
 import pyarrow as pa
 import pyarrow.csv
+from bokeh.models.widgets.tables import NumberFormatter
 
 from dashboards.charts.looks import Look
 from dashboards.charts.views import as_text
 from dashboards.pages.markup import css
+
+Formatter: TypeAlias = dict[str, str | int] | NumberFormatter
 
 
 class _Columns(TypedDict):
@@ -23,7 +26,7 @@ class _Columns(TypedDict):
 
     value: pd.DataFrame
     titles: dict[str, str]
-    formatters: dict[str, dict[str, str | int]]
+    formatters: dict[str, Formatter]
     text_align: dict[str, str]
     header_filters: dict[str, dict[str, str]]
 
@@ -106,10 +109,11 @@ def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Col
     }
 
 
-def _formatter(name: str, column: pd.Series, look: Look) -> dict[str, str | int]:
+def _formatter(name: str, column: pd.Series, look: Look) -> Formatter:
     if pd.api.types.is_float_dtype(column):
         small = len(column) and column.abs().max() < 1
-        return {"type": "money", "precision": 4 if small else 2, "thousand": ",", "decimal": "."}
+        # Unlike Tabulator's own, Bokeh's does not write NaN where there is no value.
+        return NumberFormatter(format="0,0.0000" if small else "0,0.00", nan_format="—")
     if pd.api.types.is_integer_dtype(column) and not name.endswith(look.identifiers):
         return {"type": "money", "precision": 0, "thousand": ","}
     return {"type": "plaintext"}

@@ -102,9 +102,9 @@ def parameters(query: Query, day: date) -> dict[str, object]:
 
 
 def statements(query: Query) -> dict[str, str]:
-    """The SQL of a query, by what each statement does."""
+    """The code of a query, by what each piece of it does."""
     if query.function:
-        return {"Python": query.function.text}
+        return {f"Python of the answer: the function {query.name} and its module": query.function.text}
     names = {"statement": "SQL of the answer", "partial": "SQL over each shard (partial)"}
     names["combine"] = "SQL of the answer over all partials (combine)" if query.partial else names["statement"]
     return {names[section]: text for section, text in query.statements.items()}

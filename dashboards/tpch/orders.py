@@ -27,6 +27,7 @@ TOTALS = "unshipped_totals"
 TITLES = {
     "orderkey": "Order",
     "ordertime": "Ordered (UTC)",
+    "revenue": "Revenue",  # Its unit stands above, and the column shall fit.
     "lines": "Lines",
     "next_shiptime": "Next ships (UTC)",
 }
@@ -128,7 +129,7 @@ class Orders(DayPage):
         self.figures.html = _figures(rows, self._of_segment(totals, before) if before else None, day, before)
         data = _by_hour(rows)
         if self.chart is None or not self.chart.update(data):
-            self.chart = over_time("Revenue waiting by hour of shipment", HOUR, data, height=420)
+            self.chart = over_time("Revenue waiting by hour of shipment (USD)", HOUR, data, height=420)
             replace_chart(self.ships, self.chart)
         self.ships.visible = True
 
@@ -145,7 +146,7 @@ def _figures(rows: pd.DataFrame, before: pd.DataFrame | None, day: str, day_befo
     return cards(
         [
             ("Unshipped orders", f"{count:,.0f}", change(count, counted)),
-            ("Revenue waiting", short(revenue), change(revenue, earned)),
+            ("Revenue waiting", f"{short(revenue)} USD", change(revenue, earned, unit=" USD")),
             ("Oldest order", span(age) if age is not None else "—", note),
         ]
     )

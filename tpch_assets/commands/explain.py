@@ -42,7 +42,7 @@ def explanation(query: Query, form: Form, business: Business) -> Iterator[str]:
         why = f"It runs whole, over all files: {form.whole}." if form.whole else "It reads dimensions alone."
         yield f"{why}\n\n{form.combine}\n"
     yield "What is computed again when"
-    rows = [*_when_facts(query, form), *_when_dimensions(query, form, business), *_when_code()]
+    rows = [*_when_facts(query, form), *_when_dimensions(query, form, business), *_when_code(form)]
     width = max(len(when) for when, _ in rows)
     for when, what in rows:
         yield f"  {when:{width}}  {what}"
@@ -90,6 +90,7 @@ def _when_dimensions(query: Query, form: Form, business: Business) -> Iterator[t
             yield when, f"all partials, then combine, {latest}" if of_partial else f"combine, {latest}"
 
 
-def _when_code() -> Iterator[tuple[str, str]]:
-    yield "the query is edited", f"all {GOLD.partition}s, and the partials if their statement is another"
+def _when_code(form: Form) -> Iterator[tuple[str, str]]:
+    partials = ", and the partials if their statement is another" if form.partial else ""
+    yield "the query is edited", f"all {GOLD.partition}s{partials}"
     yield "only comments, white space or header texts are", "nothing"

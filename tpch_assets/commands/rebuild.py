@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import batch_key, is_batch, parse, window_of
 from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of
+from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import WINDOW
@@ -95,7 +96,8 @@ def _named(text: str, business: Business) -> tuple[str, Table]:
     """
     layer, _, name = text.rpartition("/")
     if layer not in ("", *LAYERS) or name not in business.names:
-        raise SettingsError(f"{text} is not a table; choose one of {', '.join(business.names)}, or silver/<table>.")
+        known = [*business.names, *(f"{LAYERS[1]}/{known}" for known in business.names)]
+        raise SettingsError(f"{text} is not a table{nearest(text, known)}")
     return layer or LAYERS[0], business.table(name)
 
 

@@ -101,7 +101,7 @@ def plan(
     graph = PartialGraph(partial, group, lake.path("partials", query.name), prints)
     paths = graph.add(silver, shards[group.name])
     answer = graph.delayed(run_combine, combine, partial, paths, _nothing(group), day)
-    return answer, {**facts, "kept": graph.kept, ROWS_READ: graph.rows_read}
+    return answer, {**facts, "partials kept": graph.kept, ROWS_READ: graph.rows_read}
 
 
 def plan_whole(
@@ -128,7 +128,7 @@ def _shards(query: Query, silver: Snapshots, day: date) -> tuple[dict[str, list[
     shards = {group.name: complete_shards(group, silver, until=end_of_day(str(day))) for group in query.groups}
     live = {name: [shard for shard in of_group if not _is_over(query, shard, day)] for name, of_group in shards.items()}
     every = sum(map(len, shards.values()))
-    facts: Facts = {"shards": every, "kept": 0, "skipped": every - sum(map(len, live.values()))}
+    facts: Facts = {"shards": every, "partials kept": 0, "shards skipped": every - sum(map(len, live.values()))}
     return live, facts
 
 

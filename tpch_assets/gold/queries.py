@@ -146,7 +146,7 @@ def _of_function(business: Business, answer: PythonAnswer, taken: bool) -> Query
         return BrokenQuery(answer.name, f"{where}: unknown table {unknown[0]}{nearest(unknown[0], business.names)}")
     try:
         columns = declared(answer.columns)
-        shown = presentation.parse(answer.header, [name for name, _ in columns])
+        shown = presentation.parse(answer.fields, [name for name, _ in columns])
     except ValueError as error:
         return BrokenQuery(answer.name, f"{where}: {error}")
     return Query(

@@ -7,18 +7,19 @@ knows nothing about partitions, storage or schedules; running it belongs in `gol
 import ast
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Literal
 
 Kind = Literal["dask", "pandas", "arrow"]
 """As what a table reaches the function: `dd.DataFrame`, `pd.DataFrame` or `pa.Table`."""
 GIVEN = ("as_of", "scale_factor")
-NO_HEADER: Mapping[str, str] = MappingProxyType({})
 
+_FIELD = re.compile(r"(chart|total|(?:unit|title)\s+[A-Za-z_]\w*):\s*(.*\S)")
 _KINDS: dict[tuple[str, str], Kind] = {
     ("dd", "DataFrame"): "dask",
     ("dask", "DataFrame"): "dask",
@@ -39,7 +40,7 @@ class PythonAnswer:
         inputs: Per table that it reads, as what it wants it.
         given: Those of `as_of` (date) and `scale_factor` (float) that it takes.
         columns: The answer's columns, as (name, SQL type).
-        header: How the answer is shown, as the header of a `.sql` file says it.
+        fields: How to show the answer, as in a query file's header: `chart`, `unit <column>` and the like.
     """
 
     function: Callable[..., object]
@@ -49,7 +50,7 @@ class PythonAnswer:
     inputs: Mapping[str, Kind]
     given: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
-    header: Mapping[str, str]
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
         """Workers import the function; its code does not travel."""
@@ -66,19 +67,15 @@ class PythonAnswer:
 
     @cached_property
     def code(self) -> str:
-        """A hash of the source code; comments, docstrings, layout and how the answer is shown do not count."""
+        """A hash of the source code; comments, docstrings and layout do not count."""
         tree = ast.parse(self.text)
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:]
-            if isinstance(node, ast.Call):
-                node.keywords = [keyword for keyword in node.keywords if keyword.arg != "header"]
         return hashlib.sha256(repr([ast.dump(tree), self.columns]).encode()).hexdigest()[:16]
 
 
-def answer(
-    *, source: str | None = None, header: Mapping[str, str] = NO_HEADER, **columns: str
-) -> Callable[[Callable[..., object]], PythonAnswer]:
+def answer(*, source: str | None = None, **columns: str) -> Callable[[Callable[..., object]], PythonAnswer]:
     """Make a function the answer to a question, on equal footing with a `.sql` file of the same name.
 
         @answer(brand="VARCHAR", customers="BIGINT")
@@ -86,14 +83,16 @@ def answer(
             \"\"\"Loyal customers.
 
             Of which brands do customers buy again?
+
+            title customers: Loyal customers
             \"\"\"
 
     The function gets each table as of the day that it answers: facts up to its end, dimensions as they are. It returns
-    a `dd.DataFrame`, `pd.DataFrame` or `pa.Table` with the columns named here.
+    a `dd.DataFrame`, `pd.DataFrame` or `pa.Table` with the columns named here. Lines `chart`, `unit`, `title` and
+    `total` below the question say how to show the answer, as in the header of a query file.
 
     Args:
         source: Where the question comes from.
-        header: How the answer is shown, such as {"chart": "lines nth_order revenue", "unit revenue": "USD"}.
         columns: The answer's columns and their SQL types.
 
     Raises:
@@ -107,7 +106,8 @@ def answer(
         inputs, given = _arguments(function)
         if not columns:
             raise TypeError(f"{_where(function)}: name the answer's columns, such as @answer(customers='BIGINT')")
-        return PythonAnswer(function, title, question, source, inputs, given, tuple(columns.items()), header)
+        named = tuple(columns.items())
+        return PythonAnswer(function, title, question, source, inputs, given, named, _fields(function))
 
     return decorate
 
@@ -117,6 +117,12 @@ def _prose(function: Callable[..., object]) -> tuple[str, str]:
     if len(paragraphs) < 2 or not all(paragraphs[:2]):
         raise TypeError(f"{_where(function)}: its docstring needs a title, an empty line and the question")
     return paragraphs[0].rstrip("."), paragraphs[1]
+
+
+def _fields(function: Callable[..., object]) -> dict[str, str]:
+    """The lines of the docstring that say how to show the answer."""
+    found = (_FIELD.fullmatch(line) for line in (inspect.getdoc(function) or "").splitlines())
+    return {" ".join(match[1].split()): match[2] for match in found if match}
 
 
 def _arguments(function: Callable[..., object]) -> tuple[dict[str, Kind], tuple[str, ...]]:

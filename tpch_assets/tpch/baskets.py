@@ -15,18 +15,16 @@ STEPS = 10  # Orders from the tenth on are counted together.
 SUMS = ("orders", "cents", "waits", "microseconds")
 
 
-@answer(
-    header={"chart": "lines nth_order revenue", "unit revenue": "USD", "unit days_since_last": "days", "total": "none"},
-    segment="VARCHAR",
-    nth_order="BIGINT",
-    orders="BIGINT",
-    revenue="DOUBLE",
-    days_since_last="DOUBLE",
-)
+@answer(segment="VARCHAR", nth_order="BIGINT", orders="BIGINT", revenue="DOUBLE", days_since_last="DOUBLE")
 def customer_baskets(customer: "dd.DataFrame", orders: "dd.DataFrame") -> "dd.DataFrame":
     """Customers' baskets.
 
     How much do customers of each segment spend on their first, second and later orders, and how long do they wait?
+
+    title nth_order: Order no.
+    title days_since_last: Wait
+    unit revenue: USD
+    unit days_since_last: days
     """
     bought = orders[["o_custkey", "o_orderkey", "o_totalprice", "o_ordertime"]]
     numbered = bought.shuffle("o_custkey", shuffle_method="p2p").map_partitions(_numbered)

@@ -113,7 +113,9 @@ def test_loss_takes_an_operators_word(place: Place) -> None:
 
 def test_what_is_no_table_is_refused_in_one_sentence(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    for text in ("orders", "gold/sales", "sales/"):
-        assert f"tpch-assets: {text} is not a table; choose one of sales, shops" in rebuild(
-            place, "first", text, code=2
-        )
+    for text, instead in (
+        ("orders", "; known are sales, shops, "),
+        ("gold/sales", ": did you mean sales?"),
+        ("sales/", ": did you mean sales?"),
+    ):
+        assert f"tpch-assets: {text} is not a table{instead}" in rebuild(place, "first", text, code=2)

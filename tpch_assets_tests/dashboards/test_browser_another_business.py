@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from playwright.sync_api import expect
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.another import QUERIES, fill, use_business
 from tpch_assets_tests.dashboards.browsers import Open, Served, choose
+from tpch_assets_tests.dashboards.lakes import gold
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
@@ -20,6 +22,7 @@ def test_it_has_a_front_page_of_its_questions(
     use_business(monkeypatch, tmp_path / "queries", QUERIES)
     lake = Lake(str(tmp_path / "lake"))
     fill(lake)
+    gold(lake, "warm_rooms", "2024-01-03", {"room": pa.array(["attic", "cellar"]), "celsius": pa.array([22.0, None])})
     served = Served(lake)
     try:
         page = visit(served.url, 390)
@@ -32,6 +35,9 @@ def test_it_has_a_front_page_of_its_questions(
         choose(page, "Query", "Warm rooms")
         expect(page.locator("canvas").first).to_be_visible()
         expect(page.locator(".tabulator-col-title", has_text="Warmth (°C)")).to_be_visible()
+        expect(page.locator(".tabulator-row", has_text="attic")).to_contain_text("22.00")
+        expect(page.locator(".tabulator-row", has_text="cellar")).to_contain_text("—")
+        expect(page.locator(".tabulator-footer")).to_be_hidden()  # There is one page.
         choose(page, "Query", "High ones")
         expect(page.locator("p.empty")).to_contain_text("No answer yet. Nothing of sensor has arrived")
     finally:

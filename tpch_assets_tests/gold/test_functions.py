@@ -16,6 +16,7 @@ import pytest
 from tpch_assets.compute import cluster
 from tpch_assets.gold import functions
 from tpch_assets.gold.identity import code_digest
+from tpch_assets.gold.presentation import Chart
 from tpch_assets.gold.queries import broken_queries, load_queries
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.schema.functions import PythonAnswer, answer
@@ -33,6 +34,11 @@ def by_pandas(customer: pd.DataFrame) -> pd.DataFrame:
     segment have?
 
     More about it.
+
+    chart: bars segment customers
+    unit customers: people
+    title  customers: All of them
+    total: none
     """
     found = customer.groupby("c_mktsegment").size().reset_index()
     return found.set_axis(["segment", "customers"], axis=1)
@@ -114,7 +120,15 @@ def test_a_function_says_what_it_is() -> None:
     )
     assert (by_dask.inputs, by_dask.given) == ({"customer": "dask", "region": "arrow"}, ())
     assert by_arrow.given == ("as_of", "scale_factor")
-    query = load_queries(replace(BUSINESS, answers=(by_arrow,)))["by_arrow"]
+    queries = load_queries(replace(BUSINESS, answers=(by_arrow, by_pandas)))
+    query, shown = queries["by_arrow"], queries["by_pandas"]
+    assert (shown.units, shown.titles, shown.total) == (
+        {"customers": "people"},
+        {"customers": "All of them"},
+        False,
+    )
+    assert shown.chart == Chart("bars", "segment", ("customers",))
+    assert (query.chart, query.units, query.titles, query.total) == (None, {}, {}, True)
     assert (query.tables, query.columns) == (("customer",), (("segment", "VARCHAR"), ("customers", "BIGINT")))
 
 
@@ -151,9 +165,8 @@ def count_regions(region: pa.Table) -> pa.Table:
         (('regions="BIGINT"', 'regions="INTEGER"'), True),
         (("return 1", "return  1  # the number of regions in a region"), False),
         (("How many are there?", "What is their number?"), False),
-        (("@answer(", '@answer(header={"unit regions": "regions"}, '), False),
     ],
-    ids=["helper", "body", "columns", "comment", "docstring", "header"],
+    ids=["helper", "body", "columns", "comment", "docstring"],
 )
 def test_its_code_is_part_of_an_answers_identity(
     edit: tuple[str, str], stale: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,9 +204,13 @@ def test_what_it_does_not_say_is_an_error_when_it_is_imported(
     [
         (("region: pa", "regoin: pa"), r"count_regions: unknown table regoin: did you mean region\?"),
         (('"BIGINT"', '"BIGINTT"'), "BIGINTT"),
+        (
+            ("are there?", "are there?\n\n    unit rooms: m2"),
+            "count_regions: unit names rooms; the answer's columns are",
+        ),
         (("count_regions", "q01_pricing_summary"), "there is a query file of this name too"),
     ],
-    ids=["table", "type", "name"],
+    ids=["table", "type", "unit", "name"],
 )
 def test_a_broken_one_takes_no_other_down(
     edit: tuple[str, str], error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -380,7 +380,12 @@ def test_an_auditor_of_workflows_finds_nothing() -> None:
 
 # The lock
 
-LOCKS = {"dev": ["dev", "build", "deploy"], "image": ["cloud", "build"], "deploy": ["deploy"]}
+LOCKS = {
+    "dev": ["dev", "build", "deploy", "install"],
+    "image": ["cloud", "build"],
+    "deploy": ["deploy"],
+    "uv": ["install"],
+}
 """The files of requirements/, with the groups and extras of pyproject.toml that each is for."""
 
 
@@ -404,7 +409,7 @@ def pins(lock: str) -> dict[str, tuple[str, list[str]]]:
 @pytest.mark.parametrize(("lock", "parts"), LOCKS.items(), ids=LOCKS)
 def test_a_lock_has_what_is_declared_and_the_releases_of_the_others(lock: str, parts: list[str]) -> None:
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
-    declared = set() if lock == "deploy" else {*project["dependencies"]}
+    declared = set() if lock in ("deploy", "uv") else {*project["dependencies"]}
     for entry in [entry for part in parts for entry in {**groups, **project["optional-dependencies"]}[part]]:
         if isinstance(entry, str):
             declared.add(entry)

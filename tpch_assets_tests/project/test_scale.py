@@ -209,15 +209,15 @@ def test_partials_of_a_window_are_merged(place: Place, own_cluster: None, monkey
         orders = snapshot(loaded.lake, loaded.lake.table("silver", "orders"))
         assert [len(files) for files in orders.by_partition().values()] == [4, 4, 4, 4]
         gold = days.request("gold", [name], days.day(0))
-        assert _counts(loaded, gold) == {"shards": 16, "kept": 0, "skipped": 0}
+        assert _counts(loaded, gold) == {"shards": 16, "partials kept": 0, "shards skipped": 0}
         assert days.answer(place.lake, name, days.day(0)) == expected
         assert len(list((folder / window).glob("*.parquet"))) == 3, "the fourth is alone, and nothing to merge it with"
         assert len(list(folder.glob("*.parquet"))) == 8
-        assert _counts(loaded, gold)["kept"] == 16, "nothing is computed twice"
+        assert _counts(loaded, gold)["partials kept"] == 16, "nothing is computed twice"
         written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
         merged = min(folder.glob("*.parquet"))
         merged.unlink()
-        assert _counts(loaded, gold)["kept"] >= 15, "one shard at most is computed again"
+        assert _counts(loaded, gold)["partials kept"] >= 15, "one shard at most is computed again"
         assert days.answer(place.lake, name, days.day(0)) == expected
         again = {path for path in folder.rglob("*.parquet") if written.get(path) != path.stat().st_mtime_ns}
         assert again == {merged}
@@ -229,7 +229,7 @@ def _counts(loaded: days.Graph, request: dg.RunRequest) -> dict[str, int]:
     (record,) = loaded.instance.fetch_materializations(asset, limit=1).records
     assert record.asset_materialization is not None
     metadata: dict[str, Any] = {**record.asset_materialization.metadata}
-    return {name: metadata[name].value for name in ("shards", "kept", "skipped")}
+    return {name: metadata[name].value for name in ("shards", "partials kept", "shards skipped")}
 
 
 # Planning.

@@ -40,7 +40,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
         retry_policy=RETRY,
         code_version=code_digest(query, business, settings.scale_factor),
         metadata={
-            "parameters": query.param_expressions,
+            **({"parameters": query.param_expressions} if query.param_expressions else {}),
             **answer_columns(query, business),
             **place("gold", query.name),
         },

@@ -22,7 +22,7 @@ def answer_columns(query: Query, business: Business) -> dict[str, dg.TableSchema
     """Metadata of an answer: its columns, described by what they come from, and their lineage."""
     known = origins(query, business)
     columns = [
-        dg.TableColumn(name, type_, _description(query.titles.get(name), known.get(name), business))
+        dg.TableColumn(name, type_, _description(_heading(query, name), known.get(name), business))
         for name, type_ in query.columns
     ]
     day = dg.TableColumn("as_of", "DATE", "The day that the answer is of.")
@@ -38,6 +38,14 @@ def _lineage(sources: dict[str, list[tuple[str, str, str]]]) -> dg.TableColumnLi
             if found
         }
     )
+
+
+def _heading(query: Query, column: str) -> str | None:
+    """A column's title and unit, such as `Revenue (USD)`, if the query says any."""
+    title, unit = query.titles.get(column), query.units.get(column)
+    if unit is None:
+        return title
+    return f"{title} ({unit})" if title else f"In {unit}"
 
 
 def _description(title: str | None, origin: Origin | None, business: Business) -> str | None:

@@ -28,7 +28,7 @@ def test_a_query_is_described_drawn_and_followed(store: Store, query: str) -> No
 def test_a_single_figure_needs_no_chart(store: Store) -> None:
     page = open_page(Queries, store, "?query=q06_forecasting_revenue_change")
     assert page.chart is None and "4.50 M" in page.figures.html
-    assert page.history.lines() == {"Revenue": [1.5e6, 3e6, 4.5e6]}
+    assert page.history.lines() == {"Revenue forgone": [1.5e6, 3e6, 4.5e6]}
 
 
 def test_a_query_without_an_answer_says_so(store: Store) -> None:

@@ -81,7 +81,8 @@ def _is_all(node: Node) -> bool:
 def _reads_whole_rows(node: Node, aliases: set[str]) -> bool:
     """Whether a node may stand for all columns: `*`, a natural join, renamed columns, or a table's name as a value."""
     names = [text.lower() for text in _texts(node.get("column_names", []))]
-    whole = node.get("class") == "STAR" or node.get("ref_type") == "NATURAL" or bool(node.get("column_name_alias"))
+    renamed = bool(node.get("column_name_alias")) and node.get("type") != "SUBQUERY"  # A subquery names what it reads.
+    whole = node.get("class") == "STAR" or node.get("ref_type") == "NATURAL" or renamed
     return whole or bool(names and names[-1] in aliases)
 
 

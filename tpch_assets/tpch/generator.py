@@ -37,7 +37,8 @@ class Generator:
         """
         if table.name not in MADE:
             raise ValueError(
-                f"the generator makes no {table.name}: add it to {__name__}, or set TPCH_GENERATE=false and deliver files"
+                f"the generator makes no {table.name}: add it to {__name__}, "
+                "or set TPCH_GENERATE=false and deliver files"
             )
         if table.arrives == "once" or (table.name == "supplier" and number == 0):
             return f"SELECT * FROM read_parquet({sql_list([tpchgen.whole(table.name, scale_factor)])})"

@@ -6,7 +6,7 @@ How the page is read:
 - Any other block below a line that ends with `path`: is a new file.
 - A `console` block holds commands, each with what it prints. `...` stands for lines left out. Runs of white space are
   one space. Any duration in seconds equals any other.
-- The page's lake begins on 2026-01-01; the tests' common one begins lately. Paths are told from the project's folder on.
+- The page's lake begins on 2026-01-01, and the tests' common one lately. Paths are told from the project's folder on.
 """
 
 import os

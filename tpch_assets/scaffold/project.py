@@ -31,7 +31,7 @@ COPIED = (
 )
 LEFT_OUT = (
     *("tpch_assets/tpch", "tpch_assets/scaffold", "tpch_assets/commands/new.py", "dashboards/tpch"),
-    *("docs/scale.md", "docs/images"),
+    *("docs/adapt.md", "docs/scale.md", "docs/images"),
 )
 TESTS = (
     "test_calendar.py",
@@ -123,7 +123,12 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
         (r"one day at scale factor 0\.1", "one day of the samples"),
     ],
     ".github/workflows/test.yml": [(r"      - name: Browser\n        run: make chromium\n", "")],
-    "docs/where.md": [(r".*`dashboards/tpch`.*\n", ""), (r".*/scaffold/.*\n", "")],
+    "docs/where.md": [
+        (r".*`dashboards/tpch`.*\n", ""),
+        (r".*/scaffold/.*\n", ""),
+        (r".*`tpch_assets(?:/tpch/volumes\.py|_tests/tpch/examples)`.*\n", ""),
+        (r"\[adapt\.md\]\(adapt\.md\).*\n\n", ""),
+    ],
 }  # fmt: skip
 """What else changes in a file, as (pattern, replacement); each pattern is in its file."""
 

@@ -179,8 +179,8 @@ def complete_shards(group: Group, silver: Snapshots, until: str) -> list[Shard]:
     if odd := sorted(anywhere - everywhere):
         tables = " and ".join(f"silver/{name}" for name in group.names)
         raise HalfWritten(
-            f"{tables} are not from the same build in window {odd[0][0]}: a silver run is under way or was cut off; "
-            "materialize that window of all of them again"
+            f"{tables} are not from the same build in window {odd[0][0]}: a silver run is under way or was cut off, "
+            "or a table is new in the group; materialize that window of all of them again"
         )
     return [tuple(files[key] for files in by_table) for key in sorted(everywhere)]
 

@@ -92,6 +92,11 @@ def test_the_documents_link_to_what_is_there(made: Made) -> None:
     assert [link for path, link in links if ":" not in link and not (path.parent / link).exists()] == []
 
 
+def test_its_tests_of_documents_pass(made: Made) -> None:
+    done = made.python("-m", "pytest", f"{made.names.package}_tests/project", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+
+
 def test_its_code_is_in_order(made: Made) -> None:
     for path in made.folder.rglob("*.py"):
         ast.parse(path.read_text("utf-8"))

@@ -38,6 +38,7 @@ def test_the_commands_run(tmp_path: Path) -> None:
         elsewhere = "--lake" not in arguments and arguments[0] not in ("check", "explain")
         lake = ["--lake", whole_day().lake.uri] if elsewhere else []
         arguments = [place.lake.uri if argument == "/tmp/lake" else argument for argument in arguments]
+        arguments = [str(PROJECT / argument) if argument.endswith(".sql") else argument for argument in arguments]
         environment = {k: v for k, v in place.environment().items() if k != f"{PREFIX}START"}
         done = subprocess.run(
             [SCRIPTS / program.rsplit("/", 1)[-1], *arguments, *lake],

@@ -283,5 +283,6 @@ def _presentation(file: SqlFile, columns: Columns) -> presentation.Presentation:
     try:
         return presentation.parse(file.fields, [name for name, _ in columns])
     except ValueError as error:
-        first = next((line for name, line in file.lines.items() if name.split()[0] in presentation.FIELDS), None)
-        raise Malformed(str(error), first) from error
+        words = set(re.findall(r"\w+", str(error)))
+        named = (line for field, line in file.lines.items() if words.issuperset(field.split()))
+        raise Malformed(str(error), next(named, None)) from error

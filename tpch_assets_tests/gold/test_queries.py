@@ -208,6 +208,8 @@ def test_parameters_follow_the_scale_factor() -> None:
         ("FROM region", ("r_regionkey", "r_name", "r_comment")),
         ("SELECT x FROM region AS x", ("r_regionkey", "r_name", "r_comment")),
         ("SELECT b FROM region AS x (a, b)", ("r_regionkey", "r_name", "r_comment")),
+        ("SELECT b FROM (SELECT r_name FROM region) AS x (b)", ("r_name",)),
+        ("SELECT b FROM (FROM region) AS x (a, b)", ("r_regionkey", "r_name", "r_comment")),
         ("SELECT n_name FROM nation NATURAL JOIN region", ("r_regionkey", "r_name", "r_comment")),
         ("SELECT n_name FROM nation", ()),
     ],

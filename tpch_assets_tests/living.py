@@ -84,8 +84,9 @@ class Model:
         return Row(values, rescued)
 
     def declare(self, table: Table) -> None:
-        """Change the declaration in place: columns that are new are filled from the fields that rows kept."""
-        new = [column for column in table.columns if column.name not in self.table.column_names]
+        """Change the declaration in place: new and wider columns are filled from the fields that rows kept."""
+        types = {column.name: column.type for column in self.table.columns}
+        new = [column for column in table.columns if types.get(column.name) != column.type]
         self.table = table
         for row in (row for rows in self.rows.values() for row in rows):
             for column in new:

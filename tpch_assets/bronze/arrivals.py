@@ -18,7 +18,7 @@ from tpch_assets.lake.snapshot import Snapshot, apart, snapshot
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
-from tpch_assets.schema.changes import added, refusal
+from tpch_assets.schema.changes import fillable, refusal
 
 RECENT = timedelta(days=1)
 ROUND = timedelta(minutes=10)  # A round begins no sooner after the last one began.
@@ -126,7 +126,7 @@ def _pending(
     settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
     found = _lacking(table, bronze, settled)
     # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
-    return found or ([settled[-1][0]] if settled and _has_new_columns(table, bronze) else [])
+    return found or ([settled[-1][0]] if settled and _has_other_columns(table, bronze) else [])
 
 
 def _batches(listed: Iterable[Delivery]) -> list[Delivery]:
@@ -144,11 +144,11 @@ def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[
     ]
 
 
-def _has_new_columns(table: Table, bronze: Snapshot) -> bool:
+def _has_other_columns(table: Table, bronze: Snapshot) -> bool:
     if not bronze.files:
         return False
     before = declared(table, bronze)
-    return bool(added(table, before)) and refusal(table, before) is None
+    return bool(fillable(table, before)) and refusal(table, before) is None
 
 
 def _settled(key: str, files: list[RawFile], settle: float, seen: Seen) -> bool:

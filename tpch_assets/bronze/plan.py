@@ -17,7 +17,7 @@ from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
 from tpch_assets.raw.files import RawFile
 from tpch_assets.schema import Column, Table
-from tpch_assets.schema.changes import Declared, added, obstacle, refusal
+from tpch_assets.schema.changes import Declared, fillable, obstacle, refusal
 
 __all__ = ["PROVENANCE", "ParsedFile", "plan_again", "plan_batches"]
 
@@ -52,7 +52,7 @@ def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Sna
     """The update of bronze that makes some batches hold their raw files, and the table its declared columns.
 
     A raw file that is gone (its retention is over) takes nothing with it. Only another file of the same name replaces
-    its rows. Columns that were declared since the last update are filled in all batches, not only in these.
+    its rows. Columns that were declared or widened since the last update are filled in all batches, not only in these.
 
     Raises:
         Refused: The declaration changed so that the table has to be made again.
@@ -105,7 +105,7 @@ def plan_again(
     for batch, files in gone.items() if reason is None else ():
         for file in files:
             name = naming.copied(file.name, _raw_file(bronze, file))
-            copied = _filled(bronze, file, columns, added(table, before), rejected)
+            copied = _filled(bronze, file, columns, fillable(table, before), rejected)
             build.setdefault(batch, {})[str(name)] = copied
     return TableUpdate(
         build,
@@ -155,8 +155,8 @@ def _fill(
     build: dict[str, dict[str, Content]],
     keep: dict[str, list[DataFile]],
 ) -> None:
-    """Have columns that are declared since be filled in all files that stay and hold such fields."""
-    new = added(table, before)
+    """Have columns that are new, or wider, be filled in all files that stay and hold such fields."""
+    new = fillable(table, before)
     if not new or not bronze.files:
         return
     columns, rejected, held = bronze_columns(table, bronze), _rejected(bronze), bronze.by_partition()

@@ -68,6 +68,17 @@ def added(table: Table, before: Declared) -> tuple[Column, ...]:
     return tuple(column for column in table.columns if column.name not in known)
 
 
+def fillable(table: Table, before: Declared) -> tuple[Column, ...]:
+    """The columns that may hold more of what rows kept as unknown fields: new ones, and those with a wider type."""
+    types = {name: (type_, nullable) for name, type_, nullable in before.columns}
+    return tuple(column for column in table.columns if _is_other(column, *types.get(column.name, ("", True))))
+
+
+def _is_other(column: Column, type_: str, nullable: bool | None) -> bool:
+    # A table without a record tells types as they are stored.
+    return type_ != (column.parsed.sql if nullable is not None else parse(column.stored).sql)
+
+
 def refusal(table: Table, before: Declared, *, keys: bool = False) -> str | None:
     """Why a stored table cannot take a declaration in place, and what to do, in one sentence; None if it can.
 

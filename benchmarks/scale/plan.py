@@ -4,12 +4,14 @@ The assumptions are the constants here; everything else is a rate times a size. 
 holds as long as a dimension table fits a worker; where it does not, the last two tables say so.
 """
 
+from datetime import date
 from math import ceil
 from typing import Any
 
 from benchmarks.scale.rates import dimension_columns
 from tpch_assets.compute.database import LARGE
-from tpch_assets.gold.queries import load_queries
+from tpch_assets.gold.form import form_of
+from tpch_assets.gold.queries import Query, load_queries, parameters
 from tpch_assets.tpch import BUSINESS
 
 VM, VCPUS, MEMORY, VM_PRICE = "m6i.xlarge", 4, 12 << 30, 0.192
@@ -99,7 +101,7 @@ def _print_dimensions(rates: dict[str, Any], scale_factor: float) -> None:
 def _columns_of_all() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for query in load_queries(BUSINESS).values():
-        for statement in query.statements.values():
+        for statement in _statements(query):
             for table, columns in dimension_columns(statement).items():
                 found.setdefault(table, set()).update(columns)
     return found
@@ -112,8 +114,16 @@ def _reads(rates: dict[str, Any], scale_factor: float) -> dict[str, float]:
         query.name: times
         * max(
             sum(rates["column_bytes"][table][column] for table, columns in read.items() for column in columns)
-            for read in map(dimension_columns, query.statements.values())
+            for read in map(dimension_columns, _statements(query))
         )
         for query in load_queries(BUSINESS).values()
-        if query.statements
+        if not query.function
     }
+
+
+def _statements(query: Query) -> list[str]:
+    """What runs for a query: a partial and a combine, or one statement; nothing for a function."""
+    if query.function:
+        return []
+    form = form_of(query, BUSINESS, parameters(query, 1.0, date(2026, 1, 1)))
+    return [text for text in (form.partial, form.combine) if text]

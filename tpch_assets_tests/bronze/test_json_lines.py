@@ -21,6 +21,7 @@ from tpch_assets.bronze import json_lines
 from tpch_assets.bronze.json_lines import Parsed, evident, feed, scan, sql, strict, values, write_parquet
 from tpch_assets.bronze.json_lines import lines as path_for_lines
 from tpch_assets.schema import Column, Table
+from tpch_assets.schema.types import INTEGER_BITS
 from tpch_assets.schema.types import parse as parse_type
 from tpch_assets_tests.tpch_tables import TABLES, TIME
 
@@ -139,7 +140,8 @@ def expected(line: bytes, table: Table) -> dict[str, Any] | None:
             assert isinstance(value, Number) == (kind(column) in ("integer", "decimal"))
             match kind(column):
                 case "integer":
-                    assert -(2**63) <= Decimal(value) < 2**63
+                    bound = 2 ** (INTEGER_BITS[column.parsed.sql] - 1)
+                    assert -bound <= Decimal(value) < bound
                     assert int(Decimal(value)) == Decimal(value)
                     row[column.name] = int(Decimal(value))
                 case "decimal":

@@ -23,11 +23,16 @@ CASE WHEN {n} > {less} THEN {root}(
 
 
 def exact_value(argument: exp.Expr, type_: str) -> exp.Expr | None:
-    """The argument of a variance as a DECIMAL whose squares add up exactly; None if there is no such DECIMAL."""
+    """The argument of a variance as a DECIMAL whose squares add up exactly; None if there is no such DECIMAL.
+
+    It has 19 digits, since DuckDB keeps a product of DECIMALs of up to 18 digits within 18, and fails beyond.
+    """
     if type_ in _INTEGERS:
-        return exp.cast(argument.copy(), "DECIMAL(10,0)", dialect="duckdb")
-    if type_.startswith("DECIMAL") and int(type_[8:].split(",")[0]) <= _MOST_DIGITS:
-        return exp.Paren(this=argument.copy())
+        return exp.cast(argument.copy(), "DECIMAL(19,0)", dialect="duckdb")
+    if type_.startswith("DECIMAL"):
+        digits, scale = map(int, type_[8:].rstrip(")").split(","))
+        if digits <= _MOST_DIGITS:
+            return exp.cast(argument.copy(), f"DECIMAL(19,{scale})", dialect="duckdb")
     return None
 
 

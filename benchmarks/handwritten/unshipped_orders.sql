@@ -25,6 +25,7 @@ candidates AS (
     FROM unshipped
     JOIN orders ON o_orderkey = l_orderkey
     JOIN customer ON c_custkey = o_custkey
+    WHERE o_ordertime < ($as_of + INTERVAL 1 DAY) AT TIME ZONE 'UTC'
 ),
 -- Ranking all orders costs more than the rest of the query: below this revenue none can be among the best.
 bounds AS (

@@ -29,3 +29,55 @@ FROM (
 )
 WHERE rank <= $top
 ORDER BY segment, rank
+
+-- partial
+-- Written by hand: the derived form ranks all orders and takes 2.6 times its CPU time (python -m benchmarks.queries).
+WITH unshipped AS (
+    SELECT
+        l_orderkey,
+        sum(l_extendedprice * (1 - l_discount)) AS revenue,
+        count(*) AS lines,
+        min(l_shiptime) AS next_shiptime
+    FROM lineitem
+    WHERE l_shiptime >= ($as_of + INTERVAL 1 DAY) AT TIME ZONE 'UTC'
+    GROUP BY l_orderkey
+),
+candidates AS (
+    SELECT
+        c_mktsegment AS segment,
+        o_orderkey AS orderkey,
+        o_custkey AS custkey,
+        o_ordertime AS ordertime,
+        revenue,
+        lines,
+        next_shiptime
+    FROM unshipped
+    JOIN orders ON o_orderkey = l_orderkey
+    JOIN customer ON c_custkey = o_custkey
+    WHERE o_ordertime < ($as_of + INTERVAL 1 DAY) AT TIME ZONE 'UTC'
+),
+-- Ranking all orders costs more than the rest of the query: below this revenue none can be among the best.
+bounds AS (
+    SELECT segment AS bound_segment, list_min(max(revenue, $top)) AS bound
+    FROM candidates
+    GROUP BY segment
+)
+-- An order lies in one pair whole, so the best orders of all are among the best of each.
+SELECT segment, orderkey, custkey, ordertime, revenue, lines, next_shiptime
+FROM candidates
+JOIN bounds ON bound_segment = segment AND revenue >= bound
+QUALIFY row_number() OVER (PARTITION BY segment ORDER BY revenue DESC, orderkey) <= $top
+-- combine
+SELECT
+    segment,
+    row_number() OVER (PARTITION BY segment ORDER BY revenue DESC, orderkey) AS rank,
+    orderkey,
+    c_name AS customer,
+    ordertime,
+    revenue,
+    lines,
+    next_shiptime
+FROM partials
+JOIN customer ON c_custkey = custkey
+QUALIFY rank <= $top
+ORDER BY segment, rank

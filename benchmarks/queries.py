@@ -48,11 +48,17 @@ def main() -> None:
     cluster.close()
 
 
+def by_hand() -> dict[str, Query]:
+    """The queries as cut by hand: those that the business keeps so, and those that it no longer does."""
+    kept = {name: replace(query, plain=None) for name, query in load_queries(BUSINESS).items() if query.partial}
+    return load_queries(BUSINESS, HAND) | kept
+
+
 def compare(lake: Lake, rounds: int) -> None:
     """Print a line per query that has both forms, and the totals."""
-    ours, by_hand = load_queries(BUSINESS), load_queries(BUSINESS, HAND)
+    ours, hand = load_queries(BUSINESS), by_hand()
     kept = {name for name, query in ours.items() if query.partial}
-    pairs = [(replace(ours[name], partial=None, combine=None), by_hand[name]) for name in by_hand]
+    pairs = [(replace(ours[name], partial=None, combine=None), hand[name]) for name in sorted(hand)]
     day = date.fromisoformat(max(file.partition for file in _silver(lake, pairs[0][0]))[:10])
     for query, _ in pairs:
         form_of(query, BUSINESS, parameters(query, 1.0, day), lake)  # Once per text; not what is measured.

@@ -7,8 +7,8 @@
 A file names the query, the rows it is given, and those it is expected to return; a value that is left out is NULL, or
 zero or empty where the column cannot be NULL.
 
-    {"query": "q06_forecasting_revenue_change", "as_of": "2026-01-01",
-     "given": {"lineitem": [{"l_orderkey": 1, "l_quantity": 3, "l_shipdate": "1994-05-01"}]},
+    {"query": "revenue_of_returns", "as_of": "2026-01-01",
+     "given": {"returns": [{"order_id": 1, "quantity": 5, "price": 2.5}]},
      "expected": [{"revenue": 12.5}]}
 
 A query runs as its plain statement, and again as it runs in gold, with each colocation key in a shard of its own: both

@@ -79,7 +79,7 @@ def answer(*, source: str | None = None, **columns: str) -> Callable[[Callable[.
     """Make a function the answer to a question, on equal footing with a `.sql` file of the same name.
 
         @answer(brand="VARCHAR", customers="BIGINT")
-        def loyal_customers(orders: dd.DataFrame, lineitem: dd.DataFrame, part: dd.DataFrame) -> dd.DataFrame:
+        def loyal_customers(orders: dd.DataFrame, order_lines: dd.DataFrame) -> dd.DataFrame:
             \"\"\"Loyal customers.
 
             Of which brands do customers buy again?

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from benchmarks.queries import HAND
+from benchmarks.queries import by_hand
 from tpch_assets.gold.derive.gate import compare, difference
 from tpch_assets.gold.derive.outcome import Derived
 from tpch_assets.gold.queries import Query, Value, load_queries, parameters
@@ -15,7 +15,7 @@ from tpch_assets_tests.gold.plain import FOLDER
 
 AS_OF = date(2026, 1, 2)
 VALUES: dict[str, Value] = {"as_of": AS_OF, "from": date(1993, 10, 1), "until": date(1994, 1, 1)}
-QUERIES = load_queries(BUSINESS, HAND)
+QUERIES = by_hand()
 PLANTED = read("planted.sql")
 EARLY_LIMIT = ("q10_returned_item_reporting", "q18_large_volume_customer")
 """Their combine joins dimensions after the LIMIT."""

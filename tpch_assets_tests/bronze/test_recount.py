@@ -14,7 +14,9 @@ from tpch_assets.schema import Column, Table
 THINGS = Table("things", "", (Column("a", "BIGINT", ""),), key=("a",))
 BOM = b"\xef\xbb\xbf"
 PLAIN = b'{"a":1}\n\n{"a":2}\r\n \t\v\n{"a":"no"}\n{"a":3}'
-PACKED = gzip.compress(b"".join(b'{"a":%d}\n' % number for number in random.Random(1).sample(range(10**9), 3_000)))
+PACKED = gzip.compress(
+    b"".join(b'{"a":%d}\n' % number for number in random.Random(1).sample(range(10**9), 3_000)), mtime=0
+)
 
 
 def _parsed(path: Path) -> int:
@@ -34,8 +36,8 @@ def _parsed(path: Path) -> int:
         ("a.json", BOM, 0),
         ("a.json", b"\n" + BOM + b"\n" + PLAIN, 5),
         ("a.json", PLAIN + b"\n" + BOM + b'{"a":4}', 5),
-        ("a.json.gz", gzip.compress(PLAIN), 4),
-        ("a.json.gz", gzip.compress(b""), 0),
+        ("a.json.gz", gzip.compress(PLAIN, mtime=0), 4),
+        ("a.json.gz", gzip.compress(b"", mtime=0), 0),
         ("a.json.gz", b"", 1),
         ("a.json.gz", b"\x1f", 1),
         ("a", PACKED, 3_000),

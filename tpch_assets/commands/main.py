@@ -5,7 +5,7 @@ import sys
 from importlib import metadata
 from typing import Any
 
-from tpch_assets.commands import check, explain, new, plan, query, rebuild, replay, show, status
+from tpch_assets.commands import alerts, check, explain, new, plan, query, rebuild, replay, show, status
 from tpch_assets.commands.options import CommandError
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
@@ -16,6 +16,7 @@ COMMANDS = (
     rebuild,
     plan,
     status,
+    alerts,
     show,
     query,
     explain,

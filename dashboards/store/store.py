@@ -46,6 +46,7 @@ def table_keys() -> tuple[Key, ...]:
         *(("bronze", name) for name in names),
         *(("bronze", f"{name}_rejects") for name in names),
         ("operations", "costs"),
+        ("operations", "alerts"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tpch_assets.commands import alerts, check, explain, new, plan, query, rebuild, replay, show, status
 from tpch_assets.commands.options import CommandError
+from tpch_assets.commands.stopping import stoppable
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
 
@@ -28,17 +29,16 @@ COMMANDS = (
 def main() -> None:
     """Run one command. A bad setting or an unusable lake prints a one-line error and exits with code 2."""
     parser = _parser()
-    try:
-        arguments = parser.parse_args()
-        if "run" in arguments:
-            arguments.run(arguments)
-        else:
-            parser.print_help()
-    except (SettingsError, LakeError, CommandError) as error:
-        print(f"tpch-assets: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit("tpch-assets: stopped; run it again to continue")
+    with stoppable():
+        try:
+            arguments = parser.parse_args()
+            if "run" in arguments:
+                arguments.run(arguments)
+            else:
+                parser.print_help()
+        except (SettingsError, LakeError, CommandError) as error:
+            print(f"tpch-assets: {error}", file=sys.stderr)
+            sys.exit(2)
 
 
 class _Version(argparse.Action):

@@ -8,6 +8,7 @@ from typing import Any
 from tpch_assets.commands import alerts, check, explain, new, plan, query, rebuild, replay, show, status
 from tpch_assets.commands.options import CommandError
 from tpch_assets.commands.stopping import stoppable
+from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser = _parser()
     with stoppable():
         try:
+            _check_name(sys.argv[1:])
             arguments = parser.parse_args()
             if "run" in arguments:
                 arguments.run(arguments)
@@ -39,6 +41,17 @@ def main() -> None:
         except (SettingsError, LakeError, CommandError) as error:
             print(f"tpch-assets: {error}", file=sys.stderr)
             sys.exit(2)
+
+
+def _check_name(words: list[str]) -> None:
+    """Check the command's name, which argparse would answer with a list of all.
+
+    Raises:
+        CommandError: There is no such command; the message says which one is like it.
+    """
+    known = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
+    if words and not words[0].startswith("-") and words[0] not in known:
+        raise CommandError(f"{words[0]} is not a command{nearest(words[0], known)}")
 
 
 class _Version(argparse.Action):

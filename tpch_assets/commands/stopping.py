@@ -25,8 +25,9 @@ _asked, _said = threading.Event(), threading.Event()
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Have a signal end the process with one line and exit code 1, from wherever the block is."""
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # As under nohup.
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # As under nohup.
             signal.signal(number, _stop)
     try:
         yield
@@ -36,6 +37,10 @@ def stoppable() -> Iterator[None]:
             raise
         _say()
         sys.exit(1)
+    finally:
+        if not _asked.is_set():
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _say() -> None:

@@ -21,11 +21,12 @@ import panel as pn
 import psutil
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
-from jinja2 import Environment, FileSystemLoader
 from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
 from tornado.process import task_id
 
+from dashboards.bokeh_private import serve_first
+from dashboards.frame import TEMPLATES, not_found
 from dashboards.liveness import LIVENESS
 from dashboards.own import own
 from dashboards.pages.answers import Answers
@@ -34,6 +35,7 @@ from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
 from dashboards.panel_private import serve_styles_locally
 from dashboards.settings import DashboardSettings, dashboard_settings
+from dashboards.static_files import rules
 from dashboards.store.store import Store
 from tpch_assets.lake import s3
 from tpch_assets.lake.lake import Lake
@@ -46,7 +48,7 @@ PAGES: tuple[type[Page], ...] = (Answers, Queries, Pipeline)
 A page about one business belongs in a module that the business names (see `dashboards.own`).
 """
 
-FRAME = Environment(loader=FileSystemLoader(HERE / "pages"), autoescape=False).get_template("frame.html")
+FRAME = TEMPLATES.get_template("frame.html")
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 View = Callable[[], pn.viewable.Viewable]
@@ -80,9 +82,12 @@ def server(store: Store, settings: DashboardSettings, **options: object) -> Base
     pn.config.session_key_func = lambda request: request.path
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["extra_patterns"] = [LIVENESS]
-    given["static_dirs"] = {"files": str(HERE / "static")}
+    given["compress_response"] = True
+    given["default_handler_class"] = not_found(own().title, _menu())
     given["title"] = {_slug(page): f"{page.name} · {own().title}" for page in pages()}
-    return get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
+    made = get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
+    serve_first(made, rules(HERE / "static"))
+    return made
 
 
 def main() -> None:
@@ -164,6 +169,11 @@ def _end_children() -> None:
             child.kill()
 
 
+def _menu() -> dict[str, str]:
+    """Names of pages by path."""
+    return {page.path: page.name for page in pages()}
+
+
 def _slug(page: type[Page]) -> str:
     return page.path.strip("/") or "/"
 
@@ -175,8 +185,7 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Vie
         document = pn.state.curdoc
         if document is not None:  # None in tests without a server.
             document.template = FRAME
-            menu = {other.path: other.name for other in pages()}
-            document.template_variables.update(brand=own().title, pages=menu, path=page.path)
+            document.template_variables.update(brand=own().title, pages=_menu(), path=page.path, root=".")
             serve_styles_locally(document)
             # Bokeh loses changes while the browser builds the page, so follow the lake only after that.
             pn.state.onload(partial(_follow, store, document, made.refresh))

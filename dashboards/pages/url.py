@@ -3,6 +3,7 @@
 Which choices a page offers does not belong here.
 """
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import quote
@@ -27,16 +28,25 @@ class Url:
     def __init__(self, location: Location | None = None) -> None:
         self.location = location
         self._writing = False
+        self.unknown: dict[str, tuple[str, str]] = {}
+        """Values in the address that are not allowed, by name, each with the nearest one that is."""
 
     def get(self, name: str, allowed: Sequence[str], default: str) -> str:
-        """The value in the address, if it is one of `allowed`."""
-        value = self._params().get(name, default)
-        return value if value in allowed else default
+        """The value in the address, if it is one of `allowed`. Else `unknown` has it."""
+        value = self._params().get(name, "")
+        self.unknown.pop(name, None)
+        if value in allowed:
+            return value
+        if value and any(allowed):
+            self.unknown[name] = (value[:80], next(iter(difflib.get_close_matches(value, allowed, 1)), ""))
+        return default
 
     def set(self, **choices: str | None) -> None:
         """Write choices to the address. None leaves one out."""
         if self.location is None:
             return
+        for name in choices:
+            self.unknown.pop(name, None)
         before = self._params()
         after = {name: value for name, value in before.items() if name not in choices}
         after |= {name: value for name, value in choices.items() if value is not None}

@@ -63,9 +63,9 @@ def pages() -> tuple[type[Page], ...]:
     return tuple(found.values())
 
 
-def open_store(lake: Lake, seconds: float = 3) -> Store:
+def open_store(lake: Lake, seconds: float = 3, memory: str = "1GiB") -> Store:
     """The store of a lake, which prepares what pages will ask for. Call `start` to make it follow the lake."""
-    return Store(lake, seconds, warm_up(own().look))
+    return Store(lake, seconds, warm_up(own().look), memory)
 
 
 def routes(store: Store, settings: DashboardSettings) -> dict[str, View]:
@@ -107,7 +107,7 @@ def serve(lake: Lake, settings: DashboardSettings) -> None:
     Raises:
         SettingsError: Nothing can listen on the port.
     """
-    store, parent = open_store(lake, settings.poll_seconds), os.getpid()
+    store, parent = open_store(lake, settings.poll_seconds, settings.memory), os.getpid()
     for signal_ in STOPS:  # With several processes, this one waits until it is interrupted.
         signal.signal(signal_, signal.default_int_handler)
     try:

@@ -4,9 +4,9 @@ Which choices a page offers does not belong here.
 """
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from param.parameterized import Parameters
 
@@ -16,10 +16,6 @@ class Location(Protocol):
 
     search: str
     param: Parameters
-
-    @property
-    def query_params(self) -> Mapping[str, object]:
-        """The choices in the address."""
 
 
 class Url:
@@ -40,6 +36,14 @@ class Url:
         if value and any(allowed):
             self.unknown[name] = (value[:80], next(iter(difflib.get_close_matches(value, allowed, 1)), ""))
         return default
+
+    def text(self, name: str) -> str:
+        """The value in the address, whatever it is: check it before use. Empty if there is none."""
+        return self._params().get(name, "")
+
+    def names(self, prefix: str) -> list[str]:
+        """The names in the address that begin with `prefix`."""
+        return [name for name in self._params() if name.startswith(prefix)]
 
     def set(self, **choices: str | None) -> None:
         """Write choices to the address. None leaves one out."""
@@ -64,5 +68,4 @@ class Url:
             self.location.param.watch(lambda _: None if self._writing else callback(), "search")
 
     def _params(self) -> dict[str, str]:
-        params = self.location.query_params if self.location is not None else {}
-        return {name: str(value) for name, value in params.items()}
+        return dict(parse_qsl(self.location.search.removeprefix("?"))) if self.location is not None else {}

@@ -4,30 +4,44 @@ The only module that imports them. All others ask these functions, so they work 
 What a query's chart looks like does not belong here, but in `dashboards.charts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import cast
 
-from tpch_assets.gold.queries import Query, broken_queries, load_queries
+import duckdb
+import pyarrow as pa
+
+from tpch_assets.compute.catalog import parser
+from tpch_assets.gold.ad_hoc import run_with
+from tpch_assets.gold.queries import Query, Value, broken_queries, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
+from tpch_assets.lake.snapshot import Snapshot
 from tpch_assets.schema import Business
 from tpch_assets.settings import current_business, current_settings
 
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+
 __all__ = [
     "Query",
+    "answerable",
     "arrives_with_every_batch",
     "broken",
     "columns",
+    "compute",
     "dashboard_module",
     "facts",
     "generates",
+    "inputs",
     "name",
     "parameters",
     "queries",
     "queries_folder",
     "statements",
     "table_names",
+    "value_of",
 ]
 
 
@@ -99,6 +113,56 @@ def parameters(query: Query, day: date) -> dict[str, object]:
     """The parameters a query used on a day, in the order in which it declares them."""
     values = query_parameters(query, current_settings().scale_factor, day)
     return {name: values[name] for name in (*query.param_expressions, "as_of")}
+
+
+def value_of(query: Query, parameter: str, text: str) -> object:
+    """What somebody wrote as a parameter's value.
+
+    Raises:
+        ValueError: It is none of the parameter's type; the message is a sentence.
+    """
+    kind = query.param_types[parameter]
+    try:
+        if kind in INTEGERS:
+            return int(text)
+        if kind.startswith("DECIMAL") and not kind.endswith("]"):
+            found = Decimal(text)
+            if not found.is_finite():
+                raise ValueError
+            return found
+        row = parser().execute(f"SELECT CAST(? AS {kind})", [text]).fetchone()
+    except (ValueError, ArithmeticError, duckdb.Error):
+        raise ValueError(f"{text!r} is no {kind}") from None
+    return row[0] if row else None
+
+
+def inputs(query: Query) -> tuple[str, ...]:
+    """The tables that an answer is made of. Of a group of facts all count: a shard is known by all its files."""
+    return tuple(dict.fromkeys((*query.tables, *(name for group in query.groups for name in group.names))))
+
+
+def answerable(query: Query) -> bool:
+    """Whether a query can be computed on the spot: a Python function cannot."""
+    return query.function is None
+
+
+def compute(
+    query: Query,
+    silver: dict[str, Snapshot],
+    day: date,
+    values: Mapping[str, object],
+    since: str,
+    running: Callable[[Callable[[], None]], None],
+) -> pa.Table:
+    """A query's answer from silver, with other parameters or over the windows from `since` on. It writes nothing.
+
+    Raises:
+        duckdb.Error: It fails, or is ended.
+        RuntimeError: Silver is being written.
+    """
+    given = cast(Mapping[str, Value], values)
+    scale = current_settings().scale_factor
+    return run_with(query, current_business(), silver, day, scale, values=given, since=since, running=running)
 
 
 def statements(query: Query) -> dict[str, str]:

@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError
 
 from dashboards.store import business
 from dashboards.store.cache import Cache
+from dashboards.store.on_the_spot import OnTheSpot
 from dashboards.store.raw import RawFiles
 from dashboards.store.state import Commit, Key, LakeState, Raw
 from dashboards.store.versions import Versions
@@ -55,10 +56,18 @@ class Store:
     Args:
         seconds: Time between two polls.
         warm_up: Called with each gold table that changed, to prepare what pages will ask for.
+        memory: Of this process for what is computed on the spot.
     """
 
-    def __init__(self, lake: Lake, seconds: float = 3, warm_up: WarmUp = lambda store, source: None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        seconds: float = 3,
+        warm_up: WarmUp = lambda store, source: None,
+        memory: str = "1GiB",
+    ) -> None:
         self.lake, self.seconds, self._warm_up = lake, seconds, warm_up
+        self.spot = OnTheSpot(memory)
         self.state = LakeState("loading")
         self.seen: datetime | None = None
         self.tables: dict[Key, Snapshot] = {}

@@ -33,6 +33,7 @@ from dashboards.pages.answers import Answers
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
+from dashboards.pages.rows import Rows
 from dashboards.panel_private import serve_styles_locally
 from dashboards.settings import DashboardSettings, dashboard_settings
 from dashboards.static_files import rules
@@ -42,7 +43,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
 
 HERE = Path(__file__).parent
-PAGES: tuple[type[Page], ...] = (Answers, Queries, Pipeline)
+PAGES: tuple[type[Page], ...] = (Answers, Queries, Rows, Pipeline)
 """The pages of any business, in their order in the menu. To add a page, write a subclass of `Page` and name it here.
 
 A page about one business belongs in a module that the business names (see `dashboards.own`).

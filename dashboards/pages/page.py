@@ -99,7 +99,8 @@ class Page:
     def name_data(self, day: str | None, source: str) -> None:
         """Name the data the page shows, in its head. `source` is HTML."""
         of = f"Data as of <strong>{escape(day)}</strong>, " if day else ""
-        self.as_of = f'<p class="muted as-of">{of}{source}. Times are UTC.</p>'
+        from_ = source if of or not source.startswith("version") else f"From {source}"
+        self.as_of = f'<p class="muted as-of">{of}{from_}. Times are UTC.</p>'
 
     def follow_choices(self, *selects: pn.widgets.Select) -> None:
         """Show and write to the address what people choose, and choose what the address says after it changed."""

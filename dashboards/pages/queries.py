@@ -20,6 +20,7 @@ from dashboards.charts.results import Results
 from dashboards.charts.views import View
 from dashboards.pages.ask import Answer, Ask
 from dashboards.pages.beside import figure_of, side_by_side
+from dashboards.pages.links import links
 from dashboards.pages.markup import cards, escape, sentence, unusable
 from dashboards.pages.page import DayPage
 from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
@@ -130,7 +131,7 @@ class Queries(DayPage):
         self.none.html = sentence(f"No row answers this question as of {day}.") if rows.empty else ""
         self.none.visible, self.answer.visible, self.csv.visible = rows.empty, True, True
         with draw_at_once(pn.state.curdoc):
-            self._show_rows(self.look.of(query), rows, new)
+            self._show_rows(query, rows, new)
             self._show_charts(query, source, day, found, new)
             self._show_beside(query, day, rows, other.rows if other else None)
         self.csv.filename, self._exact = f"{query.name}_{day}.csv", found.table
@@ -174,12 +175,13 @@ class Queries(DayPage):
             for what, sql in business.statements(query).items()
         )
 
-    def _show_rows(self, look: Look, rows: pd.DataFrame, new: bool) -> None:
+    def _show_rows(self, query: Query, rows: pd.DataFrame, new: bool) -> None:
+        look = self.look.of(query)
         if self.table is None:
-            self.table = tabulator(rows, look)
+            self.table = tabulator(rows, look, links=links(query))
             self.table_place[:] = [self.table]
         elif new:
-            show_other(self.table, rows, look)
+            show_other(self.table, rows, look, links(query))
         else:
             self.table.value = cells(rows)
 

@@ -12,13 +12,13 @@ import pandas as pd
 import panel as pn
 import pyarrow as pa
 import pyarrow.csv
-from bokeh.models.widgets.tables import NumberFormatter
+from bokeh.models.widgets.tables import HTMLTemplateFormatter, NumberFormatter
 
 from dashboards.charts.looks import Look
 from dashboards.charts.views import as_text
 from dashboards.pages.markup import css
 
-Formatter: TypeAlias = dict[str, str | int] | NumberFormatter
+Formatter: TypeAlias = dict[str, str | int] | NumberFormatter | HTMLTemplateFormatter
 
 
 class _Columns(TypedDict):
@@ -49,15 +49,17 @@ def tabulator(
     titles: Mapping[str, str] | None = None,
     page_size: int = 15,
     stretch: bool = False,
+    links: Mapping[str, Formatter] | None = None,
 ) -> pn.widgets.Tabulator:
     """A table of a frame. Every column sorts and filters; text is never read as HTML.
 
     Args:
         titles: Headings by column; `look` labels the other columns.
         stretch: Let the last column fill the width.
+        links: How to show columns that name rows, instead of as they are (see `links`).
     """
     return pn.widgets.Tabulator(
-        **_columns(cells(rows), look, titles or {}),
+        **_columns(cells(rows), look, titles or {}, links or {}),
         pagination="remote",
         page_size=page_size,
         show_index=False,
@@ -70,9 +72,11 @@ def tabulator(
     )
 
 
-def show_other(table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look) -> None:
+def show_other(
+    table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look, links: Mapping[str, Formatter] | None = None
+) -> None:
     """Show other columns in a table: from the first page, neither sorted nor filtered."""
-    table.param.update(**_columns(cells(rows), look, {}), page=1, sorters=[], filters=[])
+    table.param.update(**_columns(cells(rows), look, {}, links or {}), page=1, sorters=[], filters=[])
 
 
 def download(read: Callable[[], pa.Table], filename: str) -> pn.widgets.FileDownload:
@@ -99,11 +103,11 @@ def _nested(column: pd.Series) -> bool:
     return column.dtype == object and any(isinstance(value, (dict, list, np.ndarray)) for value in column.head(50))
 
 
-def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Columns:
+def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str], links: Mapping[str, Formatter]) -> _Columns:
     return {
         "value": shown,
         "titles": {name: titles.get(name, look.heading(name)) for name in shown.columns},
-        "formatters": {name: _formatter(name, shown[name], look) for name in shown.columns},
+        "formatters": {name: links.get(name) or _formatter(name, shown[name], look) for name in shown.columns},
         "text_align": {name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
         "header_filters": {name: _filter(shown[name]) for name in shown.columns},
     }

@@ -4,7 +4,7 @@ The only module that imports them. All others ask these functions, so they work 
 What a query's chart looks like does not belong here, but in `dashboards.charts`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from tpch_assets.compute.catalog import parser
 from tpch_assets.gold.ad_hoc import run_with
+from tpch_assets.gold.lineage import origins
 from tpch_assets.gold.queries import Query, Value, broken_queries, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
 from tpch_assets.lake.snapshot import Snapshot
-from tpch_assets.schema import Business
+from tpch_assets.schema import Business, Group, Table
 from tpch_assets.settings import current_business, current_settings
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -34,13 +35,17 @@ __all__ = [
     "dashboard_module",
     "facts",
     "generates",
+    "group_of",
     "inputs",
     "name",
     "parameters",
     "queries",
     "queries_folder",
+    "rows_in",
     "statements",
+    "table",
     "table_names",
+    "tables_near",
     "value_of",
 ]
 
@@ -92,6 +97,57 @@ def dashboard_module() -> str | None:
 def generates() -> bool:
     """Whether raw batches are made here, rather than landing by themselves."""
     return current_business().source is not None and current_settings().generate
+
+
+def table(name: str) -> Table:
+    """The table with this name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    return current_business().table(name)
+
+
+def group_of(table: Table) -> Group | None:
+    """The facts that share a table's colocation key; None for a dimension."""
+    return next((group for group in current_business().groups if table.name in group.names), None)
+
+
+def rows_in(query: Query) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    """The rows that an answer names: by column the table, and the answer's columns that hold its key.
+
+    A row is named by the last of these columns. What a column comes from is told from the statement.
+    """
+    return _rows_in(current_business(), query.name)
+
+
+def tables_near(table: Table) -> tuple[Table, ...]:
+    """A table, the facts of its group, and the tables that it points to."""
+    group = group_of(table)
+    others = (current_business().table(name) for name in table.references)
+    return (table, *(fact for fact in (group.facts if group else ()) if fact != table), *others)
+
+
+@cache
+def _rows_in(given: Business, name_of_query: str) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    query = queries_of(given)[name_of_query]
+    same = {name: found.sources[0] for name, found in origins(query, given).items() if found.same}
+    by_source = {source: name for name, source in reversed(same.items())}
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def add(table: Table, names: Sequence[str | None]) -> None:
+        columns = tuple(name for name in names if name is not None)
+        if len(columns) == len(table.key) == len(names):
+            found.setdefault(columns[-1], (table.name, columns))
+
+    for table in given.tables:
+        add(table, [by_source.get((table.name, column)) for column in table.key])
+    for table in given.tables:
+        if table.parent and given.table(table.parent).key == (given.table(table.parent).shard_key,):
+            add(given.table(table.parent), [by_source.get((table.name, table.shard_key))])
+        for other, columns in table.references.items():
+            add(given.table(other), [by_source.get((table.name, column)) for column in columns])
+    return found
 
 
 def table_names() -> tuple[str, ...]:

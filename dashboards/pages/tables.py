@@ -14,11 +14,15 @@ import pyarrow as pa
 import pyarrow.csv
 from bokeh.models.widgets.tables import NumberFormatter
 
+from dashboards.charts.figures import SHARE
 from dashboards.charts.looks import Look
 from dashboards.charts.views import as_text
 from dashboards.pages.markup import css
 
 Formatter: TypeAlias = dict[str, str | int] | NumberFormatter
+Filter: TypeAlias = dict[str, str | dict[str, str]]
+FROZEN_FROM = 3
+"""A table of more columns keeps its first one in sight while people scroll sideways."""
 
 
 class _Columns(TypedDict):
@@ -28,7 +32,8 @@ class _Columns(TypedDict):
     titles: dict[str, str]
     formatters: dict[str, Formatter]
     text_align: dict[str, str]
-    header_filters: dict[str, dict[str, str]]
+    header_filters: dict[str, Filter]
+    frozen_columns: list[str]
 
 
 def cells(rows: pd.DataFrame) -> pd.DataFrame:
@@ -100,26 +105,48 @@ def _nested(column: pd.Series) -> bool:
 
 
 def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Columns:
+    names = _in_order(shown, look)
+    headings = {name: titles.get(name, look.heading(name)) for name in names}
     return {
-        "value": shown,
-        "titles": {name: titles.get(name, look.heading(name)) for name in shown.columns},
-        "formatters": {name: _formatter(name, shown[name], look) for name in shown.columns},
-        "text_align": {name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
-        "header_filters": {name: _filter(shown[name]) for name in shown.columns},
+        "value": shown[names],
+        "titles": headings,
+        "formatters": {name: _formatter(name, shown[name], look) for name in names},
+        "text_align": {name: "right" for name in names if pd.api.types.is_numeric_dtype(shown[name])},
+        "header_filters": {name: _filter(shown[name], headings[name]) for name in names},
+        "frozen_columns": names[:1] if len(names) > FROZEN_FROM else [],
     }
+
+
+def _in_order(shown: pd.DataFrame, look: Look) -> list[str]:
+    """The columns, first the one that says what a row is about."""
+    subject = look.subject(shown)
+    return sorted(shown.columns, key=lambda name: name != subject)
 
 
 def _formatter(name: str, column: pd.Series, look: Look) -> Formatter:
     if pd.api.types.is_float_dtype(column):
-        small = len(column) and column.abs().max() < 1
         # Unlike Tabulator's own, Bokeh's does not write NaN where there is no value.
-        return NumberFormatter(format="0,0.0000" if small else "0,0.00", nan_format="—")
-    if pd.api.types.is_integer_dtype(column) and not name.endswith(look.identifiers):
+        return NumberFormatter(format=_digits(column, look.units.get(name, "")), nan_format="—")
+    if pd.api.types.is_integer_dtype(column) and not look.names_things(name):
         return {"type": "money", "precision": 0, "thousand": ","}
     return {"type": "plaintext"}
 
 
-def _filter(column: pd.Series) -> dict[str, str]:
+def _digits(column: pd.Series, unit: str) -> str:
+    """How figures are written: whole ones without a fraction, money with cents, fractions with four digits."""
+    known = column.dropna()
+    if unit == SHARE:
+        return "0.00 %"
+    if unit == "" and len(known) and (known % 1 == 0).all():
+        return "0,0"
+    return "0,0.0000" if len(known) and known.abs().max() < 1 else "0,0.00"
+
+
+def _filter(column: pd.Series, heading: str) -> Filter:
     if pd.api.types.is_numeric_dtype(column):
-        return {"type": "number", "func": ">=", "placeholder": "from"}
-    return {"type": "input", "func": "like", "placeholder": "contains"}
+        return {"type": "number", "func": ">=", "placeholder": "from", **_labelled(f"{heading}: from")}
+    return {"type": "input", "func": "like", "placeholder": "contains", **_labelled(f"{heading}: contains")}
+
+
+def _labelled(label: str) -> dict[str, dict[str, str]]:
+    return {"elementAttributes": {"aria-label": label}}

@@ -5,7 +5,7 @@ Which choices a page offers does not belong here.
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from param.parameterized import Parameters
 
@@ -32,6 +32,10 @@ class Url:
         """The value in the address, if it is one of `allowed`."""
         value = self._params().get(name, default)
         return value if value in allowed else default
+
+    def text(self, name: str, most: int) -> str:
+        """Words in the address, cut to `most` letters. They are anybody's: only show and compare them."""
+        return unquote_plus(self._params().get(name, ""))[:most]
 
     def set(self, **choices: str | None) -> None:
         """Write choices to the address. None leaves one out."""

@@ -24,9 +24,13 @@ class AnswerLayout:
         self.view = column(figures, wrapping_row(chart, history, table, gap="16px 24px"))
         self._beside: bool | None = None
 
-    def fit(self, rows: pd.DataFrame, look: Look, *, drawn: bool, followed: bool) -> None:
-        """Put the table of `rows` beside the charts or below them."""
-        beside = width_of(rows, look) <= NARROW and (drawn or followed)
+    def fit(self, rows: pd.DataFrame, look: Look, *, beside: bool) -> None:
+        """Put the table of `rows` beside the charts or below them.
+
+        Args:
+            beside: There are charts.
+        """
+        beside = beside and width_of(rows, look) <= NARROW
         if beside != self._beside:
             self._table.styles = _flex("340px" if beside else "100%")
             self._beside = beside

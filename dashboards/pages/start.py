@@ -53,7 +53,7 @@ class Start(Page):
     ) -> None:
         super().__init__(store, settings, location, look)
         self.state, self.found, self.list = block(), block(), block()
-        self.search = search_field("Search the questions", self.url.text("search", LONGEST), LONGEST)
+        self.search = search_field("Search the questions", self.url.text("search")[:LONGEST], LONGEST)
         self._cards: list[_Card] = []
         self._made: dict[tuple[object, ...], tuple[str, str]] = {}
         self.body[:] = [self.state, self.search, self.found, self.list, block(unusable(business.broken()))]
@@ -65,7 +65,7 @@ class Start(Page):
         return {"search": self.search.value or None}
 
     def read_choices(self) -> None:
-        asked = self.url.text("search", LONGEST)
+        asked = self.url.text("search")[:LONGEST]
         self.search.param.update(value=asked, value_input=asked)
 
     def show(self) -> None:

@@ -12,14 +12,14 @@ import pandas as pd
 import panel as pn
 import pyarrow as pa
 import pyarrow.csv
-from bokeh.models.widgets.tables import NumberFormatter
+from bokeh.models.widgets.tables import HTMLTemplateFormatter, NumberFormatter
 
 from dashboards.charts.figures import SHARE
 from dashboards.charts.looks import Look
 from dashboards.charts.views import as_text
 from dashboards.pages.markup import css
 
-Formatter: TypeAlias = dict[str, str | int] | NumberFormatter
+Formatter: TypeAlias = dict[str, str | int] | NumberFormatter | HTMLTemplateFormatter
 Filter: TypeAlias = dict[str, str | dict[str, str]]
 FROZEN_FROM = 3
 """A table of more columns keeps its first one in sight while people scroll sideways."""
@@ -36,8 +36,10 @@ class _Columns(TypedDict):
     frozen_columns: list[str]
 
 
-def cells(rows: pd.DataFrame) -> pd.DataFrame:
-    """A frame as it is shown: times as text that also sorts by time, lists and structures as text."""
+def cells(rows: pd.DataFrame, look: Look) -> pd.DataFrame:
+    """A frame as it is shown: first the column that says what a row is about, and times and structures as text."""
+    subject = look.subject(rows)
+    rows = rows[sorted(rows.columns, key=lambda name: name != subject)]
     others = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name]) or _nested(rows[name])]
     if not others:
         return rows
@@ -54,15 +56,17 @@ def tabulator(
     titles: Mapping[str, str] | None = None,
     page_size: int = 15,
     stretch: bool = False,
+    links: Mapping[str, Formatter] | None = None,
 ) -> pn.widgets.Tabulator:
     """A table of a frame. Every column sorts and filters; text is never read as HTML.
 
     Args:
         titles: Headings by column; `look` labels the other columns.
         stretch: Let the last column fill the width.
+        links: How to show columns that name rows, instead of as they are (see `links`).
     """
     return pn.widgets.Tabulator(
-        **_columns(cells(rows), look, titles or {}),
+        **_columns(cells(rows, look), look, titles or {}, links or {}),
         pagination="remote",
         page_size=page_size,
         show_index=False,
@@ -75,9 +79,11 @@ def tabulator(
     )
 
 
-def show_other(table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look) -> None:
+def show_other(
+    table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look, links: Mapping[str, Formatter] | None = None
+) -> None:
     """Show other columns in a table: from the first page, neither sorted nor filtered."""
-    table.param.update(**_columns(cells(rows), look, {}), page=1, sorters=[], filters=[])
+    table.param.update(**_columns(cells(rows, look), look, {}, links or {}), page=1, sorters=[], filters=[])
 
 
 def download(read: Callable[[], pa.Table], filename: str) -> pn.widgets.FileDownload:
@@ -104,23 +110,17 @@ def _nested(column: pd.Series) -> bool:
     return column.dtype == object and any(isinstance(value, (dict, list, np.ndarray)) for value in column.head(50))
 
 
-def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Columns:
-    names = _in_order(shown, look)
+def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str], links: Mapping[str, Formatter]) -> _Columns:
+    names = list(shown.columns)
     headings = {name: titles.get(name, look.heading(name)) for name in names}
     return {
-        "value": shown[names],
+        "value": shown,
         "titles": headings,
-        "formatters": {name: _formatter(name, shown[name], look) for name in names},
+        "formatters": {name: links.get(name) or _formatter(name, shown[name], look) for name in names},
         "text_align": {name: "right" for name in names if pd.api.types.is_numeric_dtype(shown[name])},
         "header_filters": {name: _filter(shown[name], headings[name]) for name in names},
         "frozen_columns": names[:1] if len(names) > FROZEN_FROM else [],
     }
-
-
-def _in_order(shown: pd.DataFrame, look: Look) -> list[str]:
-    """The columns, first the one that says what a row is about."""
-    subject = look.subject(shown)
-    return sorted(shown.columns, key=lambda name: name != subject)
 
 
 def _formatter(name: str, column: pd.Series, look: Look) -> Formatter:

@@ -12,6 +12,7 @@ from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import HOUR, Chart, Data, over_time
 from dashboards.charts.figures import short
 from dashboards.charts.looks import Look
+from dashboards.pages.links import links
 from dashboards.pages.markup import cards, sentence
 from dashboards.pages.page import DayPage
 from dashboards.pages.parts import block, choices_row, grid, place, replace_chart, select
@@ -19,6 +20,7 @@ from dashboards.pages.tables import cells, download, tabulator
 from dashboards.pages.text import change, moment, older, span
 from dashboards.pages.url import Location
 from dashboards.settings import DashboardSettings
+from dashboards.store import business
 from dashboards.store.answers import answer, day_before, days, frame
 from dashboards.store.store import Store
 from tpch_assets.lake.snapshot import Snapshot
@@ -114,10 +116,12 @@ class Orders(DayPage):
     def _show_orders(self, rows: pd.DataFrame) -> None:
         shown = rows.drop(columns=["segment"])
         if self.table is None:
-            self.table = tabulator(shown, self.look, titles=TITLES, stretch=True)
+            self.table = tabulator(
+                shown, self.look, titles=TITLES, stretch=True, links=links(business.queries()[QUERY])
+            )
             self.place[:] = [self.table]
         else:
-            self.table.value = cells(shown)
+            self.table.value = cells(shown, self.look)
 
     def _show_totals(self, totals: Snapshot | None, day: str) -> None:
         if totals is None:

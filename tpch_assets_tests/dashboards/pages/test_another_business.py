@@ -60,7 +60,7 @@ def test_a_header_is_drawn(rooms: Store) -> None:
     assert page.history.lines() == {"attic": [20.0, 21.5], "cellar": [12.0, 12.0]}
     assert words(page.figures.html) == "Warmth, highest21.50 °CatticWarmth, lowest12 °Ccellar", "no total"
     assert page.table.titles == {"room": "Room", "celsius": "Warmth (°C)"}
-    assert "2024-01-02" in page.parameters.html and "FROM reading" in words(page.sql.html)
+    assert "2024-01-02" in page.head.html and "FROM reading" in words(page.sql.html)
     assert page.rows().column_names == ["room", "celsius"]
 
 

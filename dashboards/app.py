@@ -29,11 +29,11 @@ from dashboards.bokeh_private import serve_first
 from dashboards.frame import TEMPLATES, not_found
 from dashboards.liveness import LIVENESS
 from dashboards.own import own
-from dashboards.pages.answers import Answers
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
 from dashboards.pages.rows import Rows
+from dashboards.pages.start import Start
 from dashboards.panel_private import serve_styles_locally
 from dashboards.settings import DashboardSettings, dashboard_settings
 from dashboards.static_files import rules
@@ -43,7 +43,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
 
 HERE = Path(__file__).parent
-PAGES: tuple[type[Page], ...] = (Answers, Queries, Rows, Pipeline)
+PAGES: tuple[type[Page], ...] = (Start, Queries, Rows, Pipeline)
 """The pages of any business, in their order in the menu. To add a page, write a subclass of `Page` and name it here.
 
 A page about one business belongs in a module that the business names (see `dashboards.own`).
@@ -56,12 +56,12 @@ View = Callable[[], pn.viewable.Viewable]
 
 
 def pages() -> tuple[type[Page], ...]:
-    """The pages on offer, in their order in the menu: the business's own, and then the general ones at other paths."""
+    """The pages on offer, in their order in the menu: the start page, the business's own, and then the general ones."""
     found: dict[str, type[Page]] = {}
     for page in (*own().pages, *PAGES):
         if page.offered():
             found.setdefault(page.path, page)
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda page: page.path != "/"))
 
 
 def open_store(lake: Lake, seconds: float = 3, memory: str = "1GiB") -> Store:
@@ -186,7 +186,15 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Vie
         document = pn.state.curdoc
         if document is not None:  # None in tests without a server.
             document.template = FRAME
-            document.template_variables.update(brand=own().title, pages=_menu(), path=page.path, root=".")
+            moved = {choice: other.path for other in pages() for choice in other.stood_at_root}
+            document.template_variables.update(
+                brand=own().title,
+                pages=_menu(),
+                path=page.path,
+                name=page.name,
+                root=".",
+                moved=moved if page.path == "/" else {},
+            )
             serve_styles_locally(document)
             # Bokeh loses changes while the browser builds the page, so follow the lake only after that.
             pn.state.onload(partial(_follow, store, document, made.refresh))

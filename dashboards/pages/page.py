@@ -37,6 +37,8 @@ class Page:
     name: ClassVar[str]
     needs: ClassVar[Mapping[str, Collection[str]]] = {}
     """The queries whose answers the page shows, with the columns it needs of each. General pages need none."""
+    stood_at_root: ClassVar[tuple[str, ...]] = ()
+    """Choices by which old links to `/` are known as links to this page."""
 
     def __init__(
         self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None

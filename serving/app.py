@@ -87,7 +87,12 @@ def _add_documents(app: FastAPI, follower: Follower, settings: ServingSettings) 
     async def page(request: Request) -> HTMLResponse:
         version = follower.served.version if follower.served else None
         features = version.features if version else ()
-        given = {"model": follower.registry.model, "version": version, "records": RECORDS, "token": settings.token}
+        given: dict[str, Any] = {
+            "model": follower.registry.model,
+            "version": version,
+            "records": RECORDS,
+            "token": settings.token,
+        }
         given |= {"url": str(request.base_url).rstrip("/"), "paths": document()["paths"]}
         given["features"] = [(feature, hint(feature).removeprefix("send ")) for feature in features]
         given["example"] = json.dumps({feature.name: example(feature) for feature in features})

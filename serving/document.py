@@ -6,7 +6,7 @@ The other paths' part is FastAPI's own.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serving.records import FIRST, LARGEST, LAST, RECORDS, example, hint
+from serving.records import LARGEST, RECORDS, example, hint
 from tpch_assets.models.features import Feature
 from tpch_assets.models.registry import ModelVersion
 
@@ -50,14 +50,14 @@ def predict_path(version: ModelVersion | None) -> Json:
 
 def schemas(version: ModelVersion | None) -> Json:
     """The components that `/predict` refers to."""
-    prediction = {"probability": {"type": "number", "minimum": 0, "maximum": 1}, "decision": {"type": "boolean"}}
-    model = {"model": _object({"name": {"type": "string"}, "version": {"type": "string"}})}
-    problem = {
+    prediction: Json = {"probability": {"type": "number", "minimum": 0, "maximum": 1}, "decision": {"type": "boolean"}}
+    model: Json = {"model": _object({"name": {"type": "string"}, "version": {"type": "string"}})}
+    problem: Json = {
         "record": {"type": "integer", "description": "The record's place in the list, from 0."},
         "field": {"type": ["string", "null"]},
         "message": {"type": "string"},
     }
-    refusal = {"error": {"type": "string"}, "problems": {"type": "array", "items": _object(problem)}}
+    refusal: Json = {"error": {"type": "string"}, "problems": {"type": "array", "items": _object(problem)}}
     return {
         "Record": _record(version.features) if version else {"type": "object"},
         "Answer": _object(prediction | model),
@@ -79,8 +79,7 @@ def _value(feature: Feature) -> Json:
         found = {"type": "string", "format": "date"}
     else:
         found = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
-    within = f" From {FIRST} to {LAST}." if feature.kind == "date" else ""
-    found["description"] = f"{feature.description or hint(feature).capitalize() + '.'}{within}"
+    found["description"] = feature.description or f"{hint(feature).capitalize()}."
     if feature.nullable:
         found["type"] = [found["type"], "null"]
         if "enum" in found:

@@ -11,7 +11,7 @@ import socket
 import sys
 from errno import EADDRINUSE
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -155,6 +155,11 @@ def main() -> None:
     except SettingsError as error:
         sys.stderr.write(f"serving: {error}\n")
         sys.exit(2)
+    run(follower, settings, taken)
+
+
+def run(follower: Follower, settings: ServingSettings, taken: socket.socket) -> NoReturn:
+    """Serve until a signal arrives, and end the process."""
     for signal_ in STOPS:  # uvicorn answers what has begun, and then sends itself the signal once more.
         signal.signal(signal_, lambda *_: None)
     sys.stderr.write(f"Predictions of {follower.registry.model}: {settings.url}\n")

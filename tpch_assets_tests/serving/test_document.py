@@ -17,8 +17,8 @@ SEED = random.randrange(2**32)
 def test_the_server_does_what_its_document_says(served: Served, mode: GenerationMode) -> None:
     print(f"seed {SEED}")  # noqa: T201 - shown if the test fails
     document = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
-    operations = [found.ok() for found in document.get_all_operations()]
-    assert [operation.label for operation in operations] == ["POST /predict", "GET /health", "GET /model"]
+    operations = [document["/predict"]["POST"], document["/health"]["GET"], document["/model"]["GET"]]
+    assert len(list(document.get_all_operations())) == len(operations)
     codes = _asked(operations[0], mode, EXAMPLES)
     assert codes == {200} if mode is GenerationMode.POSITIVE else codes <= set(range(400, 500))
     if mode is GenerationMode.POSITIVE:

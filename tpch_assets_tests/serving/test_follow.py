@@ -114,7 +114,7 @@ def test_swaps_under_load_fail_no_request(lake: Lake) -> None:
 
         def ask(share: int) -> list[tuple[int, str, float]]:
             with httpx.Client(base_url=served.url, trust_env=False, timeout=30) as client:
-                found = []
+                found: list[tuple[int, str, float]] = []
                 while len(found) < share or not swapped.is_set():
                     answer = client.post("/predict", json=RECORD)
                     told = answer.json()

@@ -143,9 +143,14 @@ def test_a_head_without_an_end_is_refused(served: Served) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"POST /predict HT", HEADERS + b"content-length: 100\r\n\r\n{", HEADERS + b"transfer-encoding: chunked\r\n\r\n1\r\n"],
+    [
+        b"",
+        b"POST /predict HT",
+        HEADERS + b"content-length: 100\r\n\r\n{",
+        HEADERS + b"transfer-encoding: chunked\r\n\r\n1\r\n",
+    ],
     ids=["nothing", "head", "body", "chunk"],
-)  # fmt: skip
+)
 def test_a_slow_sender_is_not_waited_for(served: Served, sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "SECONDS", 0.3)
     with served.connect() as connection:

@@ -88,7 +88,7 @@ def test_only_who_has_the_token_may_ask(lake: Lake) -> None:
         assert guarded.client.get("/liveness").json() == {"serving": "alive"}
         for given in ({}, {"authorization": f"Bearer {TOKEN}s"}, {"authorization": TOKEN}):
             assert guarded.predict(RECORD, **given).status_code == 401
-        assert guarded.client.get("/model", headers={"authorization": "Bearer é".encode()}).status_code == 401
+        assert guarded.client.get("/model", headers={b"authorization": "Bearer é".encode()}).status_code == 401
         found = guarded.predict(RECORD, authorization=f"Bearer {TOKEN}")
         assert found.status_code == 200
         allowed = guarded.client.get("/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()

@@ -120,6 +120,14 @@ class Settings(BaseSettings):
     )
     dashboard_image: str | None = Field(default=None, description="Container image of the dashboard on Coiled.")
     dashboard_vm_type: str = Field(default="t3.medium", description="VM type of the dashboard on Coiled.")
+    serving_mode: Literal["off", "coiled"] = Field(
+        default="off", description="`coiled`: a schedule keeps the model's server running on Coiled."
+    )
+    serving_url: str | None = Field(
+        default=None, description="URL of the model's server, if it runs on another machine than the dashboard."
+    )
+    serving_image: str | None = Field(default=None, description="Container image of the model's server on Coiled.")
+    serving_vm_type: str = Field(default="t3.medium", description="VM type of the model's server on Coiled.")
     branch_lakes: str | None = Field(
         default=None, description="Location below which each branch deployment of Dagster Cloud has its own lake."
     )
@@ -163,7 +171,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
 
-    @field_validator("dashboard_url")
+    @field_validator("dashboard_url", "serving_url")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
@@ -205,7 +213,7 @@ class DashboardAddress(Address):
 
 
 class ServingAddress(Address):
-    """Where the model's server listens, and what it asks of clients. Its other settings are in `serving/settings.py`."""
+    """Where the model's server listens, and its token. Its other settings are in `serving/settings.py`."""
 
     model_config = _prefixed(SERVING_PREFIX)
 
@@ -266,16 +274,18 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f"{PREFIX}{name.upper()}={first['input']!r}: {message}") from None
     if settings.compute == "address" and not settings.address:
         raise SettingsError("TPCH_COMPUTE=address needs TPCH_ADDRESS, the scheduler's address (tcp://host:8786).")
-    if settings.dashboard_mode == "coiled" and not settings.dashboard_url:
-        raise SettingsError(
-            "TPCH_DASHBOARD_MODE=coiled needs TPCH_DASHBOARD_URL (http://tpch.<workspace>.dask.host:5006)."
-        )
+    for prefix, mode, url, port in (
+        (DASHBOARD_PREFIX, settings.dashboard_mode, settings.dashboard_url, 5006),
+        (SERVING_PREFIX, settings.serving_mode, settings.serving_url, 8080),
+    ):
+        if mode == "coiled" and not url:
+            raise SettingsError(f"{prefix}MODE=coiled needs {prefix}URL (http://tpch.<workspace>.dask.host:{port}).")
     _check_coiled(settings)
     return _of_deployment(settings)
 
 
 def _of_deployment(settings: Settings) -> Settings:
-    """Adapt production's settings to a branch deployment: its own lake, its own automation setting, no dashboard."""
+    """Adapt production's settings to a branch deployment: its own lake, its own automation setting, no servers."""
     try:
         here = deployment()
     except DeploymentError as error:
@@ -283,9 +293,8 @@ def _of_deployment(settings: Settings) -> Settings:
     if not here.is_branch:
         return settings
     root = settings.branch_lakes or f"{settings.lake}/branches"
-    return settings.model_copy(
-        update={"lake": f"{root}/{here.name}", "automation": settings.branch_automation, "dashboard_mode": "off"}
-    )
+    own = {"lake": f"{root}/{here.name}", "automation": settings.branch_automation}
+    return settings.model_copy(update={**own, "dashboard_mode": "off", "serving_mode": "off"})
 
 
 def _check_coiled(settings: Settings) -> None:

@@ -146,7 +146,7 @@ class Pipeline(Page):
             self.rejects = tabulator(lines, self.look, titles=REJECT_TITLES, page_size=10, stretch=True)
             self.rejects_place[:] = [self.rejects]
         else:
-            self.rejects.value = cells(lines)
+            self.rejects.value = cells(lines, self.look)
 
     def _commits(self, layer: str, name: str) -> str:
         source = self.store.table(layer, name)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from dashboards.charts.figures import short
 from dashboards.pages.markup import cards, escape, table
-from dashboards.pages.text import moment, short, size, span
+from dashboards.pages.text import moment, size, span
 from dashboards.store.health import Health, State, worst
 from dashboards.store.raw import BATCHES_KEPT
 from dashboards.store.state import Commit

@@ -20,6 +20,7 @@ from deltalake.exceptions import DeltaError
 
 from dashboards.store import business
 from dashboards.store.cache import Cache
+from dashboards.store.on_the_spot import OnTheSpot
 from dashboards.store.raw import RawFiles
 from dashboards.store.state import Commit, Key, LakeState, Raw
 from dashboards.store.versions import Versions
@@ -55,11 +56,20 @@ class Store:
     Args:
         seconds: Time between two polls.
         warm_up: Called with each gold table that changed, to prepare what pages will ask for.
+        memory: Of this process for what is computed on the spot.
     """
 
-    def __init__(self, lake: Lake, seconds: float = 3, warm_up: WarmUp = lambda store, source: None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        seconds: float = 3,
+        warm_up: WarmUp = lambda store, source: None,
+        memory: str = "1GiB",
+    ) -> None:
         self.lake, self.seconds, self._warm_up = lake, seconds, warm_up
+        self.spot = OnTheSpot(memory)
         self.state = LakeState("loading")
+        self.seen: datetime | None = None
         self.tables: dict[Key, Snapshot] = {}
         self.raw: dict[str, Raw] = {}
         self._versions = Versions(lake, table_keys())
@@ -89,10 +99,12 @@ class Store:
         """Check every version once, and read what changed. A failure becomes the state, and the next poll retries."""
         try:
             self._refresh()
+            self.seen = datetime.now(UTC)
         except Exception as error:  # noqa: BLE001 - any storage error: pages show it, and the next poll retries
             if self.state.kind != "unreachable":
                 LOG.warning("The lake cannot be read: %s", error)
-            self.state = LakeState("unreachable", self._reason(error).splitlines()[0][:300])
+            since = self.state.since if self.state.kind == "unreachable" else datetime.now(UTC)
+            self.state = LakeState("unreachable", self._reason(error).splitlines()[0][:300], since, self.seen)
         for listener in tuple(self._listeners):
             try:
                 listener()
@@ -168,14 +180,19 @@ class Store:
             return str(found)
         return f"{type(error).__name__}: {error}"
 
+    def _is_gone(self) -> bool:
+        place = Path(self.lake.uri)
+        return not place.is_dir() or next(place.iterdir(), None) is None
+
     def _refresh(self) -> None:
         thorough = self.state.kind != "ok" or not self.lake.remote or self._polls % 20 == 0
         self._polls += 1
         if thorough:
             self.lake.check()
-        if not self.lake.remote and not Path(self.lake.uri).is_dir():
+        if not self.lake.remote and self._is_gone():
+            if self.tables:  # Whether it was moved, unmounted or deleted: what was read stays on the pages.
+                raise LakeError(f"{self.lake.uri} is gone or empty: {len(self.tables)} tables were there")
             self._versions.forget()
-            self.tables = {}
             self.state = LakeState("no lake")
             return
         changed = self._versions.refresh(check_stamps=thorough)

@@ -40,6 +40,8 @@ AFTER_BATCH = timedelta(minutes=5)
 
 CAREFUL = 8
 """How many pieces of ranges that failed a tick requests at most: if nothing can be read, that many runs fail."""
+LOOK, LOOK_REMOTE = 5, 60
+"""Seconds between two looks at raw: as often as Dagster's daemon looks at its sensors. On S3 each look costs money."""
 NAMED = 5
 """How many batches that are set aside a tick names, each with why."""
 
@@ -235,13 +237,15 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
     """Return the sensors of bronze and of late data."""
+    look = LOOK_REMOTE if Lake(planner.settings.lake).remote else LOOK
     return [
         layer_sensor(
             planner.settings,
             "bronze_sensor",
             [jobs["bronze"]],
-            60,
-            "Every minute: ingest raw files that are not in bronze, whoever wrote them and however late they arrive.",
+            look,
+            f"Every {look} seconds: ingest raw files that are not in bronze, whoever wrote them and however late they "
+            "arrive.",
             ["bronze"],
             planner.bronze,
         ),

@@ -14,6 +14,7 @@ from tpch_assets.orchestration.jobs import Requests, freshness_job, layer_jobs
 from tpch_assets.orchestration.maintenance import maintenance
 from tpch_assets.orchestration.resources import resources
 from tpch_assets.orchestration.schedules import Planner, layer_schedules, layer_sensors
+from tpch_assets.orchestration.serving_job import serving
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
 
@@ -29,7 +30,7 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
     maintenance_job, maintenance_schedule = maintenance(settings, business)
-    dashboard_job, dashboard_schedule = dashboard(settings)
+    servers = [dashboard(settings), *([serving(settings)] if business.models else [])]
     return dg.Definitions(
         assets=[
             *raw_assets(settings, business),
@@ -39,11 +40,11 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *cost_assets(settings),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],
-        jobs=[*jobs.values(), maintenance_job, dashboard_job, COSTS_JOB],
+        jobs=[*jobs.values(), maintenance_job, *(job for job, _ in servers), COSTS_JOB],
         schedules=[
             *layer_schedules(planner, jobs),
             maintenance_schedule,
-            dashboard_schedule,
+            *(schedule for _, schedule in servers),
             cost_schedule(settings),
         ],
         sensors=layer_sensors(planner, jobs),

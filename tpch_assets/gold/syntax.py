@@ -149,21 +149,24 @@ def _with_parts(node: Node) -> Iterator[tuple[str, object]]:
 
 @functools.lru_cache(1 << 10)
 def nodes_of(statement: str) -> tuple[Node, ...]:
-    """Every node of a statement's syntax tree, a node before those within it.
+    """Every node of a statement's syntax tree.
 
     Raises:
         NotASelect: The text is not one SELECT statement.
     """
-    found: list[Node] = []
-    waiting: list[object] = [tree(statement)]
+    return tuple(nodes(tree(statement)))
+
+
+def nodes(tree: object) -> Iterator[Node]:
+    """Every node of a syntax tree, a node before those within it."""
+    waiting = [tree]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
-            found.append(part)
+            yield part
             waiting.extend(reversed(part.values()))
         elif isinstance(part, list):
             waiting.extend(reversed(part))
-    return tuple(found)
 
 
 def _text(node: Node, key: str) -> str:

@@ -15,6 +15,7 @@ import dagster as dg
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, floor
+from tpch_assets.gold.blocked import open_faults
 from tpch_assets.gold.loss import lost_history
 from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.stale import stale_days
@@ -24,7 +25,7 @@ from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
 from tpch_assets.orchestration import setbacks
 from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
-from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor, schedule_status
+from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor
 from tpch_assets.raw.files import files_of
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business
@@ -34,8 +35,6 @@ from tpch_assets.silver.stale import due_dimensions, due_windows, stale_dimensio
 WHOLE_HISTORY = 0  # The hour in which the raw schedule checks the whole history.
 AFTER_WINDOW, AFTER_DAY = timedelta(minutes=20), timedelta(minutes=45)
 """Delay of silver and gold after the end of a window or day, so that the previous layer is done."""
-AFTER_BATCH = timedelta(minutes=5)
-"""Delay of the freshness checks after the end of a batch. At most a third of a batch."""
 
 
 CAREFUL = 8
@@ -153,7 +152,8 @@ class Planner:
         """Request stale days of gold that ended by `moment`."""
         faults: list[str] = []
         requests = self.days(lake, moment, faults)
-        return Found(requests, " ".join(["Gold is up to date with silver.", *self._waiting(lake)]), warnings=faults)
+        reasons = ["Gold is up to date with silver.", *self._waiting(lake)]
+        return Found(requests, " ".join(reasons), warnings=[*self._blocked(lake), *faults])
 
     def _waiting(self, lake: Lake) -> list[str]:
         """A sentence for each table that silver does not have and queries wait for."""
@@ -165,6 +165,12 @@ class Planner:
                 if count and snapshot(lake, lake.table("silver", name)).version < 0:
                     found.append(f"{count} queries wait for {name}, of which nothing is in silver.")
         return found
+
+    def _blocked(self, lake: Lake) -> list[str]:
+        """A sentence for everything that gold does not read, since a blocking check failed."""
+        with apart([]):
+            return [f"Gold does not go on: {fault.sentence}." for fault in open_faults(lake)]
+        return []
 
     def late(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
@@ -193,19 +199,12 @@ class Planner:
                     reason := lost_history(query, silver, snapshot(lake, lake.table("gold", query.name)))
                 ):
                     found.append(reason)
-        return found
+        return [*found, *self._blocked(lake)]
 
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:
-    """Return the schedules of raw, silver and gold, and of the freshness checks."""
+    """Return the schedules of raw, silver and gold."""
     settings = planner.settings
-    freshness = dg.ScheduleDefinition(
-        name="freshness_schedule",
-        job=jobs["freshness"],
-        cron_schedule=cron(BATCH, min(AFTER_BATCH, BATCH // 3)),
-        default_status=schedule_status(settings),
-        description=f"Every {RAW.every}: check how old the data of each layer is.",
-    )
     return [
         layer_schedule(
             settings,
@@ -231,7 +230,6 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
             ["gold", "silver"],
             planner.gold,
         ),
-        freshness,
     ]
 
 

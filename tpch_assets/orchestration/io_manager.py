@@ -18,7 +18,7 @@ from tpch_assets.lake.commit import Committed
 from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import Piece, task, write_piece, write_raw
-from tpch_assets.lake.snapshot import Snapshot, existing
+from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
 from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from tpch_assets.orchestration.alerts import alerts_sensor
 from tpch_assets.orchestration.assets.bronze import bronze_assets
 from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
 from tpch_assets.orchestration.assets.gold import gold_assets
@@ -58,7 +59,11 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *(schedule for _, schedule in servers),
             cost_schedule(settings),
         ],
-        sensors=[*layer_sensors(planner, jobs), watch(settings, business)],
+        sensors=[
+            *layer_sensors(planner, jobs),
+            watch(settings, business),
+            alerts_sensor(settings, business, checks),
+        ],
         resources=resources(settings, business),
         # Dask does the parallel work. A process per step would cost more than most steps themselves.
         executor=dg.in_process_executor,

@@ -105,7 +105,9 @@ class Planner:
         found = setbacks.attempts(wanted, failed, now, changed)
         sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
         careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
-        sentences = [aside.sentence(setbacks.reason_of(instance, aside.failure)) for aside in found.aside[:NAMED]]
+        sentences = [
+            aside.sentence(setbacks.reason_of(instance, aside.failure.run_id)) for aside in found.aside[:NAMED]
+        ]
         if more := found.aside[NAMED:]:
             sentences.append(f"{len(more)} more batches are set aside.")
         return [*sized.get(PARTITIONS_PER_RUN, []), *careful[:CAREFUL]], sentences

@@ -46,7 +46,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         lake = Lake(self.uri)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
-        layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        layer, name = _place(context.asset_key)
         if layer in LAYERS:
             check_lake(lake)
         update = update_of(obj, keys, expression, _options(layer))
@@ -61,7 +61,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> object:
         lake = Lake(self.uri)
-        layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        layer, name = _place(context.asset_key)
         if layer == "raw":
             return files_of(lake, name, list(context.asset_partition_keys))
         found = existing(lake, lake.table(layer, name))
@@ -70,6 +70,12 @@ class LakeIOManager(dg.ConfigurableIOManager):
             return found
         files = found.of(context.asset_partition_keys) if context.has_asset_partitions else list(found.files)
         return load(found, files, wanted)
+
+
+def _place(key: dg.AssetKey) -> tuple[str, str]:
+    """The layer and table of an asset. Of a longer key each part counts: two assets never share a table."""
+    layer, *rest = key.path
+    return layer, ".".join(rest) or layer
 
 
 def _options(layer: str) -> str:

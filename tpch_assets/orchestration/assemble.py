@@ -29,7 +29,7 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
     checks, freshness = data_checks(business), [*freshness_checks(business), *feed_checks(settings, business)]
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
-    maintenance_job, maintenance_schedule = maintenance(settings)
+    maintenance_job, maintenance_schedule = maintenance(settings, business)
     servers = [dashboard(settings), *([serving(settings)] if business.models else [])]
     return dg.Definitions(
         assets=[

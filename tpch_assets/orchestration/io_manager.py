@@ -14,11 +14,12 @@ from pydantic import Field
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
-from tpch_assets.lake.commit import Committed, commit
+from tpch_assets.lake.commit import Committed
 from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.pieces import REJECTS, Piece, task, write_piece, write_raw
-from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
+from tpch_assets.lake.pieces import Piece, task, write_piece, write_raw
+from tpch_assets.lake.snapshot import Snapshot, existing
+from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.instance import claim
@@ -100,20 +101,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     ]
     rows_read = sum(int(counts.get(ROWS_READ, 0)) for counts in update.extra.values())
     pieces: list[Piece] = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
-    if any(piece.lines is not None for piece in pieces) or update.keep:
-        _store_rejects(lake, f"{uri}_rejects", pieces, update)
-    committed = commit(
-        lake,
-        uri,
-        [piece.rows for piece in pieces],
-        set(update.files),
-        schema=update.schema,
-        keep=update.keep,
-        base=update.base,
-        marks=update.marks,
-        properties=update.properties,
-        replace=update.replace,
-    )
+    committed = commit_pieces(lake, uri, pieces, update)
     shared: Metadata = {
         "delta version": committed.version,
         "files changed": len(committed.added) + len(committed.removed),
@@ -127,15 +115,6 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
         columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
         shared["dagster/column_schema"] = dg.TableSchema(columns)
     return _counts(pieces, update, committed), shared
-
-
-def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdate) -> None:
-    """Replace the partitions' rejects. Call this before committing the good rows, which mark a batch as ingested."""
-    rejected = [piece.rejects for piece in pieces if piece.rejects]
-    present = snapshot(lake, uri)
-    if rejected or present.of(set(update.files)):
-        keep = {file.path for file in present.files} & set(update.keep)
-        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS, replace=update.replace)
 
 
 def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:

@@ -5,7 +5,19 @@ import sys
 from importlib import metadata
 from typing import Any
 
-from tpch_assets.commands import acknowledge, check, explain, new, plan, query, rebuild, replay, show, status
+from tpch_assets.commands import (
+    acknowledge,
+    alerts,
+    check,
+    explain,
+    new,
+    plan,
+    query,
+    rebuild,
+    replay,
+    show,
+    status,
+)
 from tpch_assets.commands.options import CommandError
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
@@ -17,6 +29,7 @@ COMMANDS = (
     acknowledge,
     plan,
     status,
+    alerts,
     show,
     query,
     explain,

@@ -111,6 +111,8 @@ def commit(
         if data and (new or old):
             tried = new, old
         version = table.version() + 1  # Without retries the commit takes the next version, or none.
+        # Whoever made the last commit may have died before flushing it, and a repair mends the newest one alone.
+        lake.store.flush_commit(uri, table.version())
         try:
             if columns is not None and (columns.when == "before" or (columns.when == "behind" and not data)):
                 set_columns(table, columns.schema, _once(table))

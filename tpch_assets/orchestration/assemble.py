@@ -3,6 +3,7 @@
 import dagster as dg
 
 from tpch_assets.gold.queries import load_queries
+from tpch_assets.orchestration.alerts import alerts_sensor
 from tpch_assets.orchestration.assets.bronze import bronze_assets
 from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
 from tpch_assets.orchestration.assets.gold import gold_assets
@@ -17,6 +18,7 @@ from tpch_assets.orchestration.jobs import Requests, freshness_job, layer_jobs
 from tpch_assets.orchestration.maintenance import maintenance
 from tpch_assets.orchestration.resources import resources
 from tpch_assets.orchestration.schedules import Planner, layer_schedules, layer_sensors
+from tpch_assets.orchestration.serving_job import serving
 from tpch_assets.orchestration.watch import watch
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
@@ -40,8 +42,8 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
     )
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
-    maintenance_job, maintenance_schedule = maintenance(settings)
-    dashboard_job, dashboard_schedule = dashboard(settings)
+    maintenance_job, maintenance_schedule = maintenance(settings, business)
+    servers = [dashboard(settings), *([serving(settings)] if business.models else [])]
     return dg.Definitions(
         assets=[
             *raw_assets(settings, business),
@@ -51,14 +53,18 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *cost_assets(settings, load_queries(business)),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],
-        jobs=[*jobs.values(), maintenance_job, dashboard_job, COSTS_JOB],
+        jobs=[*jobs.values(), maintenance_job, *(job for job, _ in servers), COSTS_JOB],
         schedules=[
             *layer_schedules(planner, jobs),
             maintenance_schedule,
-            dashboard_schedule,
+            *(schedule for _, schedule in servers),
             cost_schedule(settings),
         ],
-        sensors=[*layer_sensors(planner, jobs), watch(settings, business)],
+        sensors=[
+            *layer_sensors(planner, jobs),
+            watch(settings, business),
+            alerts_sensor(settings, business, checks),
+        ],
         resources=resources(settings, business),
         # Dask does the parallel work. A process per step would cost more than most steps themselves.
         executor=dg.in_process_executor,

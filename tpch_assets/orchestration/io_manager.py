@@ -15,11 +15,12 @@ from pydantic import Field
 from tpch_assets.compute import cluster
 from tpch_assets.compute.database import sql_types
 from tpch_assets.compute.progress import Progress
-from tpch_assets.lake.commit import Committed, commit
+from tpch_assets.lake.commit import Committed
 from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.pieces import REJECTS, Piece, task, write_piece, write_raw
+from tpch_assets.lake.pieces import Piece, task, write_piece, write_raw
 from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
+from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.instance import claim
@@ -46,7 +47,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         lake = Lake(self.uri)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
-        layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        layer, name = _place(context.asset_key)
         if layer in LAYERS:
             check_lake(lake)
         update = update_of(obj, keys, expression, _options(layer))
@@ -61,7 +62,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> object:
         lake = Lake(self.uri)
-        layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        layer, name = _place(context.asset_key)
         if layer == "raw":
             return files_of(lake, name, list(context.asset_partition_keys))
         found = existing(lake, lake.table(layer, name))
@@ -70,6 +71,12 @@ class LakeIOManager(dg.ConfigurableIOManager):
             return found
         files = found.of(context.asset_partition_keys) if context.has_asset_partitions else list(found.files)
         return load(found, files, wanted)
+
+
+def _place(key: dg.AssetKey) -> tuple[str, str]:
+    """The layer and table of an asset. Of a longer key each part counts: two assets never share a table."""
+    layer, *rest = key.path
+    return layer, ".".join(rest) or layer
 
 
 def _options(layer: str) -> str:
@@ -103,20 +110,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     ]
     rows_read = sum(int(counts.get(ROWS_READ, 0)) for counts in update.extra.values())
     pieces: list[Piece] = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
-    if any(piece.lines is not None for piece in pieces) or update.keep:
-        _store_rejects(lake, f"{uri}_rejects", pieces, update)
-    committed = commit(
-        lake,
-        uri,
-        [piece.rows for piece in pieces],
-        set(update.files),
-        schema=update.schema,
-        keep=update.keep,
-        base=update.base,
-        marks=update.marks,
-        properties=update.properties,
-        replace=update.replace,
-    )
+    committed = commit_pieces(lake, uri, pieces, update)
     shared: Metadata = {
         "dagster/row_count": committed.rows,
         "delta version": committed.version,
@@ -138,15 +132,6 @@ def _is_nothing(lake: Lake, uri: str, update: TableUpdate) -> bool:
     if any(update.files.values()) or update.keep or update.replace:
         return False
     return not snapshot(lake, uri).of(set(update.files))
-
-
-def _store_rejects(lake: Lake, uri: str, pieces: list[Piece], update: TableUpdate) -> None:
-    """Replace the partitions' rejects. Call this before committing the good rows, which mark a batch as ingested."""
-    rejected = [piece.rejects for piece in pieces if piece.rejects]
-    present = snapshot(lake, uri)
-    if rejected or present.of(set(update.files)):
-        keep = {file.path for file in present.files} & set(update.keep)
-        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS, replace=update.replace)
 
 
 def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:

@@ -55,3 +55,29 @@ def _number(one: dg.AssetMaterialization, *names: str) -> float | None:
 def _mean(values: list[float | None], count: int = 0) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / (count or len(known)) if known else None
+
+
+def failed_checks(home: Path, runs: int = 60) -> list[tuple[str, str, bool, float, str, str]]:
+    """Return the checks whose last evaluation in the newest runs failed, the newest first.
+
+    Args:
+        home: The folder of the Dagster instance.
+
+    Returns:
+        Each as asset, check, whether it is an error, time (Unix seconds), what it counted, and run.
+    """
+    found: dict[tuple[str, str], tuple[bool, tuple[str, str, bool, float, str, str]]] = {}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for record in instance.get_run_records(limit=runs):
+            run_id = record.dagster_run.run_id
+            for entry in reversed(instance.all_logs(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)):
+                event = entry.dagster_event
+                said = event.asset_check_evaluation_data if event else None
+                if said is None:
+                    continue
+                asset = "/".join(said.asset_key.path)
+                counts = ", ".join(f"{name.replace('_', ' ')} {one.value}" for name, one in list(said.metadata.items())[:3])
+                error = said.severity == dg.AssetCheckSeverity.ERROR
+                told = (asset, said.check_name, error, entry.timestamp, counts[:200], run_id)
+                found.setdefault((asset, said.check_name), (said.passed, told))
+    return sorted((told for passed, told in found.values() if not passed), key=lambda told: -told[3])

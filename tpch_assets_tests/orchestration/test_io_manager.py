@@ -401,3 +401,24 @@ def test_each_partitions_metadata(run: Runs) -> None:
         found = run.metadata(partition)
         assert found["bytes"] == sum(file.size for file in run.table.of({partition}))
         assert found["delta version"] == run.table.version
+
+
+def test_assets_whose_keys_end_alike_have_tables_of_their_own(instance: dg.DagsterInstance, lake: Lake) -> None:
+    def made(number: int, *key: str) -> dg.AssetsDefinition:
+        @dg.asset(key=list(key))
+        def asset() -> pa.Table:
+            return pa.table({"n": [number]})
+
+        return asset
+
+    keys = [("shop", "north", "sales"), ("shop", "south", "sales"), ("shop", "sales"), ("sales",)]
+    Runs(instance, lake)(*(made(number, *key) for number, key in enumerate(keys)))
+    tables = ["shop/north.sales", "shop/south.sales", "shop/sales", "sales/sales"]
+    assert [read(snapshot(lake, lake.path(table)))["n"].to_pylist() for table in tables] == [[0], [1], [2], [3]]
+
+    @dg.asset(ins={"sales": dg.AssetIn(key=list(keys[1]))})
+    def after(sales: pa.Table) -> pa.Table:
+        return sales
+
+    Runs(instance, lake)(made(1, *keys[1]), after)
+    assert read(snapshot(lake, lake.path("after/after"))).to_pylist() == [{"n": 1}]

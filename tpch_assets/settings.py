@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tpch_assets.deployment import DeploymentError, deployment
@@ -26,6 +26,9 @@ HEALTH = "/liveness"  # Says that the dashboard, or the model's server, responds
 # Where S3 is, here, on workers and on the dashboard's machine. The first variable that is set counts.
 S3_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
 S3_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+SECRETS = ("alert_webhook_url", "alert_smtp_password")  # No message shows their values.
 
 
 class SettingsError(ValueError):
@@ -128,6 +131,36 @@ class Settings(BaseSettings):
     )
     serving_image: str | None = Field(default=None, description="Container image of the model's server on Coiled.")
     serving_vm_type: str = Field(default="t3.medium", description="VM type of the model's server on Coiled.")
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="Alerts: incoming webhook of Slack, or of whatever takes its JSON. A secret."
+    )
+    alert_email_to: Annotated[list[str] | None, NoDecode] = Field(
+        default=None, description="Alerts: addresses that get e-mail, comma-separated."
+    )
+    alert_email_from: str | None = Field(
+        default=None, description="Alerts: sender of e-mail. Defaults to the first address that gets it."
+    )
+    alert_smtp_host: str | None = Field(default=None, description="Alerts: mail server, for `TPCH_ALERT_EMAIL_TO`.")
+    alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Alerts: port of the mail server.")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="Alerts: encryption of e-mail on its way: `starttls`, `tls` or `none`."
+    )
+    alert_smtp_user: str | None = Field(default=None, description="Alerts: user at the mail server.")
+    alert_smtp_password: SecretStr | None = Field(
+        default=None, description="Alerts: password at the mail server. A secret."
+    )
+    alert_dagster_url: str | None = Field(
+        default=None, description="Alerts: URL of the Dagster UI in links. Defaults to the local one."
+    )
+    alert_dashboard_url: str | None = Field(
+        default=None,
+        description="Alerts: URL of the dashboard, for links and to ask whether it answers. Defaults to "
+        "`TPCH_DASHBOARD_URL`, or to the local one.",
+    )
+    alert_reject_rate: float = Field(
+        default=0.01, ge=0, lt=1, description="Alerts: share of a table's lines that may be rejected, over a day."
+    )
+    alert_disk_share: float = Field(default=0.85, gt=0, le=1, description="Alerts: share of a disk that may be used.")
     branch_lakes: str | None = Field(
         default=None, description="Location below which each branch deployment of Dagster Cloud has its own lake."
     )
@@ -166,10 +199,31 @@ class Settings(BaseSettings):
                 raise ValueError("the start must be a midnight in UTC, such as 2026-01-01")
         return value
 
-    @field_validator("owners", mode="before")
+    @field_validator("owners", "alert_email_to", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
+
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _web(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/]+\S*", value.get_secret_value()):
+            raise ValueError("write an address such as https://hooks.slack.com/services/…")
+        return value
+
+    @field_validator("alert_email_to")
+    @classmethod
+    def _addresses(cls, value: list[str] | None) -> list[str] | None:
+        if odd := [one for one in value or () if not re.fullmatch(r"[^\s@,]+@[^\s@,]+", one)]:
+            raise ValueError(f"{odd[0]} is not an address such as team@example.org")
+        return value
+
+    @field_validator("alert_dagster_url", "alert_dashboard_url")
+    @classmethod
+    def _page(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s?#@]+", value):
+            raise ValueError("write an address such as https://dagster.example.org")
+        return value.rstrip("/") if value else value
 
     @field_validator("dashboard_url", "serving_url")
     @classmethod
@@ -271,7 +325,8 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{PREFIX}{name.upper()}={first['input']!r}: {message}") from None
+        value = "***" if name in SECRETS else repr(first["input"])
+        raise SettingsError(f"{PREFIX}{name.upper()}={value}: {message}") from None
     if settings.compute == "address" and not settings.address:
         raise SettingsError("TPCH_COMPUTE=address needs TPCH_ADDRESS, the scheduler's address (tcp://host:8786).")
     for prefix, mode, url, port in (
@@ -280,6 +335,8 @@ def load_settings(**overrides: object) -> Settings:
     ):
         if mode == "coiled" and not url:
             raise SettingsError(f"{prefix}MODE=coiled needs {prefix}URL (http://tpch.<workspace>.dask.host:{port}).")
+    if settings.alert_email_to and not settings.alert_smtp_host:
+        raise SettingsError("TPCH_ALERT_EMAIL_TO needs TPCH_ALERT_SMTP_HOST, the mail server's name.")
     _check_coiled(settings)
     return _of_deployment(settings)
 

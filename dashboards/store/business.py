@@ -36,6 +36,7 @@ __all__ = [
     "facts",
     "generates",
     "group_of",
+    "groups",
     "inputs",
     "models",
     "name",
@@ -107,6 +108,11 @@ def table(name: str) -> Table:
         KeyError: There is none.
     """
     return current_business().table(name)
+
+
+def groups() -> tuple[Group, ...]:
+    """The groups of facts."""
+    return current_business().groups
 
 
 def group_of(table: Table) -> Group | None:

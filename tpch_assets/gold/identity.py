@@ -5,24 +5,26 @@ The answer's file carries it in its name. Comparing it with what silver holds no
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from tpch_assets.calendar import end_of_day
 from tpch_assets.gold.fingerprints import fingerprint
+from tpch_assets.gold.history import MARK, shards_digests
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import columns_read, normal
 from tpch_assets.lake.snapshot import Snapshots
-from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.shards import content_of
+from tpch_assets.schema import Business, Table
 
 NO_SHARDS = "dimensions"  # What an answer is made of that reads no shards.
 
 
-def made_from(query: Query, business: Business, silver: Snapshots, day: str, scale_factor: float) -> str:
-    """Names what a query's answer as of `day` is made of: `<code>.<shards>.<dimension rows>`."""
-    shards = together(shards_digest(group, silver, day) for group in query.groups)
-    return f"{code_digest(query, business, scale_factor)}.{shards}.{dimension_digest(query, business, silver)}"
+def made_from(
+    query: Query, business: Business, silver: Snapshots, days: Sequence[str], scale_factor: float
+) -> dict[str, str]:
+    """Names what a query's answer as of each of some days is made of: `<code>.<shards>.<dimension rows>`."""
+    code, rows = code_digest(query, business, scale_factor), dimension_digest(query, business, silver)
+    of_groups = [shards_digests(group, silver, days) for group in query.groups]
+    return {day: f"{code}.{together(digests[day] for digests in of_groups)}.{rows}" for day in days}
 
 
 def code_digest(query: Query, business: Business, scale_factor: float) -> str:
@@ -50,19 +52,9 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
 def together(digests: Iterable[str]) -> str:
     """One name for the shards of several groups; of one group it is the group's own."""
     found = list(digests)
-    return found[0] if len(found) == 1 else _digest(found) if found else NO_SHARDS
-
-
-def shards_digest(group: Group, silver: Snapshots, day: str) -> str:
-    """Names the shards of all windows up to a day."""
-    end = end_of_day(day)
-    names = sorted(
-        f"{name}/{file.partition}/{content_of(file)}"
-        for name in group.names
-        for file in silver[name].files
-        if file.partition < end
-    )
-    return _digest(["\n".join(names)])
+    if len(found) < 2:
+        return found[0] if found else NO_SHARDS
+    return MARK + _digest(found)[:11] if found[0].startswith(MARK) else _digest(found)
 
 
 def dimension_digest(query: Query, business: Business, silver: Snapshots) -> str:

@@ -49,13 +49,14 @@ def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[st
     silver = snapshots_for(query, business, lake)
     files: dict[str, dict[str, Content]] = {}
     extra: dict[str, Facts] = {}
+    made = made_from(query, business, silver, days, scale_factor)
     for key in days:
         day = date.fromisoformat(key)
         if query.function:
             answer, facts = functions.plan(query.function, business, silver, day, scale_factor)
         else:
             answer, facts = plan(query, business, silver, day, scale_factor)
-        name = f"{made_from(query, business, silver, key, scale_factor)}-{{content}}.parquet"
+        name = f"{made[key]}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
         extra[key] = facts
     return TableUpdate(files, replace=_has_other_columns(lake, query), extra=extra)

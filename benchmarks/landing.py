@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -79,7 +80,7 @@ def main() -> None:
             land(lake, instance, "first", TABLES[0])  # The first tick repairs, the first run compiles modules.
             wait_until_idle(instance)
             report_idle(idle(server, arguments.idle))
-            report([one for one in landings(lake, instance, arguments.files, chance)], arguments.seed)
+            report(list(landings(lake, instance, arguments.files, chance)), arguments.seed)
 
 
 def free_port() -> int:
@@ -164,7 +165,7 @@ def stages(instance: dg.DagsterInstance, landed: float, read: float) -> dict[str
     logged = [entry for entry in instance.all_logs(newest.run_id) if entry.dagster_event]
     events = {entry.dagster_event.event_type: entry.timestamp for entry in logged if entry.dagster_event}
     moments = [landed, *(events[kind] for kind in wanted), read]
-    return dict(zip(STAGES, (after - before for before, after in zip(moments, moments[1:], strict=False)), strict=True))
+    return dict(zip(STAGES, (after - before for before, after in pairwise(moments)), strict=True))
 
 
 def idle(server: psutil.Process, seconds: float) -> dict[str, float]:

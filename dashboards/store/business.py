@@ -38,6 +38,7 @@ __all__ = [
     "group_of",
     "groups",
     "inputs",
+    "models",
     "name",
     "parameters",
     "queries",
@@ -154,6 +155,11 @@ def _rows_in(given: Business, name_of_query: str) -> Mapping[str, tuple[str, tup
         for other, columns in table.references.items():
             add(given.table(other), [by_source.get((table.name, column)) for column in columns])
     return found
+
+
+def models() -> tuple[str, ...]:
+    """The names of the models that are trained every day."""
+    return tuple(model.name for model in current_business().models)
 
 
 def table_names() -> tuple[str, ...]:

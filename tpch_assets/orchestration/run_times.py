@@ -36,15 +36,19 @@ def mean_costs(
         for layer, name in names:
             records = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=limit).records
             made = [record.asset_materialization for record in records if record.asset_materialization]
-            rows = [_number(one, "dagster/row_count") for one in made]
+            rows = [_number(one, "dagster/partition_row_count", "dagster/row_count") for one in made]
             # A run's seconds are in the record of each of its partitions.
-            runs = {record.run_id: _number(one, "seconds") for record, one in zip(records, made, strict=True)}
+            runs = {
+                record.run_id: _number(one, "seconds of the run", "seconds")
+                for record, one in zip(records, made, strict=True)
+            }
             found[layer, name] = (_mean(rows), _mean(list(runs.values()), len(made)))
     return found
 
 
-def _number(one: dg.AssetMaterialization, name: str) -> float | None:
-    value = one.metadata[name].value if name in one.metadata else None
+def _number(one: dg.AssetMaterialization, *names: str) -> float | None:
+    """The first of some figures that a materialization has."""
+    value = next((one.metadata[name].value for name in names if name in one.metadata), None)
     return float(value) if isinstance(value, int | float) else None
 
 

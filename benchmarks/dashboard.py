@@ -163,9 +163,10 @@ def in_browser(server: Server) -> None:
             page = browser.new_context().new_page()
             begun = time.perf_counter()
             page.goto(url)
-            page.locator(".tabulator-row").first.wait_for()
-            page.locator("canvas").first.wait_for()
+            page.locator(".sparkline").first.wait_for()
             views.append(time.perf_counter() - begun)
+            page.goto(f"{url}/orders")
+            page.locator(".tabulator-row").first.wait_for()
             segments += _changes(page, "Market segment", ["BUILDING", "FURNITURE", "MACHINERY"])
             page.goto(f"{url}/queries")
             page.locator(".tabulator-row").first.wait_for()
@@ -280,7 +281,7 @@ def _models(part: Any) -> Any:
 async def people(server: Server, count: int, seconds: float) -> None:
     """`count` people arrive one after the other, then all choose at once."""
     everyone = [
-        Person(server.url, *(("", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
+        Person(server.url, *(("orders", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
     ]
     before = server.cpu()
     for person in everyone:

@@ -21,7 +21,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from tpch_assets.calendar import day_key, window_key
 from tpch_assets.compute.database import arrow_schema
-from tpch_assets.gold.identity import shards_digest
+from tpch_assets.gold.history import shards_digest
 from tpch_assets.gold.plan import plan
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake

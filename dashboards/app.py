@@ -31,6 +31,7 @@ from dashboards.bokeh_private import serve_first
 from dashboards.frame import TEMPLATES, not_found
 from dashboards.liveness import LIVENESS
 from dashboards.own import own
+from dashboards.pages.model import Model
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
@@ -45,7 +46,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
 
 HERE = Path(__file__).parent
-PAGES: tuple[type[Page], ...] = (Start, Queries, Rows, Pipeline)
+PAGES: tuple[type[Page], ...] = (Start, Queries, Rows, Model, Pipeline)
 """The pages of any business, in their order in the menu. To add a page, write a subclass of `Page` and name it here.
 
 A page about one business belongs in a module that the business names (see `dashboards.own`).

@@ -67,12 +67,12 @@ class Ask:
         for widget in (self.since, self.beside):
             widget.param.watch(lambda _: None if self._filling else self._changed(), "value")
 
-    def choices(self) -> dict[str, str | None]:
-        """What is chosen, by its name in the address."""
+    def choices(self, query: str) -> dict[str, str | None]:
+        """What is chosen for a query, by its name in the address."""
         return {
             "since": self.since.value or None,
             "beside": self.beside.value or None,
-            **self.parameters.choices(),
+            **self.parameters.choices(query),
         }
 
     def read(self) -> None:

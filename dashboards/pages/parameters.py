@@ -73,9 +73,11 @@ class Parameters:
         self.errors.html = "".join(errors)
         return None if errors else found
 
-    def choices(self) -> dict[str, str | None]:
-        """What is written, by its name in the address; None for what is not, and for those of other queries."""
+    def choices(self, query: str) -> dict[str, str | None]:
+        """What is written, by its name in the address; None for what is not, and if it is for another query."""
         gone = dict.fromkeys(self._url.names(PREFIX))
+        if self._query is None or self._query.name != query:
+            return gone
         return gone | {PREFIX + name: text for name, text in self.written().items()}
 
     def forget(self) -> None:

@@ -92,7 +92,7 @@ class Queries(DayPage):
         return any(layer == "gold" for layer, _ in self.store.tables)
 
     def choices(self) -> dict[str, str | None]:
-        return {"query": self.query.value, **super().choices(), **self.ask.choices()}
+        return {"query": self.query.value, **super().choices(), **self.ask.choices(self.query.value)}
 
     def read_choices(self) -> None:
         self.query.value = self.url.get("query", list(business.queries()), self.query.value)

@@ -36,7 +36,9 @@ __all__ = [
     "facts",
     "generates",
     "group_of",
+    "groups",
     "inputs",
+    "models",
     "name",
     "parameters",
     "queries",
@@ -108,6 +110,11 @@ def table(name: str) -> Table:
     return current_business().table(name)
 
 
+def groups() -> tuple[Group, ...]:
+    """The groups of facts."""
+    return current_business().groups
+
+
 def group_of(table: Table) -> Group | None:
     """The facts that share a table's colocation key; None for a dimension."""
     return next((group for group in current_business().groups if table.name in group.names), None)
@@ -148,6 +155,11 @@ def _rows_in(given: Business, name_of_query: str) -> Mapping[str, tuple[str, tup
         for other, columns in table.references.items():
             add(given.table(other), [by_source.get((table.name, column)) for column in columns])
     return found
+
+
+def models() -> tuple[str, ...]:
+    """The names of the models that are trained every day."""
+    return tuple(model.name for model in current_business().models)
 
 
 def table_names() -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from dashboards.store.state import Commit, Key, LakeState, Raw
 from dashboards.store.versions import Versions
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import DataFile, Snapshot
+from tpch_assets.models import registry
 
 Result = TypeVar("Result")
 WarmUp = Callable[["Store", Snapshot], None]
@@ -34,6 +35,8 @@ LOG = logging.getLogger(__name__)
 RAW_SECONDS = 20  # Listing many raw folders takes a while.
 CACHE_BYTES = 512 << 20
 COMMITS_KEPT = 50
+REGISTRY: Key = ("gold", registry.TABLE)
+"""The registry of models. It has no days, so it is not among the tables of answers."""
 # Delta's own client would retry for three minutes.
 IMPATIENT = {"connect_timeout": "3s", "timeout": "4s", "max_retries": "1", "retry_timeout": "8s"}
 
@@ -47,6 +50,7 @@ def table_keys() -> tuple[Key, ...]:
         *(("bronze", name) for name in names),
         *(("bronze", f"{name}_rejects") for name in names),
         ("operations", "costs"),
+        *([REGISTRY] if business.models() else []),
     )
 
 
@@ -71,6 +75,7 @@ class Store:
         self.state = LakeState("loading")
         self.seen: datetime | None = None
         self.tables: dict[Key, Snapshot] = {}
+        self.registry: Snapshot | None = None
         self.raw: dict[str, Raw] = {}
         self._versions = Versions(lake, table_keys())
         self._raw_files = RawFiles(lake, business.table_names())
@@ -197,7 +202,9 @@ class Store:
             return
         changed = self._versions.refresh(check_stamps=thorough)
         if changed:
-            self.tables = self._versions.snapshots()
+            found = self._versions.snapshots()
+            self.registry = found.pop(REGISTRY, None)
+            self.tables = found
         if any(layer == "gold" for layer, _ in self.tables):
             self.state = LakeState("ok")
         else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from tpch_assets.schema.functions import PythonAnswer
+from tpch_assets.schema.models import Model
 from tpch_assets.schema.types import ColumnType, UnknownType
 from tpch_assets.schema.types import parse as parse_type
 
@@ -150,6 +151,7 @@ class Business:
         queries: The folder with one `.sql` file per question.
         source: Makes raw batches. Without one, files land in raw by themselves.
         answers: Questions that are answered by a Python function, not by a `.sql` file.
+        models: Models that are trained every day.
         dashboard: Module with pages and views of the business's own. The dashboard does without.
     """
 
@@ -157,6 +159,7 @@ class Business:
     queries: Path
     source: Source | None = None
     answers: tuple[PythonAnswer, ...] = ()
+    models: tuple[Model, ...] = ()
     dashboard: str | None = None
 
     def __post_init__(self) -> None:

@@ -26,7 +26,15 @@ from dashboards.settings import load_dashboard_settings
 from tpch_assets.commands import serve
 from tpch_assets.orchestration.instance import SERVER_TAG, prepare_home, reap_served
 from tpch_assets.orchestration.liveness import trouble
-from tpch_assets.settings import HEALTH, PROJECT, DashboardAddress, SettingsError, current_settings, load_address
+from tpch_assets.settings import (
+    HEALTH,
+    PROJECT,
+    DashboardAddress,
+    ServingAddress,
+    SettingsError,
+    current_settings,
+    load_address,
+)
 from tpch_assets_tests.orchestration.test_dashboard_job import SERVER
 from tpch_assets_tests.orchestration.test_dashboard_job import port as port
 
@@ -72,7 +80,10 @@ def test_where_a_dashboard_answers_on_its_machine(environment: Path, address: st
 
 
 def test_a_port_that_is_taken_is_one_sentence(environment: Path, port: int) -> None:
-    free = load_address(DashboardAddress, port=port)
+    def dashboard(**address: object) -> list[serve.Server]:
+        return [serve.Server("the dashboard", load_address(DashboardAddress, **address), (), "TPCH_DASHBOARD_")]
+
+    free = dashboard(port=port)
     with socket.create_server(("0.0.0.0", 0)) as taken:
         number = taken.getsockname()[1]
         sentence = f"port {number} is in use: set TPCH_{{}} or stop the other program"
@@ -80,12 +91,15 @@ def test_a_port_that_is_taken_is_one_sentence(environment: Path, port: int) -> N
             serve.check_ports(free, number)
         assert str(error.value) == sentence.format("DAGSTER_PORT")
         with pytest.raises(SettingsError) as error:
-            serve.check_ports(load_address(DashboardAddress, port=number), port)
+            serve.check_ports(dashboard(port=number), port)
         assert str(error.value) == sentence.format("DASHBOARD_PORT")
     with pytest.raises(SettingsError, match="set TPCH_DASHBOARD_PORT"):
         serve.check_ports(free, port)
+    model = serve.Server("the model's server", load_address(ServingAddress, port=port), (), "TPCH_SERVING_")
+    with pytest.raises(SettingsError, match="set TPCH_SERVING_PORT"):
+        serve.check_ports([*free, model], number)
     with pytest.raises(SettingsError, match=r"of 192\.0\.2\.1 cannot be used"):
-        serve.check_ports(load_address(DashboardAddress, address="192.0.2.1", port=port), number)
+        serve.check_ports(dashboard(address="192.0.2.1", port=port), number)
     serve.check_ports(free, number)
 
 

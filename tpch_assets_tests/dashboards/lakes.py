@@ -154,11 +154,11 @@ def fill_behind(lake: Lake) -> None:
             for order in orders
             for line in (1, 2)
         ]
-        _deliver(lake, f"{day}T0000", {"orders": orders, "lineitem": lines})
+        deliver(lake, f"{day}T0000", {"orders": orders, "lineitem": lines})
         gold(lake, "q06_forecasting_revenue_change", day, {"revenue": money(24 * (number + 1))})
         gold(lake, "q18_large_volume_customer", day, {"o_orderkey": pa.array([1]), "c_custkey": pa.array([7])})
-    _deliver(lake, f"{BEHIND[0]}T0000", {"customer": [{"c_custkey": 7, "c_name": EVIL}]})
-    _deliver(lake, f"{BEHIND[1]}T0015", {"orders": [{"o_orderkey": 1, "o_custkey": 7, "o_comment": "again"}], "lineitem": []})
+    deliver(lake, f"{BEHIND[0]}T0000", {"customer": [{"c_custkey": 7, "c_name": EVIL}]})
+    deliver(lake, f"{BEHIND[1]}T0015", {"orders": [{"o_orderkey": 1, "o_custkey": 7, "o_comment": "again"}], "lineitem": []})
     for path in Path(lake.path("raw", "orders", f"{BEHIND[1]}T0000")).iterdir():
         path.unlink()
     bronze = {name: snapshot(lake, lake.table("bronze", name)) for name in ("orders", "lineitem", "customer")}
@@ -168,7 +168,7 @@ def fill_behind(lake: Lake) -> None:
     _build(lake, "customer", plan_dimension(TABLES["customer"], bronze["customer"], nothing["customer"], 1_000))
 
 
-def _deliver(lake: Lake, batch: str, rows: dict[str, list[dict[str, Any]]]) -> None:
+def deliver(lake: Lake, batch: str, rows: dict[str, list[dict[str, Any]]]) -> None:
     """Put rows into raw and into bronze, as the file `rows.json.gz` of a batch."""
     for name, of_table in rows.items():
         Bronze(lake).deliver(name, batch, {"rows.json.gz": of_table})

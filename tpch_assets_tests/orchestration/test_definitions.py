@@ -78,12 +78,11 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
         "raw_schedule",
         "silver_schedule",
         "gold_schedule",
-        "freshness_schedule",
         "maintenance_schedule",
         "dashboard_schedule",
         "costs_schedule",
     }
-    assert sensors == {"bronze_sensor", "late_data_sensor"}
+    assert sensors == {"bronze_sensor", "late_data_sensor", "freshness_sensor", "alerts_sensor"}
     described = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]
     assert [one.name for one in described if not one.description] == []
 

@@ -11,6 +11,7 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import BATCH, WINDOW
+from tpch_assets.silver.built import not_built
 from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.shards import HalfWritten, complete_shards, plan_shards
 from tpch_assets.silver.stale import stale_windows_of
@@ -59,7 +60,9 @@ class Flow:
         return {name: snapshot(self.lake, self.lake.table("silver", name)) for name in FACTS}
 
     def stale(self) -> list[str]:
-        return stale_windows_of(GROUP, self.bronze.snapshots(), self.silver())
+        stale = stale_windows_of(GROUP, self.bronze.snapshots(), self.silver())
+        assert not_built(self.lake, GROUP)[0] == stale, "what is followed is what is looked up"
+        return stale
 
     def build(self, windows: Collection[str], tables: Collection[str] = FACTS) -> set[str]:
         """Build windows as an asset does, of one table only if it is to be cut off; gives the windows built."""

@@ -11,6 +11,7 @@ from dashboards import app
 from dashboards.own import own
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries
+from dashboards.pages.rows import Rows
 from dashboards.pages.start import Start
 from dashboards.store import business
 from dashboards.store.store import Store
@@ -36,7 +37,7 @@ def rooms(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
 
 
 def test_its_pages_are_the_general_ones_under_its_name(rooms: Store) -> None:
-    assert app.pages() == (Start, Queries, Pipeline)
+    assert app.pages() == (Start, Queries, Rows, Pipeline)
     assert own().title == "Rooms"
 
 
@@ -111,7 +112,7 @@ def test_a_business_without_questions_says_where_to_put_them(
     use_business(monkeypatch, tmp_path / "queries", {})
     store = app.open_store(lake)
     store.poll()
-    assert app.pages() == (Start, Pipeline)
+    assert app.pages() == (Start, Rows, Pipeline)
     page = open_page(Start, store)
     assert f"Put one .sql file per question into {tmp_path / 'queries'}" in page.list.html and page.body.visible
 
@@ -134,7 +135,7 @@ def test_pages_of_another_business_are_not_offered_without_their_queries(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: Path
 ) -> None:
     use_business(monkeypatch, tmp_path / "queries", QUERIES, dashboard="dashboards.tpch")
-    assert app.pages() == (Start, Queries, Pipeline)
+    assert app.pages() == (Start, Queries, Rows, Pipeline)
 
 
 @pytest.mark.parametrize(

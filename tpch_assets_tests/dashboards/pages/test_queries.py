@@ -32,9 +32,9 @@ def test_a_single_figure_needs_no_chart(store: Store) -> None:
 
 def test_a_query_without_an_answer_says_so(store: Store) -> None:
     page = open_page(Queries, store, "?query=q01_pricing_summary")
-    assert page.none.visible and not page.answer.view.visible
+    assert page.none.visible and not page.answer.visible
     page.query.value = "q05_local_supplier_volume"
-    assert not page.none.visible and page.answer.view.visible
+    assert not page.none.visible and page.answer.visible
 
 
 def test_every_query_can_be_chosen_in_turn(store: Store) -> None:

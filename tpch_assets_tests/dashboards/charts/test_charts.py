@@ -21,7 +21,7 @@ def test_a_figure_that_never_changed_is_a_level_line() -> None:
 
 def title(of: History) -> str:
     assert isinstance(of.plot.title, Title)
-    return of.plot.title.text
+    return str(of.plot.title.text)
 
 
 def test_a_history_that_does_not_begin_at_zero_says_so() -> None:

@@ -5,7 +5,19 @@ import sys
 from importlib import metadata
 from typing import Any
 
-from tpch_assets.commands import alerts, check, explain, new, plan, query, rebuild, replay, show, status
+from tpch_assets.commands import (
+    acknowledge,
+    alerts,
+    check,
+    explain,
+    new,
+    plan,
+    query,
+    rebuild,
+    replay,
+    show,
+    status,
+)
 from tpch_assets.commands.options import CommandError
 from tpch_assets.commands.stopping import stoppable
 from tpch_assets.gold.queries import nearest
@@ -16,6 +28,7 @@ COMMANDS = (
     check,
     replay,
     rebuild,
+    acknowledge,
     plan,
     status,
     alerts,

@@ -133,7 +133,7 @@ def test_a_query_without_an_answer_is_one_sentence(shell: Shell) -> None:
     assert "no answer yet" in shell.refuses("show", "q01_pricing_summary")
 
 
-@pytest.mark.parametrize("arguments", [["fly"], ["replay", "--batches", "many"], ["show"]])
+@pytest.mark.parametrize("arguments", [["--fly"], ["replay", "--batches", "many"], ["show"]])
 def test_a_bad_command_is_told_by_its_usage(shell: Shell, arguments: list[str]) -> None:
     shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", *arguments])
     with pytest.raises(SystemExit) as end:

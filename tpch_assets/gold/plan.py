@@ -95,8 +95,8 @@ def plan(
         return answer, {**facts, **said}
     shards, facts = _shards(query, silver, day)
     group = next(group for group in query.groups if group.name == form.group)
-    combine = _statement(lake, form.combine, values, _dimensions(business, silver, form.combine))
-    partial = _statement(lake, form.partial, values, _dimensions(business, silver, form.partial))
+    combine = _statement(lake, form.combine, values, dimensions_of(business, silver, form.combine))
+    partial = _statement(lake, form.partial, values, dimensions_of(business, silver, form.partial))
     prints = [_print(business.table(table.name), silver, form.partial) for table in partial.inputs]
     graph = PartialGraph(partial, group, lake.path("partials", query.name), prints)
     paths = graph.add(silver, shards[group.name])
@@ -115,7 +115,7 @@ def plan_whole(
     statement = query.plain or query.combine
     assert statement is not None, "a query has one of the two"
     shards, facts = _shards(query, silver, day)
-    inputs = _dimensions(business, silver, statement)
+    inputs = dimensions_of(business, silver, statement)
     inputs += [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
     rows = sum(file.rows for of_group in shards.values() for shard in of_group for file in shard)
     lake = next(iter(silver.values())).lake
@@ -132,7 +132,7 @@ def _shards(query: Query, silver: Snapshots, day: date) -> tuple[dict[str, list[
     return live, facts
 
 
-def _dimensions(business: Business, silver: Snapshots, statement: str) -> list[Input]:
+def dimensions_of(business: Business, silver: Snapshots, statement: str) -> list[Input]:
     """The dimensions that a statement reads."""
     read = tables_read(statement)
     return [_input(business, table, silver, statement) for table in business.dimensions if table.name in read]

@@ -63,6 +63,9 @@ class Folder:
         fsync(os.path.dirname(uri))
         return True
 
+    def delete(self, uri: str) -> None:
+        Path(uri).unlink(missing_ok=True)
+
     def content(self, uri: str) -> bytes | None:
         try:
             return Path(uri).read_bytes()

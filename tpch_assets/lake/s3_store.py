@@ -89,6 +89,10 @@ class S3:
             raise
         return True
 
+    def delete(self, uri: str) -> None:
+        bucket, key = split(uri)
+        self.client.delete_object(Bucket=bucket, Key=key)
+
     def content(self, uri: str) -> bytes | None:
         bucket, key = split(uri)
         try:

@@ -65,6 +65,9 @@ class Store(Protocol):
     def create(self, uri: str, content: bytes) -> bool:
         """Write a small file, whole, unless there is one already; says whether it was written."""
 
+    def delete(self, uri: str) -> None:
+        """Delete a file, if it exists. No data file of a Delta table: these are vacuumed."""
+
     def content(self, uri: str) -> bytes | None:
         """The bytes of a small file; None if it does not exist."""
 

@@ -5,6 +5,7 @@ import dagster as dg
 from tpch_assets.orchestration.assets.bronze import bronze_assets
 from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
 from tpch_assets.orchestration.assets.gold import gold_assets
+from tpch_assets.orchestration.assets.models import model_assets, model_checks
 from tpch_assets.orchestration.assets.raw import raw_assets
 from tpch_assets.orchestration.assets.silver import silver_assets
 from tpch_assets.orchestration.checks import data_checks, freshness_checks
@@ -20,12 +21,17 @@ from tpch_assets.settings import Settings
 
 def planner_of(settings: Settings, business: Business) -> Planner:
     """Return the planner that finds out which runs are due."""
-    return Planner(settings, business, Requests(data_checks(business)))
+    return Planner(settings, business, Requests(_checks(business)))
+
+
+def _checks(business: Business) -> list[dg.AssetChecksDefinition]:
+    """The checks that run together with their assets."""
+    return [*data_checks(business), *model_checks(business)]
 
 
 def assemble(settings: Settings, business: Business) -> dg.Definitions:
     """Return the definitions of a business for the given settings."""
-    checks, freshness = data_checks(business), [*freshness_checks(business), *feed_checks(settings, business)]
+    checks, freshness = _checks(business), [*freshness_checks(business), *feed_checks(settings, business)]
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
     maintenance_job, maintenance_schedule = maintenance(settings)
@@ -36,6 +42,7 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *bronze_assets(settings, business),
             *silver_assets(settings, business),
             *gold_assets(settings, business),
+            *model_assets(settings, business),
             *cost_assets(settings),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],

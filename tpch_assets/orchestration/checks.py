@@ -3,7 +3,7 @@
 `bronze/recount.py` and `silver/recount.py` do the counting.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -15,6 +15,8 @@ from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import apart, mark, snapshot
 from tpch_assets.layers import BATCH, LAYERS, WINDOW, Layer
+from tpch_assets.models import registry
+from tpch_assets.models.declared import load_models
 from tpch_assets.orchestration.jobs import FRESH, range_of
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches
@@ -36,11 +38,12 @@ def data_checks(business: Business) -> list[dg.AssetChecksDefinition]:
 def freshness_checks(business: Business) -> list[dg.AssetChecksDefinition]:
     """Return the freshness checks, which have their own schedule."""
     streams, facts = [t.name for t in business.streams], [t.name for t in business.facts]
+    models = set(load_models(business))
     return [
         _freshness(LAYERS["raw"], streams, _latest_raw),
         _freshness(LAYERS["bronze"], streams, _latest_in("bronze")),
         _freshness(LAYERS["silver"], facts, _latest_in("silver")),
-        _freshness(LAYERS["gold"], list(load_queries(business)), _latest_in("gold")),
+        _freshness(LAYERS["gold"], [*load_queries(business), *models], _latest_answer(models)),
     ]
 
 
@@ -206,6 +209,17 @@ def _freshness(layer: Layer, names: list[str], latest: Callable[[Lake, str], str
 
 def _latest_raw(lake: Lake, name: str) -> str | None:
     return arrivals.latest(lake, name, datetime.now(UTC))
+
+
+def _latest_answer(models: Collection[str]) -> Callable[[Lake, str], str | None]:
+    """The latest day of a query or a model."""
+
+    def latest(lake: Lake, name: str) -> str | None:
+        if name in models:
+            return max((one.day for one in registry.versions(lake, name)), default=None)
+        return _latest_in("gold")(lake, name)
+
+    return latest
 
 
 def _latest_in(layer: str) -> Callable[[Lake, str], str | None]:

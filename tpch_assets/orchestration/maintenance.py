@@ -9,6 +9,7 @@ import dagster as dg
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import opened
+from tpch_assets.models.housekeeping import sweep
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.ticks import schedule_status
 from tpch_assets.settings import Settings
@@ -56,6 +57,11 @@ def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
     return faults
 
 
+def sweep_models(lake: Lake) -> int:
+    """Delete files of models that left the registry a week ago or never entered it. Returns their number."""
+    return len(sweep(lake, datetime.now(UTC), KEEP_FILES))
+
+
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
     """Delete finished runs older than `days`, with their events; at most `RUNS_AT_ONCE`. Returns their number."""
     before = datetime.now(UTC) - timedelta(days=days)
@@ -73,6 +79,10 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
         if faults := vacuum_all(lake.open(), context.log.info):
             raise dg.Failure(f"{len(faults)} tables were not vacuumed, the others were. {' '.join(faults)}")
 
+    @dg.op(description="Delete files of models that left the registry a week ago or never entered it.")
+    def delete_models(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        context.log.info(f"{sweep_models(lake.open())} files of models deleted")
+
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
         context.log.info(f"{delete_old_runs(context.instance, settings.keep_runs_days)} runs deleted")
@@ -80,6 +90,7 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
     @dg.job(description="Delete files that tables no longer need, and old runs.")
     def maintenance_job() -> None:
         vacuum_tables()
+        delete_models()
         delete_runs()
 
     schedule = dg.ScheduleDefinition(

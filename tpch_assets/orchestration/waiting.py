@@ -25,7 +25,7 @@ def check_lake(lake: Lake) -> None:
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-def check_run(context: dg.OutputContext) -> None:
+def check_run(context: dg.OutputContext | dg.AssetExecutionContext) -> None:
     """Fail if the day's budget is spent. Warn in the run's log if most of it is.
 
     Raises:

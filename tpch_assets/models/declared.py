@@ -4,11 +4,13 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tpch_assets.compute.database import identifiers
 from tpch_assets.gold.lineage import Origin, origins
 from tpch_assets.gold.queries import BrokenQuery, Query, load_queries, load_query, nearest
+from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import columns_read, normal
 from tpch_assets.lake.lake import Refused
 from tpch_assets.models.features import Feature, Kind, names
@@ -79,10 +81,11 @@ def _bound(business: Business, model: Model) -> BoundModel | BrokenQuery:
         return BrokenQuery(model.name, str(error))
     try:
         _check_name(business, model)
-        if query.plain is None or query.partial or query.param_expressions or len(query.groups) != 1:
+        if query.plain is None or query.partial or parameter_names(query.plain) or len(query.groups) != 1:
             raise ValueError("features are one plain SELECT without parameters, over facts of one group")
+        _check_columns(model, dict(query.columns))
         features = _features(business, model, query)
-        _check_columns(model, query, features)
+        _check_features(model, features)
         known = {column for table in business.tables for column in table.column_names}
         if unknown := [column for column in model.barred if column not in known]:
             raise ValueError(f"it bars {unknown[0]}, which no table has{nearest(unknown[0], sorted(known))}")
@@ -126,13 +129,15 @@ def _feature(business: Business, query: Query, name: str, kind: Kind, origin: Or
     )
 
 
-def _check_columns(model: Model, query: Query, features: tuple[Feature, ...]) -> None:
-    types = dict(query.columns)
+def _check_columns(model: Model, types: Mapping[str, str]) -> None:
     for name in (*model.key, model.label):
         if name not in types:
             raise ValueError(f"its features have no column {name}{nearest(name, list(types))}")
     if types[model.label] != "BOOLEAN":
         raise ValueError(f"the label {model.label} is {types[model.label]}; it has to be BOOLEAN")
+
+
+def _check_features(model: Model, features: tuple[Feature, ...]) -> None:
     dates = {feature.name for feature in features if feature.kind == "date"}
     for one in model.derived:
         if unknown := [name for name in one.of if name not in dates]:
@@ -171,7 +176,8 @@ def _wrong(bound: BoundModel, business: Business) -> str:
         why = cut.reason if isinstance(cut, Whole) else "they aggregate, sort or compare rows of several shards"
         return f"its features are not made row by row: {why}"
     whole = sqlglot.parse_one(statement, dialect="duckdb")
-    label = [one for one in whole.selects if one.alias_or_name == bound.declared.label]
+    selects = whole.selects if isinstance(whole, exp.Query) else []
+    label = [one for one in selects if one.alias_or_name == bound.declared.label]
     if not label:
         return f"name the label {bound.declared.label} in the outer SELECT"
     label[0].replace(exp.alias_(exp.true(), bound.declared.label))

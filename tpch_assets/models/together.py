@@ -40,8 +40,9 @@ def train_together(
     features, source, count, held = surveyed
     client: Any = cluster.client()
     rows, label = _arrays(source, features)
-    data = together.DaskQuantileDMatrix(client, rows, label, **named(features, job.model))
-    booster = together.train(client, parameters(job.model), data, job.model.rounds)["booster"]
+    with client.as_current():  # XGBoost asks for the current client besides.
+        data = together.DaskQuantileDMatrix(client, rows, label, **named(features, job.model))
+        booster = together.train(client, parameters(job.model), data, job.model.rounds)["booster"]
     (done,) = compute([task(finish, job, day, booster, features, source, count, held)])
     assert isinstance(done, Trained)
     return done
@@ -71,10 +72,11 @@ def finish(
 
 def _arrays(source: Source, features: tuple[Feature, ...]) -> tuple[Any, Any]:
     """The training rows as Dask arrays, a block per file."""
-    import dask.array as da
+    import dask.array
 
+    da: Any = dask.array  # It has no types.
     width = len(names(features, source.model.derived))
-    blocks = [task(_block, source.lake, source.model, path, source.limit, features) for path in source.paths]
+    blocks: list[Any] = [task(_block, source.lake, source.model, path, source.limit, features) for path in source.paths]
     rows = [da.from_delayed(block[0], (np.nan, width), np.float32) for block in blocks]
     label = [da.from_delayed(block[1], (np.nan,), np.bool_) for block in blocks]
     return da.concatenate(rows, allow_unknown_chunksizes=True), da.concatenate(label, allow_unknown_chunksizes=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpch_assets.calendar import batches_of, parse, window_key
+from tpch_assets.calendar import parse, window_key
 from tpch_assets.compute.database import arrow_schema
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
@@ -26,6 +26,7 @@ from tpch_assets.models.plan import Outcome, train_day
 from tpch_assets.schema import Business, Column, Table
 from tpch_assets.schema.models import Derived, Limits, Model, Rule
 from tpch_assets.silver.shard_name import ShardName
+from tpch_assets.silver.shards import inputs_digest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = 150  # Per window.
@@ -118,8 +119,7 @@ def deliver(lake: Lake, number: int, change: Change | None = None, of: list[str]
         rows = parcels(window)
         if change is not None:
             change(rows, np.random.default_rng(1))
-        assert batches_of(window)
-        _store(lake, "parcel", window, str(ShardName(f"{hash_of(window):012x}", 0, 1)), rows)
+        _store(lake, "parcel", window, str(ShardName(inputs_digest(()), 0, 1)), rows)
 
 
 def hash_of(window: str) -> int:
@@ -173,3 +173,7 @@ def run(lake: Lake, number: int, model: Model = MODEL, machine_rows: int = 10**9
     """Train the version of a day."""
     one, made = bound(model)
     return train_day(one, made, lake, day(number), machine_rows=machine_rows, **more)
+
+
+BUSINESS = business()
+"""What TPCH_BUSINESS=tpch_assets_tests.models.parcels loads."""

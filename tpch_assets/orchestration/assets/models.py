@@ -39,19 +39,19 @@ def _model(bound: BoundModel, settings: Settings, business: Business) -> dg.Asse
         deps=[["silver", name] for name in bound.query.tables],
         description=f"**{bound.query.title}.** {bound.query.question}\n\n```sql\n{bound.query.plain}\n```",
         group_name="gold",
-        kinds={"xgboost", "dask", "duckdb"},
+        kinds={"xgboost", "deltalake", "dask"},
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=f"gold_{bound.name}",
         retry_policy=RETRY,
         code_version=bound.digest,
-        metadata=place("gold", registry.TABLE),
+        metadata=place("models", bound.name),
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         opened = lake.open()
         check_lake(opened)
-        check_run(context)
+        check_run(context.run.run_id, context.log)
 
         def compute(tasks: Sequence[Collection]) -> list[object]:
             progress: Progress[object] = Progress(lambda level, text: context.log.log(level, text))

@@ -158,8 +158,14 @@ def check_features(bound: BoundModel, business: Business) -> None:
     Raises:
         Refused: They are; the message says what to change.
     """
-    if reason := _wrong(bound, business):
-        raise Refused(f"{bound.declared.features}: the model {bound.name}: {reason}")
+    if problem := problem_of(bound, business):
+        raise Refused(problem)
+
+
+def problem_of(bound: BoundModel, business: Business) -> str:
+    """Why features would be refused, in one sentence; empty if they would not."""
+    reason = _wrong(bound, business)
+    return f"{bound.declared.features}: the model {bound.name}: {reason}" if reason else ""
 
 
 @functools.cache

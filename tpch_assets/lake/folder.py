@@ -63,9 +63,6 @@ class Folder:
         fsync(os.path.dirname(uri))
         return True
 
-    def delete(self, uri: str) -> None:
-        Path(uri).unlink(missing_ok=True)
-
     def content(self, uri: str) -> bytes | None:
         try:
             return Path(uri).read_bytes()
@@ -75,8 +72,13 @@ class Folder:
     def flush_commit(self, table: str, version: int) -> None:
         # The table's folder holds the entries of its partitions' folders and of its log.
         fsync(table)
-        fsync(f"{table}/_delta_log/{version:020}.json")
+        commit = f"{table}/_delta_log/{version:020}.json"
+        if os.path.exists(commit):  # Delta deletes old commits that a checkpoint holds.
+            fsync(commit)
         fsync(f"{table}/_delta_log")
+
+    def delete(self, uri: str) -> None:
+        Path(uri).unlink(missing_ok=True)
 
     def exists(self, uri: str) -> bool:
         return os.path.exists(uri)

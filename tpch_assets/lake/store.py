@@ -65,14 +65,14 @@ class Store(Protocol):
     def create(self, uri: str, content: bytes) -> bool:
         """Write a small file, whole, unless there is one already; says whether it was written."""
 
-    def delete(self, uri: str) -> None:
-        """Delete a file, if it exists. No data file of a Delta table: these are vacuumed."""
-
     def content(self, uri: str) -> bytes | None:
         """The bytes of a small file; None if it does not exist."""
 
     def flush_commit(self, table: str, version: int) -> None:
         """Make a commit of a Delta table survive a power loss, and with it the folders that its files are in."""
+
+    def delete(self, uri: str) -> None:
+        """Remove a file, if it exists."""
 
     def exists(self, uri: str) -> bool:
         """Whether there is a file at `uri`."""

@@ -5,9 +5,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tpch_assets.compute.database import identifiers
 from tpch_assets.gold.lineage import Origin, origins
 from tpch_assets.gold.queries import BrokenQuery, Query, load_queries, load_query, nearest
 from tpch_assets.gold.sql_file import parameter_names
@@ -45,7 +44,8 @@ class BoundModel:
     @property
     def statement(self) -> str:
         """What runs over each shard. Its rows have one order, whatever computes them."""
-        return f"SELECT * FROM ({self.query.plain}) ORDER BY {identifiers(self.declared.key)}"
+        places = [str(index) for index, (name, _) in enumerate(self.query.columns, 1) if name in self.declared.key]
+        return f"{self.query.plain}\nORDER BY {', '.join(places)}"
 
     @property
     def columns(self) -> list[str]:
@@ -91,7 +91,8 @@ def _bound(business: Business, model: Model) -> BoundModel | BrokenQuery:
             raise ValueError(f"it bars {unknown[0]}, which no table has{nearest(unknown[0], sorted(known))}")
     except ValueError as error:
         return BrokenQuery(model.name, f"{model.features}: the model {model.name}: {error}")
-    return BoundModel(model, query, query.groups[0], features)
+    # Its partials and digests go by the model's name.
+    return BoundModel(model, replace(query, name=model.name), query.groups[0], features)
 
 
 def _check_name(business: Business, model: Model) -> None:

@@ -7,11 +7,9 @@ from typing import Any, TypeAlias
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.shapes import Collection
+from tpch_assets.gold.blocked import check_blocked
 from tpch_assets.gold.graph import PartialGraph
-from tpch_assets.gold.identity import fingerprint
-from tpch_assets.gold.plan import dimensions_of, snapshots_for
-from tpch_assets.gold.syntax import columns_read
-from tpch_assets.gold.tasks import Statement
+from tpch_assets.gold.plan import graph_of, snapshots_for
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshots
@@ -57,12 +55,13 @@ def train_day(
         compute: Runs tasks; a caller may want to hear of their progress.
 
     Raises:
-        Refused: The features read what is barred, or are not made row by row.
+        Refused: The features read what is barred or are not made row by row, or a window is not to be read.
         HalfWritten: The files of a shard are not from the same build.
         LakeError: A table that the features read does not exist yet.
         CommitConflict: Another run made a champion meanwhile.
     """
     check_features(bound, business)
+    check_blocked(lake, bound.query, business, [day])
     silver = snapshots_for(bound.query, business, lake)
     made, found = made_from(bound, business, silver, day), split(bound, silver, day)
     versions = registry.versions(lake, bound.name)
@@ -72,12 +71,12 @@ def train_day(
     rival = registry.champion_of(versions)
     # A champion of a later day was trained on these rows, which says nothing about either.
     job = Job(lake, bound.declared, bound.features, rival if rival and rival.day <= day else None)
-    graph = _graph(bound, business, silver)
+    shards = [*found.training, *found.validation]
+    graph = graph_of(bound.query, business, silver, bound.statement, {}, bound.group, shards)
     trained = _trained(job, day, graph, silver, found, machine_rows, compute)
     one = _version(bound, day, made, trained, rival)
     registry.change(lake, bound.name, lambda known: _added(known, one, rival))
-    every = len(found.training) + len(found.validation)
-    return Outcome(one, every, graph.kept, graph.rows_read)
+    return Outcome(one, len(shards), graph.kept, graph.rows_read)
 
 
 def _trained(
@@ -92,19 +91,6 @@ def _trained(
     (done,) = compute([graph.delayed(train, job, day, training, validation)])
     assert isinstance(done, Trained)
     return done
-
-
-def _graph(bound: BoundModel, business: Business, silver: Snapshots) -> PartialGraph:
-    """The tasks for what is missing of the features, kept beside the partials of queries."""
-    lake = next(iter(silver.values())).lake
-    inputs = dimensions_of(business, silver, bound.statement)
-    prints = [
-        fingerprint(table, silver[table.name], columns_read(bound.statement, table))
-        for table in business.dimensions
-        if table.name in {one.name for one in inputs}
-    ]
-    statement = Statement(lake, bound.statement, (), tuple(inputs))
-    return PartialGraph(statement, bound.group, lake.path("partials", bound.name), prints)
 
 
 def _version(bound: BoundModel, day: str, made: Made, trained: Trained, rival: ModelVersion | None) -> ModelVersion:

@@ -202,9 +202,13 @@ def _table(lake: Lake) -> Snapshot:
     return snapshot(lake, lake.table(GOLD.name, TABLE))
 
 
+def described(rows: pa.Table) -> list[ModelVersion]:
+    """The versions that rows of the registry's table describe, the oldest day first."""
+    return sorted(map(_version, rows.to_pylist()), key=lambda one: (one.day, one.trained_at))
+
+
 def _versions(table: Snapshot, model: str) -> list[ModelVersion]:
-    rows = read(table, table.of({model})).to_pylist()
-    return sorted(map(_version, rows), key=lambda one: (one.day, one.trained_at))
+    return described(read(table, table.of({model})))
 
 
 def _row(one: ModelVersion) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Literal
 
 from tpch_assets.calendar import day_key
+from tpch_assets.gold.blocked import blocked_dimensions
+from tpch_assets.gold.days import with_data
 from tpch_assets.gold.plan import snapshots_for
 from tpch_assets.gold.stale import ready_days
 from tpch_assets.lake.lake import Lake
@@ -53,8 +55,8 @@ def _due(lake: Lake, business: Business, bound: BoundModel, days: list[str]) -> 
     silver = snapshots_for(bound.query, business, lake)
     reached = max((file.partition for name in bound.group.names for file in silver[name].files), default="")
     days = [day for day in days if day <= reached][-registry.KEPT_DAYS :]
-    ready = sorted(ready_days(lake, bound.group, silver, days))
-    if not ready:
+    ready = with_data([bound.group], silver, sorted(ready_days(lake, bound.group, silver, days)))
+    if not ready or needed.intersection(blocked_dimensions(lake, business)):
         return {}
     have = {one.day: one for one in registry.versions(lake, bound.name)}
     due: dict[str, Reason] = {day: "missing" for day in ready if day not in have}

@@ -7,6 +7,7 @@ import dagster as dg
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.shapes import Collection
+from tpch_assets.gold.days import days_with_data
 from tpch_assets.gold.queries import BrokenQuery
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import GOLD
@@ -15,8 +16,10 @@ from tpch_assets.models.declared import BoundModel, broken_models, load_models
 from tpch_assets.models.plan import Outcome, train_day
 from tpch_assets.models.registry import ModelVersion
 from tpch_assets.orchestration.assets.common import RETRY, place, refusals
+from tpch_assets.orchestration.freshness import policy
 from tpch_assets.orchestration.jobs import range_of
-from tpch_assets.orchestration.partitions import partitions
+from tpch_assets.orchestration.partitions import backfills, partitions
+from tpch_assets.orchestration.report import nothing
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.waiting import check_lake, check_run
 from tpch_assets.schema import Business
@@ -37,14 +40,15 @@ def _model(bound: BoundModel, settings: Settings, business: Business) -> dg.Asse
     @dg.asset(
         key=["gold", bound.name],
         deps=[["silver", name] for name in bound.query.tables],
-        description=f"**{bound.query.title}.** {bound.query.question}\n\n```sql\n{bound.query.plain}\n```",
+        description=f"{bound.query.title}. {bound.query.question}\n\n```sql\n{bound.query.plain}\n```",
         group_name="gold",
         kinds={"xgboost", "deltalake", "dask"},
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills(),
         pool=f"gold_{bound.name}",
         retry_policy=RETRY,
+        freshness_policy=policy(GOLD),
         code_version=bound.digest,
         metadata=place("models", bound.name),
     )
@@ -57,7 +61,12 @@ def _model(bound: BoundModel, settings: Settings, business: Business) -> dg.Asse
             progress: Progress[object] = Progress(lambda level, text: context.log.log(level, text))
             return cluster.compute(tasks, progress)
 
-        for day in context.partition_keys:
+        days = list(context.partition_keys)
+        there = days_with_data(opened, [bound.group], days)
+        if not there:
+            missing = f"silver has no rows of {' or '.join(bound.group.names)} in"
+            raise dg.Failure(nothing("gold", missing, days), allow_retries=False)
+        for day in there:
             with refusals():
                 rows = settings.model_rows
                 found = train_day(bound, business, opened, day, machine_rows=rows, compute=compute)
@@ -140,11 +149,11 @@ def _compared(latest: ModelVersion | None) -> dict[str, float]:
 def _broken(model: BrokenQuery, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["gold", model.name],
-        description=f"**This model is broken.** {model.error}",
+        description=f"This model is broken. {model.error}",
         group_name="gold",
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills(),
     )
     def broken() -> None:
         raise dg.Failure(model.error, allow_retries=False)

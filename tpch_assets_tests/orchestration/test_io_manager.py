@@ -392,6 +392,15 @@ def test_a_whole_tables_metadata(run: Runs) -> None:
     ]
 
 
+def test_some_rows_are_shown(run: Runs) -> None:
+    run(things(ROWS.slice(1, 2)))
+    shown = run.metadata()["sample rows"]
+    assert [column.name for column in shown.schema.columns] == ROWS.column_names
+    first, second = (record.data for record in shown.records)
+    assert (first["id"], first["name"], first["price"]) == (2, "", "9999999999999.99")
+    assert (first["ratio"], second["price"]) == ("inf", None), "JSON knows no infinity"
+
+
 def test_each_partitions_metadata(run: Runs) -> None:
     run(by_window(ROWS, **BY_TIME), keys=WINDOWS[:4])
     counts = [run.metadata(partition)["dagster/partition_row_count"] for partition in WINDOWS]

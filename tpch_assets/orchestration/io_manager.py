@@ -131,7 +131,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, asset: dg.AssetKey, uri:
 
 def _is_nothing(lake: Lake, uri: str, update: TableUpdate) -> bool:
     """Whether there is neither a file to store nor one to remove: such a commit would make an empty table at most."""
-    if any(update.files.values()) or update.keep or update.replace:
+    if any(update.files.values()) or update.keep or update.replace or update.marks:
         return False
     return not snapshot(lake, uri).of(set(update.files))
 

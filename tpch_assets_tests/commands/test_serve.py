@@ -339,9 +339,10 @@ def test_runs_of_a_dagster_that_was_killed_have_failed_and_others_go_on(environm
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_takes_the_service(tmp_path: Path) -> None:
-    text = (PROJECT / "deploy" / "tpch-dashboard.service").read_text()
-    unit = tmp_path / "tpch-dashboard.service"
+@pytest.mark.parametrize("name", ["tpch-dashboard.service", "tpch-serving.service"])
+def test_systemd_takes_the_service(tmp_path: Path, name: str) -> None:
+    text = (PROJECT / "deploy" / name).read_text()
+    unit = tmp_path / name
     unit.write_text(text.replace("/opt/tpch-assets/.venv/bin/python", sys.executable))
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -13,7 +13,7 @@ from tpch_assets.bronze.rejects import open_rejects
 from tpch_assets.lake.faults import WHOLE
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import mark, snapshot
-from tpch_assets.layers import BATCH, WINDOW
+from tpch_assets.layers import BATCH, BRONZE, WINDOW
 from tpch_assets.orchestration.recounts import BLOCKING, keys_of_run, result, selected, told, with_wrong
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches
@@ -76,8 +76,8 @@ def _rejects_result(lake: Lake, name: str) -> dg.AssetCheckResult:
     said = f"{found.acknowledged:,} rejects are acknowledged." if found.acknowledged else "No line is rejected."
     if found.rows:
         said = (
-            f"{found.rows:,} lines of {len(found.batches)} batches are rejected, the first in {found.batches[0]}: "
-            f"deliver them again, or acknowledge them by `tpch-assets acknowledge {name}`."
+            f"{found.rows:,} lines in {BRONZE.counted(len(found.batches))} are rejected, the first in "
+            f"{found.batches[0]}: deliver them again, or acknowledge them by `tpch-assets acknowledge {name}`."
         )
     return dg.AssetCheckResult(
         passed=not found.rows,

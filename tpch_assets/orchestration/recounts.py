@@ -10,6 +10,7 @@ from tpch_assets.calendar import TIME_FORMAT, parse
 from tpch_assets.lake.faults import WHOLE, faults, record
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshot
+from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.assets.common import REBUILD
 from tpch_assets.orchestration.jobs import range_of
 from tpch_assets.orchestration.report import nothing
@@ -77,7 +78,8 @@ def result(
     """Return the result of a blocking check."""
     partitions = [partition for partition in sorted(wrong) if partition != WHOLE]
     if not wrong:
-        said = f"Sound: {len(counted)} partitions were recounted, and of the earlier ones none is wrong."
+        what = "the whole table" if WHOLE in counted else LAYERS[layer].counted(len(counted))
+        said = f"Sound: {what} recounted; no other part of it is known to be wrong."
     else:
         what = wrong[min(wrong)]
         where = nothing(layer, "in", partitions) if partitions else ""

@@ -93,7 +93,7 @@ def test_rejects_are_seen_until_they_are_acknowledged(
         main()
         return capsys.readouterr().out
 
-    assert "1 rejects in 1 batches" in acknowledge("--batch", first, "--note", "a test of the shop's")
+    assert "acknowledged 1 reject in 1 batch." in acknowledge("--batch", first, "--note", "a test of the shop's")
     assert figures(check(loaded, "bronze", "orders", CLEAN)[CLEAN])["batches"] == [second]
     loaded.place.deliver("orders", second, "bad.json", b"")
     loaded.run([days.request("bronze", ["orders"], second)])

@@ -7,14 +7,14 @@ from itertools import pairwise
 
 from deltalake.exceptions import DeltaError
 
-from tpch_assets.compute.database import arrow_schema, identifiers
+from tpch_assets.compute.database import arrow_schema, cursor, identifiers
 from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, opened, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
 from tpch_assets.schema import Table
 from tpch_assets.schema.changes import Declared
-from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan_as
-from tpch_assets.silver.rows import ORDER, VERSION, Columns, arrival_order, declaration, silver_columns
+from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan, scan_as
+from tpch_assets.silver.rows import ORDER, VERSION, Columns, arrival_order, declaration, file_order, silver_columns
 
 BRONZE_VERSION = "bronze"  # The mark in silver's log: the bronze version that silver holds.
 BRONZE_TABLE = "bronze table"  # And a number for that table itself, and for the code that made silver of it.
@@ -48,7 +48,12 @@ class DimensionRows:
             if files
         ]
         # With a new file come all of its batch, so bronze has the say on it: silver's row of the batch is among them.
-        order = f"{arrival_order('_batch')}, _age DESC, {arrival_order('_file', '_row')}"
+        with cursor() as con:
+            names = (
+                con.execute(f"SELECT DISTINCT _file FROM {scan(self.bronze, self.new)}").fetchall() if self.new else []
+            )
+        files = file_order(name for (name,) in names)
+        order = f"{arrival_order('_batch')}, _age DESC, {arrival_order(*files, '_row')}"
         rows = f"""SELECT * FROM ({" UNION ALL ".join(sources)})
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"""
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"

@@ -135,6 +135,12 @@ def test_a_file_added_to_a_batch_counts_by_its_name(flow: Flow, there: str, adde
     assert flow.rows() == flow.expected() == flow.rebuilt()
 
 
+def test_files_of_a_batch_come_in_the_order_of_their_numbers(flow: Flow) -> None:
+    flow.deliver(BATCHES[0], {f"part-{number}.json": [((1,), str(number)), ((number,), "")] for number in (2, 9, 10)})
+    flow.build()
+    assert [comment for (key,), comment, _ in flow.rows() if key == 1] == ["10"]
+
+
 def test_building_again_makes_no_version(flow: Flow) -> None:
     flow.one(BATCHES[0], 1, 2)
     flow.build()

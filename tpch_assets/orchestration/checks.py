@@ -13,13 +13,14 @@ from tpch_assets.bronze.recount import lines_against_bronze
 from tpch_assets.calendar import TIME_FORMAT, parse
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import apart, mark, snapshot
+from tpch_assets.lake.listing import listed
+from tpch_assets.lake.snapshot import apart, mark
 from tpch_assets.layers import BATCH, LAYERS, WINDOW, Layer
 from tpch_assets.orchestration.jobs import FRESH, range_of
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches
 from tpch_assets.schema import Business, Table
-from tpch_assets.silver.dimensions import BRONZE_VERSION
+from tpch_assets.silver.dimensions import BRONZE_VERSION, held_before
 from tpch_assets.silver.recount import count_keys, rows_without_parent
 
 ACCOUNTED, CLEAN = "every_line_is_in_bronze_or_rejects", "no_rejects"
@@ -136,8 +137,9 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
 
 
 def _key_results(lake: Lake, table: Table, wanted: set[str], windows: list[str] | None) -> Results:
-    version = None if table.is_fact else mark(lake, lake.table("silver", table.name), BRONZE_VERSION)
-    count = count_keys(lake, table, windows, version)
+    uri = lake.table("silver", table.name)
+    version, since = (None, None) if table.is_fact else (mark(lake, uri, BRONZE_VERSION), held_before(lake, uri))
+    count = count_keys(lake, table, windows, version, since)
     asset = dg.AssetKey(["silver", table.name])
     if UNIQUE in wanted:
         yield dg.AssetCheckResult(
@@ -209,4 +211,6 @@ def _latest_raw(lake: Lake, name: str) -> str | None:
 
 
 def _latest_in(layer: str) -> Callable[[Lake, str], str | None]:
-    return lambda lake, name: max(snapshot(lake, lake.table(layer, name)).by_partition(), default=None)
+    return lambda lake, name: max(
+        (file.partition for file in listed(lake, lake.table(layer, name)).files), default=None
+    )

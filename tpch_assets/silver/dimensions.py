@@ -8,7 +8,8 @@ from itertools import pairwise
 from deltalake.exceptions import DeltaError
 
 from tpch_assets.compute.database import arrow_schema, cursor, identifiers
-from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, opened, snapshot
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import DataFile, Snapshot, TableError, bounds, opened, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
 from tpch_assets.schema import Table
@@ -161,8 +162,21 @@ def _table_mark(bronze: Snapshot) -> int:
 def added_since(bronze: Snapshot, silver: Snapshot) -> tuple[DataFile, ...] | None:
     """The files of all batches that got some since silver was made; None if some were removed, or that is not known."""
     version = covered(bronze, silver)
-    if version is None:
+    return None if version is None else added(bronze, version)
+
+
+def held_before(lake: Lake, uri: str) -> int | None:
+    """The bronze version that a dimension was made of before its newest commit; None if it is not known."""
+    table = opened(lake, uri)
+    try:
+        before = opened(lake, uri, table.version() - 1) if table and table.version() else None
+    except TableError:  # The log of that version has been cleaned up.
         return None
+    return before.transaction_version(BRONZE_VERSION) if before else None
+
+
+def added(bronze: Snapshot, version: int) -> tuple[DataFile, ...] | None:
+    """The files of all batches that got some since a version of bronze; None if some were removed, or not known."""
     if version == bronze.version:
         return ()
     try:

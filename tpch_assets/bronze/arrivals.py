@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest
 from tpch_assets.bronze.stored import declared
 from tpch_assets.calendar import batch_key, is_batch
+from tpch_assets.lake import listing
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshot, apart, snapshot
+from tpch_assets.lake.snapshot import Snapshot, apart
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
@@ -121,7 +122,7 @@ def _pending(
     there = _batches(listed)
     if not there:
         return []
-    bronze = snapshot(lake, lake.table("bronze", table.name))
+    bronze = listing.listed(lake, lake.table("bronze", table.name))
     memory: Seen = {} if seen is None else seen
     settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
     found = _lacking(table, bronze, settled)
@@ -135,12 +136,13 @@ def _batches(listed: Iterable[Delivery]) -> list[Delivery]:
 
 def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[str]:
     """The batches with a raw file that bronze does not hold as it is now."""
-    naming = Naming.of(table, bronze)
-    have = {
-        batch: {BronzeName.parse(file.name).content for file in files} for batch, files in bronze.by_partition().items()
-    }
+    naming, delivered = Naming.of(table, bronze), dict(there)
+    have: dict[str, set[str]] = {batch: set() for batch in delivered}
+    for stored in bronze.files:  # Of a long history, few are looked at.
+        if stored.partition in have:
+            have[stored.partition].add(BronzeName.parse(stored.name).content)
     return [
-        batch for batch, files in there if not all(naming.contents(file) & have.get(batch, set()) for file in files)
+        batch for batch, files in delivered.items() if not all(naming.contents(file) & have[batch] for file in files)
     ]
 
 

@@ -56,6 +56,11 @@ def end_of_day(day: str) -> str:
     return window_key(parse(day) + DAY)
 
 
+def day_of(key: str) -> str:
+    """The key of the day that a batch or window lies in."""
+    return key[:10]
+
+
 def is_batch(text: str) -> bool:
     """Whether `text` is the key of a batch, exactly as this project writes it."""
     try:

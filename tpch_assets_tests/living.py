@@ -15,10 +15,10 @@ from typing import Any
 from tpch_assets.bronze import plan as bronze_plan
 from tpch_assets.bronze.arrivals import pending
 from tpch_assets.calendar import batch_key
-from tpch_assets.lake.commit import commit
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.pieces import REJECTS, write_piece
+from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, Snapshots, read, snapshot
+from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import deliveries, files_of
@@ -215,31 +215,7 @@ class Living:
             for key, files in update.files.items()
             for file, content in files.items()
         ]
-        if layer == "bronze":
-            there = snapshot(self.lake, f"{uri}_rejects")
-            rejects, keep = [p.rejects for p in pieces if p.rejects], {f.path for f in there.files} & set(update.keep)
-            if rejects or there.files:
-                commit(
-                    self.lake,
-                    f"{uri}_rejects",
-                    rejects,
-                    set(update.files),
-                    keep=keep,
-                    schema=REJECTS,
-                    replace=update.replace,
-                )
-        commit(
-            self.lake,
-            uri,
-            [piece.rows for piece in pieces],
-            set(update.files),
-            schema=update.schema,
-            keep=update.keep,
-            base=update.base,
-            marks=update.marks,
-            properties=update.properties,
-            replace=update.replace,
-        )
+        commit_pieces(self.lake, uri, pieces, update)
 
     # What must be
 

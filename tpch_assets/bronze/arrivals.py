@@ -91,9 +91,13 @@ def pending_of(lake: Lake, tables: Iterable[Table], batches: list[str]) -> dict[
 
 
 def latest(lake: Lake, table: str, now: datetime) -> str | None:
-    """The newest batch that has arrived; it costs a listing of what came since, or of all if that is long ago."""
+    """The newest batch that has arrived with data; empty files are none.
+
+    It costs a listing of what came since, or of all if that is long ago.
+    """
     for since in (*(batch_key(now - span) for span in LOOK_BACK), ""):
-        there = [name for name, files in deliveries(lake, table, since, batch_key(now + BATCH)) if files]
+        listed = deliveries(lake, table, since, batch_key(now + BATCH))
+        there = [name for name, files in listed if any(file.size for file in files)]
         if batches := [name for name in there if is_batch(name)]:
             return batches[-1]
     return None

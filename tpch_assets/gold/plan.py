@@ -4,7 +4,7 @@ A partial is a pure function of (query text, parameters, the shard's files, the 
 the hash of exactly these: never stale, only ever missing. A day's refresh computes the new shards and combines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
@@ -177,12 +177,31 @@ def plan_whole(
     statement = query.plain or query.combine
     assert statement is not None, "a query has one of the two"
     shards, facts = shards_of(query, silver, day)
-    inputs = _dimensions(business, silver, statement)
-    inputs += [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
+    inputs = _inputs(query, business, silver, statement, shards)
     rows = sum(file.rows for of_group in shards.values() for shard in of_group for file in shard)
     lake = next(iter(silver.values())).lake
     made = _statement(lake, statement, parameters(query, scale_factor, day), inputs)
     return task(run_combine, made, None, [], (), day), {**facts, ROWS_READ: rows}
+
+
+def inputs_of(
+    query: Query, business: Business, silver: Snapshots, day: date, statement: str, since: str = ""
+) -> list[Input]:
+    """What a statement of a query reads as of `day`: dimensions, and facts from the window `since` on.
+
+    Raises:
+        HalfWritten: The files of a shard are not from the same build.
+    """
+    shards, _ = shards_of(query, silver, day)
+    kept = {name: [shard for shard in found if shard[0].partition >= since] for name, found in shards.items()}
+    return _inputs(query, business, silver, statement, kept)
+
+
+def _inputs(
+    query: Query, business: Business, silver: Snapshots, statement: str, shards: Mapping[str, list[Shard]]
+) -> list[Input]:
+    facts = [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
+    return _dimensions(business, silver, statement) + facts
 
 
 def _dimensions(business: Business, silver: Snapshots, statement: str) -> list[Input]:

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Literal
 
 from tpch_assets.calendar import day_key, last_window
+from tpch_assets.gold.blocked import blocked_dimensions, blocked_windows
+from tpch_assets.gold.days import with_data
 from tpch_assets.gold.history import MARK, FormerDigests, shards_digests
 from tpch_assets.gold.identity import NO_SHARDS, code_digest, dimension_digest, together
 from tpch_assets.gold.loss import lost_history
@@ -36,7 +38,8 @@ def stale_days(
 ) -> dict[str, list[str]]:
     """Per query the days that ended by `until` whose answer is missing, or was made from another query or other data.
 
-    A day counts from when its last window, or a later one, is in silver, and none of its windows is stale. A correction
+    A day without a row has no answer. A day counts from when its last window, or a later one, is in silver, and none of
+    its windows is stale, nor in any a blocking check found something wrong. A correction
     of facts concerns all days since, and so does an edit of the query. A correction of dimensions, which have no
     history, concerns the latest day alone. A table that silver does not have yet keeps the queries waiting that read
     it, and no others.
@@ -74,8 +77,12 @@ def stale_answers(
         with tolerant():
             silver[name] = listed(lake, lake.table("silver", name))
     there = {name for name, source in silver.items() if source.version >= 0}
+    blocked: set[str] = set()
+    with tolerant():
+        blocked = {*blocked_dimensions(lake, business)}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
     ready: dict[str, dict[str, str]] = {}
+    data: dict[tuple[Group, ...], set[str]] = {}
     former = {group.name: FormerDigests(group, silver) for group in business.groups}
     for group in business.groups:
         with tolerant():
@@ -87,7 +94,11 @@ def stale_answers(
         groups = [group.name for group in query.groups]
         of_groups = [ready.get(name, {}) for name in groups or ready]
         wanted = [day for day in days if of_groups and all(day in of_group for of_group in of_groups)]
-        if not wanted or not there.issuperset(query.tables):
+        of = query.groups or business.groups
+        if of not in data:
+            data[of] = set(with_data(of, silver, days))
+        wanted = [day for day in wanted if day in data[of]]
+        if not wanted or not there.issuperset(query.tables) or blocked.intersection(query.tables):
             continue
         with tolerant():
             present = listed(lake, lake.table("gold", query.name))
@@ -149,6 +160,6 @@ def _ready(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict
     there = set.intersection(*(set(silver[name].by_partition()) for name in group.names))
     if not there:
         return {}
-    last, first_stale = max(there), min(stale, default="9")
+    last, first_stale = max(there), min([*stale, *blocked_windows(lake, group)], default="9")
     ready = [day for day in days if last_window(day) <= last and last_window(day) < first_stale]
     return shards_digests(group, silver, ready)

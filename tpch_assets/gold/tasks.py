@@ -52,7 +52,7 @@ def run_partial(statement: Statement, shard: tuple[Input, ...], target: str) -> 
     """Compute one shard's partial, keep it at `target`, a path without its end, and return the whole path."""
 
     def select(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        _create_views(con, statement.lake, (*shard, *statement.inputs))
+        create_views(con, statement.lake, (*shard, *statement.inputs))
         return con.sql(statement.sql, params=dict(statement.values))
 
     return _write(statement.lake, target, select)
@@ -92,7 +92,7 @@ def run_combine(
     with cursor() as con:
         if partial is not None:
             _create_partials(con, partial, paths, nothing)
-        _create_views(con, lake, statement.inputs)
+        create_views(con, lake, statement.inputs)
         answer = con.sql(statement.sql, params=dict(statement.values)).to_arrow_table()
     return answer.append_column("as_of", pa.array([day] * len(answer), pa.date32()))
 
@@ -104,12 +104,13 @@ def _create_partials(
         con.execute(f"CREATE TEMP VIEW partials AS SELECT * FROM {_scan(partial.lake, paths)}")
         return
     with cursor() as other:
-        _create_views(other, partial.lake, (*nothing, *partial.inputs))
+        create_views(other, partial.lake, (*nothing, *partial.inputs))
         empty = other.sql(partial.sql, params=dict(partial.values)).to_arrow_table()
     con.register("partials", empty.slice(0, 0))
 
 
-def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
+def create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
+    """Let a connection see tables under their names."""
     for table in inputs:
         paths = _local(lake, table.paths)
         if not paths:

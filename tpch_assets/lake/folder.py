@@ -72,7 +72,9 @@ class Folder:
     def flush_commit(self, table: str, version: int) -> None:
         # The table's folder holds the entries of its partitions' folders and of its log.
         fsync(table)
-        fsync(f"{table}/_delta_log/{version:020}.json")
+        commit = f"{table}/_delta_log/{version:020}.json"
+        if os.path.exists(commit):  # Delta deletes old commits that a checkpoint holds.
+            fsync(commit)
         fsync(f"{table}/_delta_log")
 
     def delete(self, uri: str) -> None:

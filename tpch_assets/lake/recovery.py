@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,7 +27,7 @@ ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over n
 
 
 def repair(lake: Lake) -> list[str]:
-    """Move aside the newest commit and checkpoint of each table that are damaged; returns where they are now.
+    """Move aside the newest commit and checkpoints of each table that are damaged; returns where they are now.
 
     Call it at start-up, before anything reads the lake.
     """
@@ -49,11 +50,13 @@ def _damaged(table: Path) -> Iterator[Path]:
     newest = max(log.glob("[0-9]*[0-9].json"), default=None)
     if newest and not _is_commit(table, newest):
         yield newest
-    checkpoint = max(log.glob("[0-9]*.checkpoint.parquet"), default=None)
-    if checkpoint and not _is_parquet(checkpoint):
-        yield checkpoint
-        if (log / "_last_checkpoint").exists():
-            yield log / "_last_checkpoint"
+    # Nobody flushes checkpoints, so that a power loss may take several, or leave their names away.
+    checkpoints = sorted(log.glob("[0-9]*.checkpoint.parquet"), reverse=True)
+    damaged = list(takewhile(lambda checkpoint: not _is_parquet(checkpoint), checkpoints))
+    yield from damaged
+    hint = log / "_last_checkpoint"
+    if damaged or _is_misleading(hint):
+        yield from (file for file in [hint] if file.exists())
 
 
 def _is_commit(table: Path, file: Path) -> bool:
@@ -76,6 +79,15 @@ def _is_parquet(file: Path) -> bool:
     except (pa.ArrowInvalid, OSError):
         return False
     return True
+
+
+def _is_misleading(hint: Path) -> bool:
+    """Whether a log names a last checkpoint that is not there. What cannot be read misleads nobody."""
+    try:
+        version = int(json.loads(hint.read_text())["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return not any(hint.parent.glob(f"{version:020}.checkpoint*.parquet"))
 
 
 def _move_aside(table: Path, file: Path) -> Path:

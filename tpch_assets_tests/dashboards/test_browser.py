@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,16 @@ from playwright.sync_api import Page, expect
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.browsers import Open, Served, choose
-from tpch_assets_tests.dashboards.lakes import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
+from tpch_assets_tests.dashboards.lakes import BEHIND, EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A lake with three days of gold. Tests read it and do not change it."""
-    lake = Lake(str(tmp_path_factory.mktemp("full") / "lake"))
-    fill_gold(lake)
-    fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
-    served = Served(lake)
+def behind(behind_lake: Lake) -> Iterator[Served]:
+    """A lake whose answers lead to rows and raw lines."""
+    served = Served(behind_lake)
     yield served
     served.stop()
 
@@ -43,7 +40,7 @@ def shown(page: Page) -> Any:
 
 
 def test_orders_by_segment_and_day(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     shown(page).to_contain_text("Data as of 2024-01-03, version")
     expect(page.locator(".cards")).to_contain_text("Revenue waiting")
     expect(page.locator("canvas").first).to_be_visible()
@@ -59,7 +56,7 @@ def test_orders_by_segment_and_day(full: Served, visit: Open) -> None:
 
 
 def test_a_table_sorts_filters_pages_and_downloads(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     first = page.locator(".tabulator-row").first
     expect(first).to_contain_text("Customer#000000001")
     page.locator(".tabulator-page", has_text="2").click()
@@ -103,6 +100,91 @@ def test_the_pipeline_shows_rejects_and_links_to_dagster(full: Served, visit: Op
     expect(page.locator(".cards").last).to_contain_text(re.compile("4 → [12]"))
 
 
+def test_a_choice_by_link_stays_where_it_is(full: Served, visit: Open) -> None:
+    page = visit(f"{full.url}/pipeline?layer=bronze&table=orders&theme=dark", height=500)
+    expect(page.get_by_role("img", name=re.compile("^silver, by 6 hours"))).not_to_have_count(0)
+    expect(page.get_by_role("link", name="2 lines of orders")).to_be_visible()
+    expect(page.get_by_text(re.compile("silver's window .* waits: raw/orders/")).first).to_be_visible()
+    page.evaluate("window.same = true")
+    page.get_by_role("link", name="not JSON").click()
+    expect(page).to_have_url(re.compile("reason=not.JSON&theme=dark"))
+    expect(page.get_by_text("alone. Show all reasons")).to_be_visible()
+    page.get_by_role("link", name="lineitem", exact=True).click()
+    shown(page).to_contain_text(re.compile("bronze/lineitem|raw/"))
+    expect(page.get_by_role("combobox", name="Table")).to_have_value("lineitem")
+    assert page.evaluate("window.same && window.scrollY > 0"), "the page was loaded anew"
+    page.go_back()
+    expect(page.get_by_role("combobox", name="Table")).to_have_value("orders")
+
+
+def test_from_an_answer_to_the_raw_line(behind: Served, visit: Open) -> None:
+    page = visit(f"{behind.url}/queries?query=q18_large_volume_customer")
+    page.locator(".tabulator-row").get_by_role("link", name="1", exact=True).click()
+    expect(page).to_have_url(re.compile("/rows.table=orders&key=1"))
+    expect(page.get_by_role("heading", name="orders 1")).to_be_visible()
+    expect(page.get_by_text("rows.json.gz, line 1").first).to_be_visible()
+    expect(page.locator("pre").first).to_contain_text('"o_comment": "again"')
+    page.get_by_role("link", name="7", exact=True).first.click()
+    expect(page.get_by_role("heading", name="customer 7")).to_be_visible()
+    assert page.title() != "broken"
+    page.get_by_label(re.compile("^Key")).fill("8")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Neither silver nor bronze has a row of customer with c_custkey = 8.")).to_be_visible()
+
+
+def test_a_parameter_a_range_and_another_day(behind: Served, visit: Open) -> None:
+    page = visit(f"{behind.url}/queries?query=q06_forecasting_revenue_change")
+    field = page.get_by_label("discount (decimal(3,2))")
+    expect(field).to_have_value("0.06")
+    field.fill("0.09")
+    page.keyboard.press("Enter")
+    shown(page).to_contain_text("discount = 0.09")
+    expect(page).to_have_url(re.compile("p.discount=0.09"))
+    field.fill("0.05")
+    page.keyboard.press("Enter")
+    shown(page).to_contain_text("discount = 0.05")
+    expect(page.locator(".tabulator-row").first).to_contain_text("48.00")
+    choose(page, "Facts since", BEHIND[1])
+    expect(page.locator(".tabulator-row").first).to_contain_text("24.00")
+    again = visit(page.url)
+    shown(again).to_contain_text(f"since {BEHIND[1]}")
+    choose(again, "Beside it", BEHIND[0])
+    expect(again.locator(".tabulator-col-title", has_text="change")).to_be_visible()
+
+
+def test_what_is_not_there_is_said_in_the_frame(full: Served, visit: Open) -> None:
+    page = visit(f"{full.url}/orders?segment=BUILDINGS")
+    expect(page.get_by_text("Did you mean BUILDING?")).to_be_visible()
+    choose(page, "Market segment", "BUILDING")
+    expect(page.get_by_text("which is not there")).to_be_hidden()
+    lost = page.context.new_page()  # Its console notes the 404.
+    answer = lost.goto(f"{full.url}/pipelines/x")
+    assert answer is not None and answer.status == 404
+    expect(lost.get_by_role("heading", name="There is no page here")).to_be_visible()
+    lost.get_by_role("link", name="Pipeline").last.click()
+    shown(lost).to_contain_text("Data as of")
+
+
+def test_a_first_view_transfers_less_than_a_megabyte_and_the_next_one_next_to_nothing(
+    full: Served, visit: Open
+) -> None:
+    page = visit("about:blank")
+    first, again = (transferred(page, f"{full.url}/queries?query=q05_local_supplier_volume") for _ in range(2))
+    assert 100_000 < first < 1_000_000 and again < 60_000, (first, again)
+
+
+def transferred(page: Page, url: str) -> int:
+    """The bytes that came over HTTP for a page, as they came."""
+    client, sizes = page.context.new_cdp_session(page), list[int]()
+    client.send("Network.enable")
+    client.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(url)
+    shown(page).to_contain_text("Data as of")
+    page.wait_for_load_state("networkidle")
+    client.detach()
+    return sum(sizes)
+
+
 def test_an_empty_place_says_what_to_run_and_fills_by_itself(fresh: Served, visit: Open) -> None:
     page = visit(fresh.url)
     expect(page.get_by_role("heading", name="There is no lake yet")).to_be_visible()
@@ -116,12 +198,15 @@ def test_an_empty_place_says_what_to_run_and_fills_by_itself(fresh: Served, visi
 
 def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> None:
     fill_gold(fresh.lake)
-    page = visit(fresh.url)
+    page = visit(f"{fresh.url}/orders")
     shown(page).to_contain_text("2024-01-03")
     place = Path(fresh.lake.uri)
     place.rename(f"{place}.away")
     place.write_text("not a folder")
-    expect(page.get_by_role("heading", name="The lake cannot be reached")).to_be_visible()
+    expect(
+        page.get_by_role("heading", name=re.compile(r"not reachable since \d\d:\d\d, showing \d\d:\d\d"))
+    ).to_be_visible()
+    expect(page.locator(".tabulator-row").first).to_be_visible()
     place.unlink()
     Path(f"{place}.away").rename(place)
     expect(page.locator(".banner")).to_be_hidden()
@@ -139,7 +224,7 @@ def test_gold_that_comes_while_a_page_is_built_appears(fresh: Served, visit: Ope
 
     page = visit("about:blank", slowed=6)
     page.on("websocket", lambda socket: socket.on("framereceived", document_arrives))
-    page.goto(fresh.url)
+    page.goto(f"{fresh.url}/orders")
     expect(page.locator(".tabulator-row").first).to_be_visible()
 
 
@@ -202,7 +287,7 @@ def zoom(page: Page) -> None:
     ],
 )
 def test_an_axis_of_time_names_the_day(full: Served, visit: Open, start: str, end: str, labels: list[str]) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     expect(page.locator("canvas").first).to_be_visible()
     assert page.evaluate(_LABELS, [start, end]) == labels
 
@@ -217,7 +302,7 @@ _LABELS = """([start, end]) => {
 
 
 def test_the_button_has_the_frame_of_the_menus_beside_it(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     button, menu = page.locator(".bk-btn"), page.get_by_role("combobox", name="Day")
     expect(button).to_be_visible()
     light = frame(menu)
@@ -231,12 +316,12 @@ def frame(of: Any) -> str:
     return of.evaluate("one => getComputedStyle(one).border")
 
 
-@pytest.mark.parametrize("path", ["", "/queries?query=q09_product_type_profit", "/pipeline"])
+@pytest.mark.parametrize("path", ["", "/orders", "/queries?query=q09_product_type_profit", "/pipeline"])
 @pytest.mark.parametrize("width", [390, 1920])
 def test_pages_fit_both_widths_and_themes(full: Served, visit: Open, path: str, width: int) -> None:
     page = visit(full.url + path, width, 844 if width == 390 else 1080)
     shown(page).to_contain_text("Data as of")
-    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator("canvas, .sparkline").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     too_wide = page.locator(".cards, select, .as-of, canvas").evaluate_all(
         "(found, width) => found.filter(one => one.getBoundingClientRect().right > width + 1).length", width
@@ -269,7 +354,7 @@ def contrast(of: Any) -> float:
 
 
 def test_the_keyboard_reaches_everything(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     shown(page).to_contain_text("Data as of")
     reached: set[str] = set()
     for _ in range(14):

@@ -282,7 +282,8 @@ def test_data_and_log_are_flushed_to_the_disk(lake: Lake, monkeypatch: pytest.Mo
     assert flushed[:4] == above, "each new folder is an entry of the one above it"
     staged, *others = flushed[4:]
     assert staged.startswith(f"{uri}/a/.")
-    assert others == [f"{uri}/a", uri, f"{log}/{0:020}.json", log, uri, f"{log}/{1:020}.json", log]
+    of = {version: [uri, f"{log}/{version:020}.json", log] for version in (0, 1)}
+    assert others == [f"{uri}/a", *of[0], *of[0], *of[1]], "the last commit, whoever made it, before the next one"
     flushed.clear()
     store(lake, "b", rows(2))
     assert flushed[0] == uri, "the new partition's folder"

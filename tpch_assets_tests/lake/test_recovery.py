@@ -3,13 +3,17 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
+from tpch_assets.lake import folder
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
+from tpch_assets.lake.folder import Folder
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.recovery import repair
 from tpch_assets.lake.snapshot import read, snapshot
@@ -57,6 +61,31 @@ def test_a_damaged_commit_is_moved_aside_and_can_be_made_again(lake: Lake, kept:
     assert values(lake) == [1, 2]
 
 
+def test_a_commit_is_on_the_disk_before_the_next_one_is_made(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(lake, 1)
+    really = Folder.flush_commit
+
+    def die(self: Folder, table: str, version: int) -> None:
+        if version == 2:
+            raise KeyboardInterrupt
+        really(self, table, version)
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(Folder, "flush_commit", die)
+        add(lake, 2)
+    unflushed, flushed = newest(lake), list[str]()
+    monkeypatch.setattr(folder, "fsync", flushed.append)
+    transaction = DeltaTable.create_write_transaction
+
+    def write(self: DeltaTable, *arguments: Any, **options: Any) -> None:
+        assert str(unflushed) in flushed, "a power loss would leave a hole in the log that no repair can mend"
+        transaction(self, *arguments, **options)
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", write)
+    add(lake, 3)
+    assert values(lake) == [1, 2, 3]
+
+
 def test_a_commit_whose_file_is_cut_off_is_moved_aside(lake: Lake) -> None:
     add(lake, 1)
     add(lake, 2)
@@ -74,6 +103,34 @@ def test_a_damaged_checkpoint_is_moved_aside(lake: Lake) -> None:
     assert len(repair(lake)) == 2
     assert values(lake) == list(range(25))
     assert repair(lake) == []
+
+
+def test_several_damaged_checkpoints_are_moved_aside(lake: Lake) -> None:
+    for value in range(45):
+        add(lake, value)
+    for checkpoint in log(lake).glob("*.checkpoint.parquet"):
+        checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    assert len(repair(lake)) == 3
+    assert values(lake) == list(range(45))
+
+
+@pytest.mark.parametrize("count", [25, 45])
+def test_a_checkpoint_that_is_gone_is_not_asked_for(lake: Lake, count: int) -> None:
+    for value in range(count):
+        add(lake, value)
+    max(log(lake).glob("*.checkpoint.parquet")).unlink()
+    assert len(repair(lake)) == 1
+    assert values(lake) == list(range(count))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", bytes(40)])
+def test_a_damaged_note_of_the_last_checkpoint_does_no_harm(lake: Lake, content: bytes) -> None:
+    for value in range(25):
+        add(lake, value)
+    (log(lake) / "_last_checkpoint").write_bytes(content)
+    repair(lake)
+    assert values(lake) == list(range(25))
+    add(lake, 25)
 
 
 def test_a_sound_commit_is_left_alone_whatever_its_names(lake: Lake) -> None:

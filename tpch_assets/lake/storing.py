@@ -1,0 +1,44 @@
+"""What the driver does with pieces that workers wrote: commit their rejects, then their rows.
+
+Writing the pieces belongs in `pieces.py`, and how one commit is made in `commit.py`.
+"""
+
+from collections.abc import Sequence
+
+from tpch_assets.lake.commit import Committed, commit
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.pieces import REJECTS, Piece
+from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.update import TableUpdate
+
+
+def commit_pieces(lake: Lake, uri: str, pieces: Sequence[Piece], update: TableUpdate) -> Committed:
+    """Commit the pieces of an update. Rejects go first, since the good rows mark a batch as ingested.
+
+    Raises:
+        CommitConflict: The table changed since the update was planned.
+        ValueError: A file is missing or damaged, or the columns cannot become those of the table in place.
+    """
+    if any(piece.lines is not None for piece in pieces) or update.keep:
+        _commit_rejects(lake, f"{uri}_rejects", pieces, update)
+    return commit(
+        lake,
+        uri,
+        [piece.rows for piece in pieces],
+        set(update.files),
+        schema=update.schema,
+        keep=update.keep,
+        base=update.base,
+        marks=update.marks,
+        properties=update.properties,
+        replace=update.replace,
+    )
+
+
+def _commit_rejects(lake: Lake, uri: str, pieces: Sequence[Piece], update: TableUpdate) -> None:
+    """Replace the partitions' rejects."""
+    rejected = [piece.rejects for piece in pieces if piece.rejects]
+    present = snapshot(lake, uri)
+    if rejected or present.of(set(update.files)):
+        keep = {file.path for file in present.files} & set(update.keep)
+        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS, replace=update.replace)

@@ -18,7 +18,7 @@ from tpch_assets.orchestration.recounts import BLOCKING, keys_of_run, result, se
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.raw.files import batches
 from tpch_assets.schema import Business, Table
-from tpch_assets.silver.dimensions import BRONZE_VERSION
+from tpch_assets.silver.dimensions import BRONZE_VERSION, held_before
 from tpch_assets.silver.recount import KeyCount, count_keys, rows_without_parent
 
 ACCOUNTED, CLEAN = "every_line_is_in_bronze_or_rejects", "no_rejects"
@@ -138,7 +138,11 @@ def _silver_keys(business: Business) -> dg.AssetChecksDefinition:
 
 def _key_results(lake: Lake, table: Table, wanted: set[str], windows: list[str] | None) -> Results:
     source = snapshot(lake, lake.table("silver", table.name))
-    version = None if table.is_fact else mark(lake, source.uri, BRONZE_VERSION)
+    version = since = None
+    if not table.is_fact:
+        version = mark(lake, source.uri, BRONZE_VERSION)
+        # What was found wrong before may still be.
+        since = None if faults(lake, "silver", table.name) else held_before(lake, source.uri)
     if table.is_fact:
         counted = with_wrong(lake, "silver", table.name, windows) or sorted(source.by_partition())
     else:
@@ -147,7 +151,7 @@ def _key_results(lake: Lake, table: Table, wanted: set[str], windows: list[str] 
 
     def count(chosen: list[str]) -> KeyCount:
         if tuple(chosen) not in counts:
-            counts[tuple(chosen)] = count_keys(lake, table, chosen if table.is_fact else None, version)
+            counts[tuple(chosen)] = count_keys(lake, table, chosen if table.is_fact else None, version, since)
         return counts[tuple(chosen)]
 
     def doubled(chosen: list[str]) -> str:

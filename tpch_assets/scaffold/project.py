@@ -44,6 +44,7 @@ TESTS = (
     "lake/test_recovery.py",
     "lake/test_snapshot.py",
     "project/test_where.py",
+    "serving/test_records.py",
 )
 """Tests of the engine that come along: fast, and about no business."""
 

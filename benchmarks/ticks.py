@@ -31,8 +31,8 @@ from tpch_assets.layers import BATCH, DAY
 from tpch_assets.orchestration.assemble import planner_of
 from tpch_assets.orchestration.schedules import Planner
 from tpch_assets.settings import Settings
+from tpch_assets.silver.inputs import inputs_digest
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import inputs_digest
 from tpch_assets.tpch import BUSINESS
 
 ADDS = 20_000

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from tpch_assets.gold.queries import load_queries
 from tpch_assets.orchestration.alerts import alerts_sensor
 from tpch_assets.orchestration.assets.bronze import bronze_assets
 from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
@@ -49,7 +50,7 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *bronze_assets(settings, business),
             *silver_assets(settings, business),
             *gold_assets(settings, business),
-            *cost_assets(settings),
+            *cost_assets(settings, load_queries(business)),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],
         jobs=[*jobs.values(), maintenance_job, *(job for job, _ in servers), COSTS_JOB],

@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from tpch_assets.compute import cluster
+from tpch_assets.compute.database import sql_types
 from tpch_assets.compute.progress import Progress
 from tpch_assets.lake.commit import Committed
 from tpch_assets.lake.frames import load
@@ -121,7 +122,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     if lineage is not None:  # Dagster draws the one of the latest materialization.
         shared["dagster/column_lineage"] = lineage
     if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
-        columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
+        columns = [dg.TableColumn(name, type_) for name, type_ in sql_types(pieces[0].rows.schema)]
         shared["dagster/column_schema"] = dg.TableSchema(columns)
     return _counts(pieces, update, committed), shared
 

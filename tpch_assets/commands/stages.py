@@ -263,9 +263,21 @@ def execute(
     )
     run_id = str(uuid.uuid4())
     with run_log_held_open(instance, run_id):
-        job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            tags={**request.tags, **LISTED, COMMAND: command, OWNER_TAG: owner()},
-            run_config=config,
-        )
+        try:
+            job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                tags={**request.tags, **LISTED, COMMAND: command, OWNER_TAG: owner()},
+                run_config=config,
+            )
+        except dg.DagsterError as error:
+            # What was made is stored, and nothing else waits for it: a model's version that is kept back.
+            models = {model.name for model in current_business().models}
+            if not is_failed_check(error) or not models.issuperset(k.path[-1] for k in request.asset_selection or []):
+                raise
+            print(f"warning: {error}", file=sys.stderr)
+
+
+def is_failed_check(error: dg.DagsterError) -> bool:
+    """Whether a run failed by a blocking check. Dagster's public API does not name this error."""
+    return type(error).__name__ == "DagsterAssetCheckFailedError"

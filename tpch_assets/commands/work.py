@@ -16,6 +16,9 @@ from tpch_assets.gold.stale import stale_answers
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import DAY, WINDOW
+from tpch_assets.models import registry
+from tpch_assets.models.declared import broken_models, load_models
+from tpch_assets.models.stale import due_models
 from tpch_assets.schema import Business, Table
 from tpch_assets.schema.changes import added
 from tpch_assets.settings import Settings
@@ -92,11 +95,24 @@ def _gold(
         latest = max((f.partition for f in snapshot(lake, lake.table("gold", query.name)).files), default=None)
         if latest and dimensions.intersection(query.tables):
             reasons.setdefault(latest, "dimension changed")
-        for reason in dict.fromkeys(reasons.values()):
-            days = tuple(sorted(day for day, why in reasons.items() if why == reason))
-            yield Work("gold", query.name, reason, days)
-    for broken in broken_queries(business).values():
+        yield from _by_reason(query.name, reasons)
+    for broken in (*broken_queries(business).values(), *broken_models(business).values()):
         yield Work("gold", broken.name, f"broken: {broken.error}")
+    models = load_models(business)
+    due = due_models(lake, business, models.values(), settings.start, now)
+    for bound in models.values():
+        causes: dict[str, str] = dict(due.get(bound.name, {}))
+        # What arrives concerns the latest day, and days that are new.
+        later = list(_days_after(lake, business, bound.query, settings.start, now, windows))
+        have = {one.day for one in registry.versions(lake, bound.name)}
+        for day in [*(day for day in later if day not in have), *later[-1:]]:
+            causes.setdefault(day, "data arrived")
+        yield from _by_reason(bound.name, causes)
+
+
+def _by_reason(name: str, reasons: Mapping[str, str]) -> Iterator[Work]:
+    for reason in dict.fromkeys(reasons.values()):
+        yield Work("gold", name, reason, tuple(sorted(day for day, why in reasons.items() if why == reason)))
 
 
 def _days_after(

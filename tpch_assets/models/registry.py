@@ -107,6 +107,12 @@ def versions(lake: Lake, model: str) -> list[ModelVersion]:
     return _versions(_table(lake), model)
 
 
+def paths(lake: Lake) -> set[str]:
+    """The files of all versions of all models, below the lake."""
+    table = _table(lake)
+    return set(read(table)["path"].to_pylist()) if table.files else set()
+
+
 def champion(lake: Lake, model: str) -> ModelVersion | None:
     """The version that serves, if any."""
     return champion_of(versions(lake, model))

@@ -138,7 +138,7 @@ def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[
     """Compute on the cluster. Task logs and progress go to the run's log."""
     work = work_of(context.asset_key.path[0])
     if work:
-        check_run(context)
+        check_run(context.run_id, context.log)
     progress = Progress(lambda level, text: context.log.log(level, text), rows_of, rows_read)
     return cluster.compute(tasks, progress, work)
 

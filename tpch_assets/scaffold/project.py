@@ -32,7 +32,7 @@ COPIED = (
 )
 LEFT_OUT = (
     *("tpch_assets/tpch", "tpch_assets/scaffold", "tpch_assets/commands/new.py", "dashboards/tpch"),
-    *("docs/adapt.md", "docs/scale.md", "docs/images"),
+    *("docs/adapt.md", "docs/model.md", "docs/scale.md", "docs/images"),
 )
 TESTS = (
     "test_calendar.py",
@@ -144,7 +144,7 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
     "docs/where.md": [
         (r".*`dashboards/tpch`.*\n", ""),
         (r".*/scaffold/.*\n", ""),
-        (r".*`tpch_assets(?:/tpch/volumes\.py|_tests/tpch/examples)`.*\n", ""),
+        (r".*`tpch_assets(?:/tpch/(?:volumes|late_delivery)\.py|/tpch/models|_tests/tpch/examples)`.*\n", ""),
         (r"\[adapt\.md\]\(adapt\.md\).*\n\n", ""),
     ],
 }  # fmt: skip

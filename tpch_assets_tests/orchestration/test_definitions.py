@@ -17,8 +17,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
 
 # What each query reads, as TPC-H defines it.
 FUNCTIONS = {("gold", "customer_baskets")}
+MODELS = {("gold", "late_delivery_model")}
 GOLD = {
     "customer_baskets": {"customer", "orders"},
+    "late_delivery_model": {"customer", "lineitem", "nation", "orders", "part", "supplier"},
     "q01_pricing_summary": {"lineitem"},
     "q02_minimum_cost_supplier": {"part", "supplier", "partsupp", "nation", "region"},
     "q03_shipping_priority": {"customer", "orders", "lineitem"},
@@ -116,10 +118,12 @@ def test_assets_show_group_kinds_owners_and_description(specs: dict[tuple[str, s
         assert spec.group_name == layer
         kinds = {"raw": {"json"}, "operations": {"deltalake"}}.get(layer, {"deltalake", "duckdb"})
         kinds = {"deltalake", "python"} if (layer, name) in FUNCTIONS else kinds
+        kinds = {"deltalake", "xgboost"} if (layer, name) in MODELS else kinds
         assert spec.kinds >= kinds, name
         assert spec.owners == ["team:data-platform"]
         assert spec.description
-        assert spec.metadata["dagster/uri"].endswith(f"/{layer}/{name}")
+        folder = "models" if (layer, name) in MODELS else layer
+        assert spec.metadata["dagster/uri"].endswith(f"/{folder}/{name}")
 
 
 def test_gold_shows_question_and_sql(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:

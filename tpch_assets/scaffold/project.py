@@ -141,6 +141,7 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
     ".github/workflows/test.yml": [
         (r"      - name: (?:Browser\n        run: make chromium|Published answers\n        run: make proof)\n", ""),
     ],
+    "docs/serving.md": [(r"(?s)## Try it\n.*?(?=## Which model)", "")],
     "docs/where.md": [
         (r".*`dashboards/tpch`.*\n", ""),
         (r".*/scaffold/.*\n", ""),

@@ -25,8 +25,8 @@ from tpch_assets.models import registry
 from tpch_assets.models.declared import load_models
 from tpch_assets.models.plan import Outcome, train_day
 from tpch_assets.schema import Table
+from tpch_assets.silver.inputs import inputs_digest
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import inputs_digest
 from tpch_assets.tpch import BUSINESS
 from tpch_assets.tpch.generator import Generator
 

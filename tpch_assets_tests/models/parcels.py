@@ -25,8 +25,8 @@ from tpch_assets.models.declared import BoundModel, broken_models, load_models
 from tpch_assets.models.plan import Outcome, train_day
 from tpch_assets.schema import Business, Column, Table
 from tpch_assets.schema.models import Derived, Limits, Model, Rule
+from tpch_assets.silver.inputs import inputs_digest
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import inputs_digest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = 150  # Per window.

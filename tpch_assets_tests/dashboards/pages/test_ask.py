@@ -67,9 +67,7 @@ def test_a_parameter_is_computed_on_the_spot_and_nothing_is_written(opened: Stor
 def test_a_value_that_cannot_be_read_is_said(opened: Store, name: str, text: str, words: str) -> None:
     page = open_page(Queries, opened, Q6)
     page.ask.parameters.fields[name].value = text
-    assert (
-        words in page.ask.parameters.errors.html.replace("&#x27;", "'") and EVIL not in page.ask.parameters.errors.html
-    )
+    assert words in page.ask.parameters.errors.html.replace("&#x27;", "'") and EVIL not in page.ask.parameters.errors.html
     assert list(page.table.value["revenue"]) == [48.0], "what was shown stays"
     page.query.value = "q18_large_volume_customer"
     assert page.ask.parameters.errors.html == "" and "p." not in page.url.location.search

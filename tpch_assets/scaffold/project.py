@@ -44,6 +44,7 @@ TESTS = (
     "lake/test_recovery.py",
     "lake/test_snapshot.py",
     "project/test_where.py",
+    "serving/test_records.py",
 )
 """Tests of the engine that come along: fast, and about no business."""
 
@@ -140,6 +141,7 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
     ".github/workflows/test.yml": [
         (r"      - name: (?:Browser\n        run: make chromium|Published answers\n        run: make proof)\n", ""),
     ],
+    "docs/serving.md": [(r"(?s)## Try it\n.*?(?=## Which model)", "")],
     "docs/where.md": [
         (r".*`dashboards/tpch`.*\n", ""),
         (r".*/scaffold/.*\n", ""),

@@ -30,7 +30,7 @@ def panel(
     found += _some(rejects, "tables with rejected lines")
     items = f"<ul>{''.join(f'<li>{item}</li>' for item in found)}</ul>" if found else ""
     words = [
-        "Windows that wait are looked for …" if held is None else "" if held else "No window waits.",
+        "Windows that wait are not known yet." if held is None else "" if held else "No window waits.",
         "Checks are told by Dagster alone." if checks is None else "" if checks else "No check has failed.",
         "" if rejects else "No line was rejected.",
     ]

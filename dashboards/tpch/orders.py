@@ -109,7 +109,7 @@ class Orders(DayPage):
 
     def _show_orders(self, rows: pd.DataFrame) -> None:
         query = business.queries()[QUERY]
-        shown, look = rows.drop(columns=["segment"]), self.look.of(query)
+        shown, look = rows.drop(columns=["segment", "rank"], errors="ignore"), self.look.of(query)
         if self.table is None:
             self.table = tabulator(shown, look, titles=TITLES, stretch=True, links=links(query))
             self.place[:] = [self.table]

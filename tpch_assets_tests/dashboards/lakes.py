@@ -19,6 +19,7 @@ from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BATCH
 from tpch_assets.silver.dimensions import plan_dimension
+from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.shards import plan_shards
 from tpch_assets_tests.conftest import Bronze
 from tpch_assets_tests.tpch_tables import GROUP, TABLES
@@ -128,7 +129,7 @@ def fill_pipeline(lake: Lake, latest: datetime) -> None:
     put(lake, "bronze", "orders_rejects", batch, pa.table(rejects))
     keys = pa.table({"o_orderkey": pa.array(range(40)), "_batch": pa.array([batch] * 40)})
     for window in {window_key(latest - i * BATCH) for i in range(4)}:
-        put(lake, "silver", "orders", window, keys)
+        put(lake, "silver", "orders", window, keys, str(ShardName("ab", 0, 1, "")))
 
 
 BEHIND = ("2024-01-01", "2024-01-02")

@@ -324,10 +324,8 @@ def _models(part: Any) -> Any:
 
 async def people(server: Server, count: int, seconds: float) -> None:
     """`count` people arrive one after the other, then all choose at once."""
-    everyone = [
-        Person(server.url, *(("orders", "Market segment") if number % 2 else ("queries", "Query")))
-        for number in range(count)
-    ]
+    choices = (("queries", "Query"), ("orders", "Market segment"))
+    everyone = [Person(server.url, *choices[number % 2]) for number in range(count)]
     before = server.cpu()
     for person in everyone:
         await person.open()

@@ -91,8 +91,10 @@ class Parameters:
         field = pn.widgets.TextInput(
             label=f"{name} ({query.param_types[name].lower()})",
             max_length=LONGEST,
-            width=200,
             margin=(0, 12, 4, 0),
+            sizing_mode="stretch_width",  # A fixed width would make the page as wide as all fields in a row.
+            max_width=200,
+            styles={"flex": "1 1 160px"},
             stylesheets=[css("parts")],
         )
         field.param.watch(lambda _: None if self._filling else self._changed(), "value")

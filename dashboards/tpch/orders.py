@@ -34,13 +34,7 @@ HIGHEST, OLDEST = "highest", "oldest"
 LISTS = {"the highest revenue": HIGHEST, "the longest wait": OLDEST}
 OLDEST_SQL = Path(__file__).parent / "oldest_unshipped.sql"
 """Gold does not keep these orders: they are computed on the spot."""
-TITLES = {
-    "orderkey": "Order",
-    "ordertime": "Ordered (UTC)",
-    "revenue": "Revenue",  # Its unit stands above, and the column shall fit.
-    "lines": "Lines",
-    "next_shiptime": "Next ships (UTC)",
-}
+TITLES = {"ordertime": "Ordered (UTC)", "next_shiptime": "Next ships (UTC)"}
 
 
 class Orders(DayPage):
@@ -143,14 +137,13 @@ class Orders(DayPage):
                 self.segment.param.update(options=segments, value=self.url.get("segment", segments, first))
 
     def _show_orders(self, rows: pd.DataFrame) -> None:
-        shown = rows.drop(columns=["segment"])
+        query = business.queries()[QUERY]
+        shown, look = rows.drop(columns=["segment", "rank"], errors="ignore"), self.look.of(query)
         if self.table is None:
-            self.table = tabulator(
-                shown, self.look, titles=TITLES, stretch=True, links=links(business.queries()[QUERY])
-            )
+            self.table = tabulator(shown, look, titles=TITLES, stretch=True, links=links(query))
             self.place[:] = [self.table]
         else:
-            self.table.value = cells(shown, self.look)
+            self.table.value = cells(shown, look)
 
     def _show_totals(self, totals: Snapshot | None, day: str) -> None:
         if totals is None:

@@ -8,7 +8,7 @@ from dashboards.charts.views import TOP, View
 
 VIEWS: dict[str, View] = {
     "q01_pricing_summary": View(
-        "columns", "Discounted price by return flag and line status", ("l_returnflag", "l_linestatus"), "sum_disc_price"
+        "columns", "Discounted price by flag and status", ("l_returnflag", "l_linestatus"), "sum_disc_price"
     ),
     "q02_minimum_cost_supplier": View("bars", "Offers by nation", ("n_name",), None, total="rows", rows="Offers"),
     "q03_shipping_priority": View("bars", "Revenue of the ten orders", ("l_orderkey",), "revenue"),
@@ -46,7 +46,7 @@ VIEWS: dict[str, View] = {
     ),
     "q22_global_sales_opportunity": View("columns", "Customers by country code", ("cntrycode",), "numcust"),
     "unshipped_orders": View("bars", "Revenue of the listed orders by segment", ("segment",), "revenue"),
-    "customer_baskets": View("lines", "Revenue by order number and segment", ("nth_order",), "revenue", by="segment"),
+    "customer_baskets": View("bars", "Revenue by segment", ("segment",), "revenue"),
     "unshipped_totals": View("bars", "Revenue waiting by segment", ("segment",), "revenue"),
 }
 

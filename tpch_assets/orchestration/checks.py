@@ -10,7 +10,7 @@ import dagster as dg
 
 from tpch_assets.bronze.recount import LineCount, lines_against_bronze
 from tpch_assets.bronze.rejects import open_rejects
-from tpch_assets.lake.faults import WHOLE
+from tpch_assets.lake.faults import WHOLE, faults
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import mark, snapshot
 from tpch_assets.layers import BATCH, BRONZE, WINDOW

@@ -39,6 +39,10 @@ def _run(arguments: argparse.Namespace) -> None:
     end = begin + arguments.batches * BATCH
     if end > datetime.now(UTC):
         raise SettingsError(f"--batches {arguments.batches}: batch {batch_key(end - BATCH)} has not ended yet.")
+    if settings.compute == "address":
+        from tpch_assets.compute.places import check_address
+
+        check_address(settings)
     Lake(settings.lake).check(write=True)
     record.agree(Lake(settings.lake), settings, current_business())
     tell_broken(current_business())

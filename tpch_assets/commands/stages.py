@@ -24,6 +24,7 @@ import pandas as pd  # noqa: F401
 
 from tpch_assets.bronze.arrivals import pending_of
 from tpch_assets.calendar import batch_key, floor
+from tpch_assets.commands.stopping import end, end_group, lead_group, start
 from tpch_assets.definitions import defs
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, LAYERS, WINDOW
@@ -112,19 +113,16 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
         )
         for stage in stages
     ]
-    for process in processes:
-        process.start()
-    for first in (queue for (before, _), queue in queues.items() if not before):
-        for stretch in [*stretches_of(begin, batches), None]:
-            first.put(stretch)
     try:
+        start(processes)
+        for first in (queue for (before, _), queue in queues.items() if not before):
+            for stretch in [*stretches_of(begin, batches), None]:
+                first.put(stretch)
         _follow(stages, processes, news, progress)
         for process in processes:
             process.join(timeout=30)  # Each process cleans up after itself.
     finally:
-        for process in processes:
-            process.terminate()
-            process.join()
+        end(processes)
 
 
 def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
@@ -166,6 +164,7 @@ def _await_news(processes: list[Any], news: Any, finished: set[str]) -> None:
 
 
 def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
+    lead_group()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     share_compiled_sql()
     settings = current_settings()
@@ -193,7 +192,7 @@ def _leave_with(parent: int) -> None:
     """Exit this process when its parent is gone, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(1)
+    end_group()
 
 
 class Stages:

@@ -87,7 +87,7 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
         "serving_schedule",
         "costs_schedule",
     }
-    assert sensors == {"bronze_sensor", "late_data_sensor", "freshness_sensor", "alerts_sensor"}
+    assert sensors == {"raw_sensor", "bronze_sensor", "late_data_sensor", "freshness_sensor", "alerts_sensor"}
     described = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]
     assert [one.name for one in described if not one.description] == []
 

@@ -10,6 +10,8 @@ from tpch_assets.gold.sweep import sweep
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import opened
+from tpch_assets.models import housekeeping
+from tpch_assets.models.housekeeping import needs_of_models
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.ticks import schedule_status
 from tpch_assets.schema import Business
@@ -60,6 +62,11 @@ def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
     return faults
 
 
+def sweep_models(lake: Lake) -> int:
+    """Delete files of models that left the registry a week ago or never entered it. Returns their number."""
+    return len(housekeeping.sweep(lake, datetime.now(UTC), KEEP_FILES))
+
+
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
     """Delete finished runs older than `days`, with their events; at most `RUNS_AT_ONCE`. Returns their number."""
     before = datetime.now(UTC) - timedelta(days=days)
@@ -79,8 +86,15 @@ def maintenance(settings: Settings, business: Business) -> tuple[dg.JobDefinitio
 
     @dg.op(description="Delete partials that no answer has needed for most of a day.")
     def sweep_partials(context: dg.OpExecutionContext, lake: LakeResource) -> None:
-        deleted = sweep(business, lake.open(), settings.scale_factor, datetime.now(UTC), KEEP_PARTIALS)
+        opened = lake.open()
+        deleted = sweep(
+            business, opened, settings.scale_factor, datetime.now(UTC), KEEP_PARTIALS, needs_of_models(business, opened)
+        )
         context.log.info(f"{len(deleted)} partials deleted")
+
+    @dg.op(description="Delete files of models that left the registry a week ago or never entered it.")
+    def delete_models(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        context.log.info(f"{sweep_models(lake.open())} files of models deleted")
 
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
@@ -90,6 +104,7 @@ def maintenance(settings: Settings, business: Business) -> tuple[dg.JobDefinitio
     def maintenance_job() -> None:
         vacuum_tables()
         sweep_partials()
+        delete_models()
         delete_runs()
 
     schedule = dg.ScheduleDefinition(

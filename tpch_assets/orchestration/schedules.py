@@ -21,6 +21,8 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
+from tpch_assets.models.declared import load_models
+from tpch_assets.models.stale import due_models
 from tpch_assets.orchestration import setbacks
 from tpch_assets.orchestration.due import Due, due_in_groups, due_in_silver, lost_in_gold
 from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
@@ -154,12 +156,18 @@ class Planner:
     def days(
         self, lake: Lake, until: datetime, faults: list[str] | None = None, *, accept_loss: bool = False
     ) -> list[dg.RunRequest]:
-        """Request days with answers that are missing, or not made by the current query from the current silver."""
+        """Request days with answers that are missing, or not made by the current query from the current silver.
+
+        The same goes for models, but for what changed since: it concerns the latest day alone.
+        """
         start, scale_factor = self.settings.start, self.settings.scale_factor
         stale = stale_days(
             lake, self.business, self._queries, start, until, scale_factor, accept_loss=accept_loss, faults=faults
         )
-        return self.ranges("gold", stale)
+        models = load_models(self.business).values()
+        due = due_models(lake, self.business, models, start, until, faults)
+        # Runs of their own: a version that is kept back fails its run.
+        return self.ranges("gold", stale) + self.ranges("gold", {name: list(found) for name, found in due.items()})
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""

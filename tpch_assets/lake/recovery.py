@@ -47,12 +47,14 @@ def repair_once(lake: Lake) -> list[str]:
 
 def _damaged(table: Path) -> Iterator[Path]:
     log = table / "_delta_log"
-    newest = max(log.glob("[0-9]*[0-9].json"), default=None)
-    if newest and not _is_commit(table, newest):
-        yield newest
-    # Nobody flushes checkpoints, so that a power loss may take several, or leave their names away.
+    commits = sorted(log.glob("[0-9]*[0-9].json"), reverse=True)
+    if commits and not _is_commit(table, commits[0]):
+        yield commits.pop(0)
+    last = commits[0].stem if commits else "9"
+    # Nobody flushes checkpoints, so that a power loss may take several, leave their names away, or keep one of a commit
+    # that it took: behind such a one nobody can commit.
     checkpoints = sorted(log.glob("[0-9]*.checkpoint.parquet"), reverse=True)
-    damaged = list(takewhile(lambda checkpoint: not _is_parquet(checkpoint), checkpoints))
+    damaged = list(takewhile(lambda found: found.name[:20] > last or not _is_parquet(found), checkpoints))
     yield from damaged
     hint = log / "_last_checkpoint"
     if damaged or _is_misleading(hint):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest
+from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest, rejects_of, same_lines
 from tpch_assets.bronze.stored import declared
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
@@ -124,7 +124,9 @@ def _pending(
     bronze = snapshot(lake, lake.table("bronze", table.name))
     memory: Seen = {} if seen is None else seen
     settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
-    found = _lacking(table, bronze, settled)
+    strange = _strange_rejects(bronze)
+    lacking = set(_lacking(table, bronze, settled))
+    found = [batch for batch, _ in settled if batch in lacking or batch in strange]
     # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
     return found or ([settled[-1][0]] if settled and _has_other_columns(table, bronze) else [])
 
@@ -142,6 +144,13 @@ def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[
     return [
         batch for batch, files in there if not all(naming.contents(file) & have.get(batch, set()) for file in files)
     ]
+
+
+def _strange_rejects(bronze: Snapshot) -> set[str]:
+    """Batches with rejects of files that bronze does not hold: of a run that was overtaken, or died between commits."""
+    rejects = rejects_of(bronze)
+    held = set(map(same_lines, bronze.files)) if rejects.files else set()
+    return {file.partition for file in rejects.files if same_lines(file) not in held}
 
 
 def _has_other_columns(table: Table, bronze: Snapshot) -> bool:

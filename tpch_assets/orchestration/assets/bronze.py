@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from tpch_assets.bronze.fingerprint import rejects_of
 from tpch_assets.bronze.plan import PROVENANCE, plan_again, plan_batches
 from tpch_assets.calendar import is_batch
 from tpch_assets.lake.snapshot import snapshot
@@ -39,11 +40,12 @@ def _bronze(table: Table, settings: Settings) -> dg.AssetsDefinition:
     def bronze(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
         opened, keys = lake.open(), context.partition_keys
         present = snapshot(opened, opened.table("bronze", table.name))
+        rejects = rejects_of(present)  # Before raw is listed.
         with refusals():
             if word := word_of(context):
                 listed = deliveries(opened, table.name, min(keys), behind(max(keys)))
                 raw = {batch: files for batch, files in listed if is_batch(batch)}
                 return plan_again(table, raw, present, accept_loss=word == ACCEPT_LOSS)
-            return plan_batches(table, files_of(opened, table.name, keys), present)
+            return plan_batches(table, files_of(opened, table.name, keys), present, rejects)
 
     return bronze

@@ -178,15 +178,17 @@ class World:
     def cut_power(self) -> None:
         """Cut, fill with NULs or remove what was not flushed. What came from outside is on the disk."""
         for path, folders, names in os.walk(self.folder):
-            for name in [*folders, *names]:
+            folders.sort()
+            for name in sorted(names):
                 self._cut(path, name)
-            folders[:] = [name for name in folders if os.path.isdir(f"{path}/{name}")]
+        for path, folders, names in os.walk(self.folder):  # What is there after that is on the disk.
+            self._entries.update((path, name) for name in (*folders, *names))
+            self._durable.update(os.stat(f"{path}/{name}").st_ino for name in names)
 
     def _cut(self, path: str, name: str) -> None:
         where, sound = f"{path}/{name}", (path, name) in self._entries
-        if os.path.isdir(where):
-            return  # A folder that is not flushed may be there or not; its files are judged one by one.
-        if not sound and self.chance.random() < 0.5:
+        temporary = name.endswith(".tmp")  # Nobody asks for it again, and its name is of no seed.
+        if temporary or (not sound and self.chance.random() < 0.5):
             os.unlink(where)
         elif os.stat(where).st_ino not in self._durable:
             damage(Path(where), self.chance)

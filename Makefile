@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
-# Runs Dagster and the dashboard until Ctrl-C. With `exec`, SIGTERM reaches this process instead of a shell.
+# Runs Dagster, the dashboard and the model's server until Ctrl-C. With `exec`, SIGTERM reaches this process instead of a shell.
 SERVE := $(BIN)/python -m tpch_assets.commands.serve
 BROWSERS := chromium chromium-browser google-chrome chrome
 # KiB of disk space that the tests need.
@@ -15,7 +15,7 @@ ROOM := 2097152
 COUNT := import json, sys; print(*(f"{len(found)} {kind}" for kind, found in json.load(open(sys.argv[1])).items()), sep=", ")
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo dev dashboard test chaos chaos-proof check bench rates proof image-check chromium clean
+.PHONY: help install lock demo dev dashboard serve test chaos chaos-proof check bench rates proof image-check chromium clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -46,17 +46,20 @@ lock: install ## resolve the releases of all packages and write requirements/
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	mkdir -p $(@D) && cp $< $@
 
-demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then serve the Dagster UI and the dashboard (UI=0: stop after the replay)
+demo: install .env $(DAGSTER_HOME)/dagster.yaml ## replay one day at scale factor 0.1, then serve the Dagster UI, the dashboard and the model (UI=0: stop after the replay)
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE) --check; fi
 	$(BIN)/tpch-assets replay
 	$(BIN)/tpch-assets show q01_pricing_summary
 	@if [ "$(UI)" != 0 ]; then exec $(SERVE); fi
 
-dev: install .env $(DAGSTER_HOME)/dagster.yaml ## run Dagster with schedules and sensors on, and the dashboard
+dev: install .env $(DAGSTER_HOME)/dagster.yaml ## run Dagster with schedules and sensors on, the dashboard and the model's server
 	@exec env TPCH_AUTOMATION=true $(SERVE)
 
 dashboard: install .env ## run only the dashboard, on http://127.0.0.1:5006
 	@exec $(BIN)/python -m dashboards
+
+serve: install .env ## run only the model's server, on http://127.0.0.1:8080
+	@exec $(BIN)/python -m serving
 
 # The code under test flushes thousands of small files to disk. /dev/shm makes that free, if it has enough space. Two
 # processes share the test files, because tests spend half of their time waiting for servers, browsers and processes.
@@ -90,6 +93,7 @@ bench: install ## compare with other tools, and show where a replay's time goes
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.serving --swaps 100
 
 rates: install ## measure and save the rates that docs/scale.md plans with
 	$(BIN)/python -m benchmarks.scale --keep benchmarks/scale/rates.json

@@ -3,8 +3,9 @@
     python -m benchmarks.dashboard [--lake FOLDER] [--days 30] [--people 20] [--seconds 20]
 
 Copies a lake's newest gold to a temporary lake with `--days` days of it, serves it from another process, and asks it
-as browsers do: for a page, a websocket, and the answer to a choice. If chromium is installed, it also times
-the first view and changes in the browser, until people can read them.
+as browsers do: for a page, a websocket, and the answer to a choice. If chromium is installed, it also times the first
+view and changes in the browser, until people can read them, and counts what the first view transfers. What is computed
+on the spot is computed from the lake's own silver.
 """
 
 import argparse
@@ -65,10 +66,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(f"{folder}/lake")
         rows = copy_gold(Lake(chosen.lake), lake, chosen.days)
+        for layer in ("raw", "bronze", "silver"):  # What is computed on the spot is only read.
+            if os.path.isdir(f"{chosen.lake}/{layer}"):
+                os.symlink(os.path.abspath(f"{chosen.lake}/{layer}"), f"{folder}/lake/{layer}")
         say(f"{chosen.days} days of gold, {rows:,} rows; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         process = multiprocessing.get_context("spawn").Process(target=serve, args=(lake, chosen.port, chosen.processes))
         process.start()
-        server = Server(f"127.0.0.1:{chosen.port}", process.pid or 0)
+        has_silver = os.path.exists(f"{folder}/lake/silver")
+        server = Server(f"127.0.0.1:{chosen.port}", process.pid or 0, has_silver=has_silver)
         try:
             wait_for(server.url)
             if BROWSER:
@@ -87,8 +92,8 @@ def say(text: str) -> None:
 class Server:
     """The served dashboard: its address, and the CPU seconds all its processes have used."""
 
-    def __init__(self, url: str, pid: int) -> None:
-        self.url, self._process = url, psutil.Process(pid)
+    def __init__(self, url: str, pid: int, *, has_silver: bool) -> None:
+        self.url, self._process, self.has_silver = url, psutil.Process(pid), has_silver
 
     def cpu(self) -> float:
         found = [self._process, *self._process.children(recursive=True)]
@@ -113,9 +118,10 @@ def copy_gold(source: Lake, target: Lake, count: int) -> int:
         found = snapshot(source, source.table("gold", query))
         if not found.files:
             continue
-        rows = read(found, found.of({max(found.by_partition())}))
+        newest = max(found.by_partition())
+        rows = read(found, found.of({newest}))
         rows = rows.drop_columns(["as_of"])
-        uri, last = target.table("gold", query), date(2026, 6, 30)
+        uri, last = target.table("gold", query), date.fromisoformat(newest)
         written = []
         for day in (last - timedelta(days=i) for i in range(count)):
             dated = rows.append_column("as_of", pa.array([day] * len(rows), pa.date32()))
@@ -141,7 +147,7 @@ def serve(lake: Lake, port: int, processes: int) -> None:
 def wait_for(url: str) -> None:
     for _ in range(300):
         try:
-            for page in ("", "queries", "pipeline") * 4:  # Ask each process for each page, to warm it.
+            for page in ("", "orders", "queries", "pipeline") * 4:  # Ask each process for each page, to warm it.
                 urlopen(f"http://{url}/{page}", timeout=30).read()
             return
         except OSError:
@@ -156,26 +162,64 @@ def in_browser(server: Server) -> None:
     url = f"http://{server.url}"
 
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-quic"]
-    views, segments, queries = [], [], []
+    views, sizes, segments, queries, computed = [], [], [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
         for _ in range(5):
             page = browser.new_context().new_page()
+            sizes.append(_transferred(page))
             begun = time.perf_counter()
             page.goto(url)
-            page.locator(".tabulator-row").first.wait_for()
-            page.locator("canvas").first.wait_for()
+            page.locator(".as-of").wait_for()
+            page.locator(".card .figure").first.wait_for()
             views.append(time.perf_counter() - begun)
+            page.wait_for_load_state("networkidle")
+            page.goto(f"{url}/orders")
+            page.locator(".tabulator-row").first.wait_for()
             segments += _changes(page, "Market segment", ["BUILDING", "FURNITURE", "MACHINERY"])
             page.goto(f"{url}/queries")
             page.locator(".tabulator-row").first.wait_for()
             titles = ["Q05 Local supplier volume", "Q09 Product type profit measure", "Q16 Parts/supplier relationship"]
             queries += _changes(page, "Query", titles)
+            if server.has_silver:
+                page.goto(f"{url}/queries?query=q06_forecasting_revenue_change")
+                page.locator(".tabulator-row").first.wait_for()
+                computed += [_computed(page, value) for value in random.sample(range(1, 50), 3)]
             page.context.close()
         browser.close()
     report("first view, new browser profile", views)
+    over_http, over_websocket = ([size[kind] for size in sizes] for kind in ("http", "websocket"))
+    say(f"{'first view, transferred':<44} {max(over_http) / 1e6:.2f} MB over HTTP, {max(over_websocket) / 1e6:.2f} MB after it")
     report("change of segment, in the browser", segments)
     report("change of query, in the browser", queries)
+    report("a parameter, computed on the spot", computed)
+
+
+def _transferred(page: Any) -> dict[str, int]:
+    """Counts the bytes that reach the browser until the first page is idle; filled as they come."""
+    found, client = {"http": 0, "websocket": 0}, page.context.new_cdp_session(page)
+    counting = [True]
+
+    def add(kind: str, count: float) -> None:
+        if counting[0]:
+            found[kind] += int(count)
+
+    client.send("Network.enable")
+    client.on("Network.loadingFinished", lambda event: add("http", event["encodedDataLength"]))
+    client.on("Network.webSocketFrameReceived", lambda event: add("websocket", len(event["response"]["payloadData"])))
+    page.on("framenavigated", lambda frame: counting.__setitem__(0, frame.url.count("/") == 3))
+    return found
+
+
+def _computed(page: Any, quantity: int) -> float:
+    """Seconds from another value of a parameter to the answer that is computed with it."""
+    page.wait_for_timeout(PAUSE)
+    field = page.get_by_label("quantity (integer)")
+    field.fill(str(quantity))
+    begun = time.perf_counter()
+    field.press("Enter")
+    page.locator(".as-of", has_text=f"quantity = {quantity}").wait_for()
+    return time.perf_counter() - begun
 
 
 def _changes(page: Any, choice: str, options: list[str]) -> list[float]:
@@ -280,7 +324,7 @@ def _models(part: Any) -> Any:
 async def people(server: Server, count: int, seconds: float) -> None:
     """`count` people arrive one after the other, then all choose at once."""
     everyone = [
-        Person(server.url, *(("", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
+        Person(server.url, *(("orders", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
     ]
     before = server.cpu()
     for person in everyone:

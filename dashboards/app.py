@@ -21,49 +21,53 @@ import panel as pn
 import psutil
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
-from jinja2 import Environment, FileSystemLoader
 from panel.io.server import get_server
 from tornado.ioloop import PeriodicCallback
 from tornado.process import task_id
 
+from dashboards.bokeh_private import serve_first
+from dashboards.frame import TEMPLATES, not_found
 from dashboards.liveness import LIVENESS
 from dashboards.own import own
-from dashboards.pages.answers import Answers
+from dashboards.pages.model import Model
 from dashboards.pages.page import Page
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries, warm_up
+from dashboards.pages.rows import Rows
+from dashboards.pages.start import Start
 from dashboards.panel_private import serve_styles_locally
 from dashboards.settings import DashboardSettings, dashboard_settings
+from dashboards.static_files import rules
 from dashboards.store.store import Store
 from tpch_assets.lake import s3
 from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
 
 HERE = Path(__file__).parent
-PAGES: tuple[type[Page], ...] = (Answers, Queries, Pipeline)
+PAGES: tuple[type[Page], ...] = (Start, Queries, Rows, Model, Pipeline)
 """The pages of any business, in their order in the menu. To add a page, write a subclass of `Page` and name it here.
 
 A page about one business belongs in a module that the business names (see `dashboards.own`).
 """
 
-FRAME = Environment(loader=FileSystemLoader(HERE / "pages"), autoescape=False).get_template("frame.html")
+FRAME = TEMPLATES.get_template("frame.html")
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 View = Callable[[], pn.viewable.Viewable]
 
 
 def pages() -> tuple[type[Page], ...]:
-    """The pages on offer, in their order in the menu: the business's own, and then the general ones at other paths."""
+    """The pages on offer, in their order in the menu: the start page, the business's own, and then the general ones."""
     found: dict[str, type[Page]] = {}
     for page in (*own().pages, *PAGES):
         if page.offered():
             found.setdefault(page.path, page)
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda page: page.path != "/"))
 
 
-def open_store(lake: Lake, seconds: float = 3) -> Store:
+def open_store(lake: Lake, seconds: float = 3, memory: str = "1GiB") -> Store:
     """The store of a lake, which prepares what pages will ask for. Call `start` to make it follow the lake."""
-    return Store(lake, seconds, warm_up(own().look))
+    return Store(lake, seconds, warm_up(own().look), memory)
 
 
 def routes(store: Store, settings: DashboardSettings) -> dict[str, View]:
@@ -80,9 +84,12 @@ def server(store: Store, settings: DashboardSettings, **options: object) -> Base
     pn.config.session_key_func = lambda request: request.path
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["extra_patterns"] = [LIVENESS]
-    given["static_dirs"] = {"files": str(HERE / "static")}
+    given["compress_response"] = True
+    given["default_handler_class"] = not_found(own().title, _menu())
     given["title"] = {_slug(page): f"{page.name} · {own().title}" for page in pages()}
-    return get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
+    made = get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
+    serve_first(made, rules(HERE / "static"))
+    return made
 
 
 def main() -> None:
@@ -102,7 +109,7 @@ def serve(lake: Lake, settings: DashboardSettings) -> None:
     Raises:
         SettingsError: Nothing can listen on the port.
     """
-    store, parent = open_store(lake, settings.poll_seconds), os.getpid()
+    store, parent = open_store(lake, settings.poll_seconds, settings.memory), os.getpid()
     for signal_ in STOPS:  # With several processes, this one waits until it is interrupted.
         signal.signal(signal_, signal.default_int_handler)
     try:
@@ -164,6 +171,11 @@ def _end_children() -> None:
             child.kill()
 
 
+def _menu() -> dict[str, str]:
+    """Names of pages by path."""
+    return {page.path: page.name for page in pages()}
+
+
 def _slug(page: type[Page]) -> str:
     return page.path.strip("/") or "/"
 
@@ -175,8 +187,15 @@ def _session(page: type[Page], store: Store, settings: DashboardSettings) -> Vie
         document = pn.state.curdoc
         if document is not None:  # None in tests without a server.
             document.template = FRAME
-            menu = {other.path: other.name for other in pages()}
-            document.template_variables.update(brand=own().title, pages=menu, path=page.path)
+            moved = {choice: other.path for other in pages() for choice in other.stood_at_root}
+            document.template_variables.update(
+                brand=own().title,
+                pages=_menu(),
+                path=page.path,
+                name=page.name,
+                root=".",
+                moved=moved if page.path == "/" else {},
+            )
             serve_styles_locally(document)
             # Bokeh loses changes while the browser builds the page, so follow the lake only after that.
             pn.state.onload(partial(_follow, store, document, made.refresh))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bokeh.document import Document
+from bokeh.server.server import BaseServer
 
 
 @contextmanager
@@ -28,3 +29,11 @@ def draw_at_once(document: Document | None) -> Iterator[None]:
             error = raised
     if error is not None:
         raise error
+
+
+def serve_first(server: BaseServer, rules: list[tuple[object, ...]]) -> None:
+    """Let handlers go before Bokeh's own, which serve static files uncompressed: 3.5 MB instead of 0.9.
+
+    Private: the server's `_tornado`.
+    """
+    server._tornado.add_handlers(r".*", rules)

@@ -22,6 +22,11 @@ class DashboardSettings(DashboardAddress):
     )
     processes: int = Field(default=2, ge=1, le=64, description="Server processes; each follows the lake by itself.")
     poll_seconds: float = Field(default=3, ge=0.2, le=10, description="How often the tables' versions are looked at.")
+    memory: str = Field(
+        default="1GiB",
+        pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$",
+        description="Memory of each process for what is computed on the spot, such as 1GiB.",
+    )
     dagster_url: str = Field(
         default_factory=_dagster_url,
         pattern=r"^https?://[^\s\"'<>]+$",

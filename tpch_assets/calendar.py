@@ -44,14 +44,21 @@ def day_key(moment: datetime) -> str:
     return moment.strftime(DAY_FORMAT)
 
 
+@lru_cache(maxsize=1 << 14)
 def last_window(day: str) -> str:
     """The key of a day's last window."""
     return window_key(parse(day) + DAY - WINDOW)
 
 
+@lru_cache(maxsize=1 << 14)
 def end_of_day(day: str) -> str:
     """The key of the first window behind a day."""
     return window_key(parse(day) + DAY)
+
+
+def day_of(key: str) -> str:
+    """The key of the day that a batch or window lies in."""
+    return key[:10]
 
 
 def is_batch(text: str) -> bool:

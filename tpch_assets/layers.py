@@ -19,6 +19,9 @@ BATCH, WINDOW, DAY = timedelta(minutes=15), timedelta(hours=6), timedelta(days=1
 KEEP: Literal["last", "first"] = "last"
 """Of rows with the same primary key silver keeps the one that arrived last, or first."""
 
+JUMP = 10.0
+"""An answer that is so many times as large as the one before, or as small, is looked at."""
+
 LATE = timedelta(hours=1)
 """Data is late if it arrives so long after the end of its window or day that the schedules have passed."""
 
@@ -149,6 +152,22 @@ def every(step: timedelta) -> str:
             count = step // length
             return unit if count == 1 else f"{count} {unit}s"
     raise ValueError(f"a cadence of {step} is not made of whole minutes")
+
+
+def in_words(length: timedelta) -> str:
+    """A length of time as people say it: `45 seconds`, `25 minutes`, `7 hours`, `2 hours 30 minutes`, `3 days`."""
+    seconds = max(int(length.total_seconds()), 0)
+    parts = []
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}{'' if count == 1 else 's'}")
+            seconds = rest
+        elif parts:
+            break
+        if len(parts) == 2 or (parts and unit == "minute"):
+            break
+    return " ".join(parts) or "0 seconds"
 
 
 def cron(step: timedelta, after: timedelta = timedelta(0)) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tpch_assets.deployment import DeploymentError, deployment
@@ -20,11 +20,15 @@ from tpch_assets.schema import Business, SchemaError, load_business
 
 PROJECT = Path(__file__).resolve().parent.parent
 PREFIX = "TPCH_"
-DASHBOARD_PREFIX = "TPCH_DASHBOARD_"  # The dashboard validates its own settings.
-HEALTH = "/liveness"  # The dashboard's health endpoint, which needs no sign-in.
+# The dashboard and the model's server validate their own settings.
+DASHBOARD_PREFIX, SERVING_PREFIX = "TPCH_DASHBOARD_", "TPCH_SERVING_"
+HEALTH = "/liveness"  # Says that the dashboard, or the model's server, responds. It needs no sign-in.
 # Where S3 is, here, on workers and on the dashboard's machine. The first variable that is set counts.
 S3_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
 S3_ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+SECRETS = ("alert_webhook_url", "alert_smtp_password")  # No message shows their values.
 
 
 class SettingsError(ValueError):
@@ -119,6 +123,44 @@ class Settings(BaseSettings):
     )
     dashboard_image: str | None = Field(default=None, description="Container image of the dashboard on Coiled.")
     dashboard_vm_type: str = Field(default="t3.medium", description="VM type of the dashboard on Coiled.")
+    serving_mode: Literal["off", "coiled"] = Field(
+        default="off", description="`coiled`: a schedule keeps the model's server running on Coiled."
+    )
+    serving_url: str | None = Field(
+        default=None, description="URL of the model's server, if it runs on another machine than the dashboard."
+    )
+    serving_image: str | None = Field(default=None, description="Container image of the model's server on Coiled.")
+    serving_vm_type: str = Field(default="t3.medium", description="VM type of the model's server on Coiled.")
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="Alerts: incoming webhook of Slack, or of whatever takes its JSON. A secret."
+    )
+    alert_email_to: Annotated[list[str] | None, NoDecode] = Field(
+        default=None, description="Alerts: addresses that get e-mail, comma-separated."
+    )
+    alert_email_from: str | None = Field(
+        default=None, description="Alerts: sender of e-mail. Defaults to the first address that gets it."
+    )
+    alert_smtp_host: str | None = Field(default=None, description="Alerts: mail server, for `TPCH_ALERT_EMAIL_TO`.")
+    alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Alerts: port of the mail server.")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="Alerts: encryption of e-mail on its way: `starttls`, `tls` or `none`."
+    )
+    alert_smtp_user: str | None = Field(default=None, description="Alerts: user at the mail server.")
+    alert_smtp_password: SecretStr | None = Field(
+        default=None, description="Alerts: password at the mail server. A secret."
+    )
+    alert_dagster_url: str | None = Field(
+        default=None, description="Alerts: URL of the Dagster UI in links. Defaults to the local one."
+    )
+    alert_dashboard_url: str | None = Field(
+        default=None,
+        description="Alerts: URL of the dashboard, for links and to ask whether it answers. Defaults to "
+        "`TPCH_DASHBOARD_URL`, or to the local one.",
+    )
+    alert_reject_rate: float = Field(
+        default=0.01, ge=0, lt=1, description="Alerts: share of a table's lines that may be rejected, over a day."
+    )
+    alert_disk_share: float = Field(default=0.85, gt=0, le=1, description="Alerts: share of a disk that may be used.")
     branch_lakes: str | None = Field(
         default=None, description="Location below which each branch deployment of Dagster Cloud has its own lake."
     )
@@ -157,12 +199,33 @@ class Settings(BaseSettings):
                 raise ValueError("the start must be a midnight in UTC, such as 2026-01-01")
         return value
 
-    @field_validator("owners", mode="before")
+    @field_validator("owners", "alert_email_to", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
 
-    @field_validator("dashboard_url")
+    @field_validator("alert_webhook_url")
+    @classmethod
+    def _web(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/]+\S*", value.get_secret_value()):
+            raise ValueError("write an address such as https://hooks.slack.com/services/…")
+        return value
+
+    @field_validator("alert_email_to")
+    @classmethod
+    def _addresses(cls, value: list[str] | None) -> list[str] | None:
+        if odd := [one for one in value or () if not re.fullmatch(r"[^\s@,]+@[^\s@,]+", one)]:
+            raise ValueError(f"{odd[0]} is not an address such as team@example.org")
+        return value
+
+    @field_validator("alert_dagster_url", "alert_dashboard_url")
+    @classmethod
+    def _page(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s?#@]+", value):
+            raise ValueError("write an address such as https://dagster.example.org")
+        return value.rstrip("/") if value else value
+
+    @field_validator("dashboard_url", "serving_url")
     @classmethod
     def _origin(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
@@ -177,32 +240,51 @@ class Settings(BaseSettings):
         return value
 
 
-class DashboardAddress(BaseSettings):
-    """Where the dashboard listens. Its other settings are in `dashboards/settings.py`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=DASHBOARD_PREFIX,
-        env_file=(PROJECT / ".env", ".env"),
-        extra="ignore",
-        frozen=True,
-        env_ignore_empty=True,
-    )
+class Address(BaseSettings):
+    """Where a server listens."""
 
     address: str = Field(default="127.0.0.1", description="Network address to listen on.")
-    port: int = Field(default=5006, ge=1, le=65535, description="Port to listen on.")
+    port: int = Field(ge=1, le=65535, description="Port to listen on.")
 
     @property
     def url(self) -> str:
-        """The URL of the dashboard on its own machine."""
+        """The URL of the server on its own machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address, self.address)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-AddressT = TypeVar("AddressT", bound=DashboardAddress)
+def _prefixed(prefix: str) -> SettingsConfigDict:
+    files = (PROJECT / ".env", ".env")
+    return SettingsConfigDict(env_prefix=prefix, env_file=files, extra="ignore", frozen=True, env_ignore_empty=True)
+
+
+class DashboardAddress(Address):
+    """Where the dashboard listens. Its other settings are in `dashboards/settings.py`."""
+
+    model_config = _prefixed(DASHBOARD_PREFIX)
+
+    port: int = Field(default=5006, ge=1, le=65535, description="Port to listen on.")
+
+
+class ServingAddress(Address):
+    """Where the model's server listens, and its token. Its other settings are in `serving/settings.py`."""
+
+    model_config = _prefixed(SERVING_PREFIX)
+
+    port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on.")
+    token: str | None = Field(
+        default=None,
+        min_length=16,
+        pattern=r"^[\x21-\x7e]+$",
+        description="What clients must send as `Authorization: Bearer …`; at least 16 random characters.",
+    )
+
+
+AddressT = TypeVar("AddressT", bound=Address)
 
 
 def load_address(kind: type[AddressT], **overrides: object) -> AddressT:
-    """Load the dashboard's address, or all of its settings.
+    """Load a server's address, or all of its settings.
 
     Raises:
         SettingsError: A value is not valid. The message names the setting but not its value, which may be a secret.
@@ -210,8 +292,8 @@ def load_address(kind: type[AddressT], **overrides: object) -> AddressT:
     try:
         return kind(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = f"{DASHBOARD_PREFIX}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
+        first, prefix = error.errors()[0], kind.model_config.get("env_prefix")
+        name = f"{prefix}{str(first['loc'][0]).upper()}: " if first["loc"] else ""
         raise SettingsError(f"{name}{first['msg'].removeprefix('Value error, ')}") from None
 
 
@@ -233,7 +315,8 @@ def load_settings(**overrides: object) -> Settings:
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted(variables()):
-        if name.startswith(PREFIX) and name not in known and not name.startswith(DASHBOARD_PREFIX):
+        own = name.startswith((DASHBOARD_PREFIX, SERVING_PREFIX))
+        if name.startswith(PREFIX) and name not in known and not own:
             close = get_close_matches(name, known, n=1)
             raise SettingsError(f"{name} is not a setting{f'; did you mean {close[0]}?' if close else '.'}")
     try:
@@ -242,19 +325,24 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{PREFIX}{name.upper()}={first['input']!r}: {message}") from None
+        value = "***" if name in SECRETS else repr(first["input"])
+        raise SettingsError(f"{PREFIX}{name.upper()}={value}: {message}") from None
     if settings.compute == "address" and not settings.address:
         raise SettingsError("TPCH_COMPUTE=address needs TPCH_ADDRESS, the scheduler's address (tcp://host:8786).")
-    if settings.dashboard_mode == "coiled" and not settings.dashboard_url:
-        raise SettingsError(
-            "TPCH_DASHBOARD_MODE=coiled needs TPCH_DASHBOARD_URL (http://tpch.<workspace>.dask.host:5006)."
-        )
+    for prefix, mode, url, port in (
+        (DASHBOARD_PREFIX, settings.dashboard_mode, settings.dashboard_url, 5006),
+        (SERVING_PREFIX, settings.serving_mode, settings.serving_url, 8080),
+    ):
+        if mode == "coiled" and not url:
+            raise SettingsError(f"{prefix}MODE=coiled needs {prefix}URL (http://tpch.<workspace>.dask.host:{port}).")
+    if settings.alert_email_to and not settings.alert_smtp_host:
+        raise SettingsError("TPCH_ALERT_EMAIL_TO needs TPCH_ALERT_SMTP_HOST, the mail server's name.")
     _check_coiled(settings)
     return _of_deployment(settings)
 
 
 def _of_deployment(settings: Settings) -> Settings:
-    """Adapt production's settings to a branch deployment: its own lake, its own automation setting, no dashboard."""
+    """Adapt production's settings to a branch deployment: its own lake, its own automation setting, no servers."""
     try:
         here = deployment()
     except DeploymentError as error:
@@ -262,9 +350,8 @@ def _of_deployment(settings: Settings) -> Settings:
     if not here.is_branch:
         return settings
     root = settings.branch_lakes or f"{settings.lake}/branches"
-    return settings.model_copy(
-        update={"lake": f"{root}/{here.name}", "automation": settings.branch_automation, "dashboard_mode": "off"}
-    )
+    own = {"lake": f"{root}/{here.name}", "automation": settings.branch_automation}
+    return settings.model_copy(update={**own, "dashboard_mode": "off", "serving_mode": "off"})
 
 
 def _check_coiled(settings: Settings) -> None:

@@ -23,10 +23,8 @@ def cadence(folder: Path) -> dict[str, Any]:
     with graph(Place(folder)) as loaded:
         keys, raw = _partitions(loaded, "raw"), loaded.defs.resolve_assets_def(dg.AssetKey(["raw", "orders"]))
         return {
-            "cron": {
-                name: loaded.defs.resolve_schedule_def(f"{name}_schedule").cron_schedule
-                for name in ("raw", "freshness")
-            },
+            "cron": loaded.defs.resolve_schedule_def("raw_schedule").cron_schedule,
+            "seconds": loaded.defs.resolve_sensor_def("freshness_sensor").minimum_interval_seconds,
             "schedule": loaded.defs.resolve_schedule_def("raw_schedule").description,
             "asset": raw.descriptions_by_key[raw.key],
             "keys": keys[:3],

@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, DataRange1d, Plot, Scatter, VBar
 
 from dashboards.charts import plots
+from dashboards.charts.figures import COMPACT, short
 
 Values = Sequence[object] | np.ndarray
 """A column that a chart draws."""
@@ -16,8 +17,11 @@ Values = Sequence[object] | np.ndarray
 Data = Mapping[str, Values]
 """The columns a chart draws."""
 
-PALETTE = ("#2a7fc1", "#e08a00", "#159a76", "#c2659b", "#d1582b", "#7b6fd0")
-"""Colours that colour-blind people can tell apart too."""
+PALETTE = ("#2484c0", "#909000", "#8430fc", "#cc7884", "#0c7800", "#a84878")
+"""Colours that colour-blind people can tell apart too, each with a contrast of 3:1 to the paper of both themes."""
+
+MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex")
+"""The shape of each series' points, so that no series is told by its colour alone."""
 
 HOUR = 3_600_000  # Milliseconds.
 
@@ -33,6 +37,7 @@ class Chart:
         if of != self.of or set(data) != set(self.source.data):
             return False
         self.source.data = dict(data)
+        describe_times(self.plot, data)
         return True
 
 
@@ -58,7 +63,7 @@ def over_time(
     source = ColumnDataSource(dict(data))
     times = DataRange1d(default_span=HOUR)  # Around a single point.
     plot, hover = plots.plot(plots.title(title), times, plots.from_zero(), height=height, zoom=True)
-    figures = plots.number_axis(plots.BYTES if bytes_axis else plots.COMPACT, least=1 if whole else 0)
+    figures = plots.number_axis(plots.BYTES if bytes_axis else COMPACT, least=1 if whole else 0)
     plots.add_axes(plot, plots.time_axis(), figures)
     fill = PALETTE[colour]
     if width_ms is None:
@@ -71,4 +76,17 @@ def over_time(
         tooltips=[("", "@time{%F %H:%M}"), ("", f"@value{{{number}}}{' bytes' if bytes_axis else ''}")],
         formatters={"@time": "datetime"},
     )
+    describe_times(plot, data)
     return Chart(plot, source, of)
+
+
+def describe_times(plot: Plot, data: Data) -> None:
+    """Say in words what columns over time show."""
+    values, name = np.asarray(data["value"], dtype=float), plot.title.text if plot.title else ""
+    found = values[~np.isnan(values)]
+    if not len(found):
+        plots.describe(plot, f"Chart without data: {name}")
+        return
+    first, last = (np.datetime_as_string(data["time"][place], "m").replace("T", " ") for place in (0, -1))
+    words = f"{len(values)} columns from {first} to {last} UTC, between {short(found.min())} and {short(found.max())}"
+    plots.describe(plot, f"Chart: {name}. {words}, the last {short(values[-1])}.")

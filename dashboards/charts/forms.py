@@ -148,7 +148,9 @@ class Points:
         self.plot, self.hover = plots.plot(self.title, DataRange1d(), self._y, zoom=True)
         along = plots.time_axis() if self.time else plots.number_axis()
         plots.add_axes(self.plot, along, plots.number_axis(code))
-        dots: Glyph = Scatter(x="x", y="y", size=6, fill_color=Field("colour"), line_color=Field("colour"))
+        dots: Glyph = Scatter(
+            x="x", y="y", size=7, fill_color=Field("colour"), line_color=Field("colour"), marker=Field("marker")
+        )
         drawn = self.plot.add_glyph(source, dots)
         self._legend = plots.add_legend(self.plot, drawn, "by")
         self.hover.renderers = [drawn]

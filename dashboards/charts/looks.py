@@ -5,12 +5,13 @@ The views of a particular business do not belong here, but in a module of their 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 import pandas as pd
 
 from dashboards.charts import labels
-from dashboards.charts.views import SERIES, TOP, Kind, View
+from dashboards.charts.figures import SHARE
+from dashboards.charts.views import SERIES, TOP, Kind, Total, View
 
 
 class Chart(Protocol):
@@ -45,7 +46,7 @@ class Question(Protocol):
     def titles(self) -> Mapping[str, str]: ...
 
     @property
-    def total(self) -> bool: ...
+    def total(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Look:
         views: Charts by query.
         prefixes: Beginnings of columns' names that labels leave out.
         identifiers: Endings of columns whose whole numbers name things rather than count them.
+        passing: Endings of columns that name things which come and go, such as orders.
         titles: Headings by column.
         units: Units of figures by column.
     """
@@ -63,6 +65,7 @@ class Look:
     views: Mapping[str, View] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ("key", "id", "year", "rank", "line")
+    passing: tuple[str, ...] = ("key", "id", "rank", "line", "number")
     titles: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,8 +78,18 @@ class Look:
         return self.titles.get(column) or labels.label(column, self.prefixes)
 
     def heading(self, column: str) -> str:
-        """A column's name and unit."""
-        return f"{self.label(column)} ({self.units[column]})" if column in self.units else self.label(column)
+        """A column's name and unit. Shares are written in percent, so their headings need none."""
+        unit = self.units.get(column, SHARE)
+        return self.label(column) if unit == SHARE else f"{self.label(column)} ({unit})"
+
+    def names_things(self, column: str) -> bool:
+        """Whether a column's whole numbers name things rather than count them."""
+        return column.lower().endswith(self.identifiers)
+
+    def subject(self, rows: pd.DataFrame) -> str | None:
+        """The column that says what a row is about: the first one that is no figure."""
+        figures, _, _ = self._sorted_columns(rows)
+        return next((name for name in rows.columns if name not in figures), None)
 
     def view_of(self, question: Question, rows: pd.DataFrame) -> View:
         """The chart of a query's answer."""
@@ -85,10 +98,14 @@ class Look:
             view = look._header_view(question.chart, rows)
         else:
             view = own if own and own.fits(rows) else look._default_view(rows)
-        if not question.total:
-            view = replace(view, total="none")
-        unit = view.unit or look.units.get(view.y or "", "")
-        return replace(view, unit=unit, labels=tuple((name, look.label(name)) for name in rows.columns))
+        return replace(
+            view,
+            unit=view.unit or look.units.get(view.y or "", ""),
+            total=cast(Total, question.total) or view.total,
+            lasting=not any(name.lower().endswith(self.passing) for name in view.x),
+            labels=tuple((name, look.label(name)) for name in rows.columns),
+            units=tuple((name, look.units[name]) for name in rows.columns if name in look.units),
+        )
 
     def _header_view(self, chart: Chart, rows: pd.DataFrame) -> View:
         if chart.kind == "none":
@@ -125,7 +142,7 @@ class Look:
         """The columns of figures, those with fractions first; of times; and of names."""
         figures = [name for name in rows.columns if pd.api.types.is_float_dtype(rows[name])]
         figures += [name for name in rows.columns if pd.api.types.is_integer_dtype(rows[name])]
-        figures = [name for name in figures if not name.lower().endswith(self.identifiers)]
+        figures = [name for name in figures if not self.names_things(name)]
         times = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name])]
         return figures, times, [name for name in rows.columns if not _is_number(rows[name]) and name not in times]
 

@@ -36,8 +36,8 @@ from bokeh.models.glyph import Glyph
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.models.tools import ToolProxy
 
-COMPACT = "return new Intl.NumberFormat('en', {notation: 'compact', maximumFractionDigits: 2}).format(tick)"
-SHARE = "return new Intl.NumberFormat('en', {style: 'percent', maximumFractionDigits: 2}).format(tick)"
+from dashboards.charts.figures import COMPACT
+
 BYTES = """
     const units = ['B', 'kB', 'MB', 'GB', 'TB']
     let unit = 0
@@ -124,6 +124,11 @@ def title(text: str = "") -> Title:
 def from_zero() -> DataRange1d:
     """A range that begins at zero."""
     return DataRange1d(start=0)
+
+
+def describe(made: Plot, words: str) -> None:
+    """Say what a plot shows to those who do not see it."""
+    made.html_attributes = {"role": "figure", "aria-label": words}
 
 
 def add_axes(made: Plot, below: Axis, left: Axis, *, grid: bool = True) -> None:

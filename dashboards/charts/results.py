@@ -5,11 +5,13 @@ How a form looks does not belong here, but in `forms`; figures over the days are
 
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource
 
 from dashboards.charts import plots
-from dashboards.charts.chart import PALETTE, Chart, Values
+from dashboards.charts.chart import MARKERS, PALETTE, Chart, Values
+from dashboards.charts.figures import axis_code, with_unit
 from dashboards.charts.forms import (
     Bars,
     Columns,
@@ -62,8 +64,9 @@ class Results:
             self._drawn[key] = _make(view, name, points)
         form, chart = self._drawn[key]
         form.fill(points)
-        form.title.text = view.title
+        form.title.text = view.heading
         chart.source.data = dict(points.data)
+        plots.describe(form.plot, _words(view, points))
         return chart
 
 
@@ -75,7 +78,8 @@ def points_of(view: View, rows: pd.DataFrame) -> tuple[Name, Drawn]:
     x, by = list(found["x"]), list(found["by"])
     names, series = _unique(x), _unique(by)
     y, colour = found["y"].to_numpy(), [PALETTE[0]] * len(x)
-    data: dict[str, Values] = {"x": x, "y": y, "by": by, "name": x, "colour": colour}
+    figure = [with_unit(value, _unit(view)) for value in y]
+    data: dict[str, Values] = {"x": x, "y": y, "by": by, "name": x, "colour": colour, "figure": figure}
     if view.kind == "bars":
         short = [_shorten(name) for name in x]
         return "bars", Drawn(data | {"x": short}, short, series)
@@ -97,6 +101,8 @@ def _along(view: View, found: pd.DataFrame) -> tuple[Name, Drawn]:
     colours = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(series)}
     data: dict[str, Values] = {"x": found["x"].to_numpy(), "y": found["y"].to_numpy(), "by": list(found["by"])}
     data |= {"name": list(as_text(found["x"])), "colour": [colours[name] for name in found["by"]]}
+    data |= {"marker": [MARKERS[series.index(name) % len(MARKERS)] for name in found["by"]]}
+    data |= {"figure": [with_unit(value, _unit(view)) for value in found["y"]]}
     if view.kind == "lines":
         return "lines over time" if time else "lines", Drawn(data, (), series)
     return "points over time" if time else "points", Drawn(data, (), series)
@@ -104,12 +110,30 @@ def _along(view: View, found: pd.DataFrame) -> tuple[Name, Drawn]:
 
 def _make(view: View, name: Name, points: Drawn) -> tuple[Form, Chart]:
     source = ColumnDataSource(dict(points.data))
-    share = view.unit == "share"
-    form = FORMS[name](source, plots.SHARE if share else plots.COMPACT)
-    figure = "@y{0.[00]%}" if share else f"@y{{0,0.[00]}} {view.unit}".rstrip()
-    tips = [("", "@name"), ("", figure)]
+    form = FORMS[name](source, axis_code(_unit(view)))
+    tips = [("", "@name"), ("", "@figure")]
     form.hover.tooltips = [*tips, ("", "@by")] if name in ("heatmap", "groups", *ZOOMED[1:]) else tips
     return form, Chart(form.plot, source, name)
+
+
+def _unit(view: View) -> str:
+    return "" if view.y is None else view.unit
+
+
+def _words(view: View, points: Drawn) -> str:
+    """The chart in words: how many figures, and the smallest and the largest one."""
+    figures = np.asarray(points.data["y"], dtype=float)
+    known = np.flatnonzero(~np.isnan(figures))
+    if not len(known):
+        return f"Chart without data: {view.heading}"
+
+    def one(place: int) -> str:
+        series = f" {points.data['by'][place]}" if len(points.series) > 1 else ""
+        return f"{points.data['name'][place]}{series} with {points.data['figure'][place]}"
+
+    least, most = (one(int(known[find(figures[known])])) for find in (np.argmin, np.argmax))
+    count = f"{len(known)} figure{'s' * (len(known) != 1)}"
+    return f"Chart: {view.heading}. {count}, from {least} to {most}. The table has all of them."
 
 
 def _unique(values: list[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a chart draws of an answer: which columns, in which form, and which figure is followed over the days.
+"""What a chart draws of an answer: which columns, in which form, and which figures are followed over the days.
 
 Views of particular queries do not belong here: a query's header or a business's own module names them. Bokeh does not
 belong here either.
@@ -9,9 +9,11 @@ from typing import Literal
 
 import pandas as pd
 
+from dashboards.charts.figures import SHARE
 from dashboards.charts.labels import label
 
 Kind = Literal["bars", "columns", "heatmap", "lines", "points", "number", "none"]
+Total = Literal["sum", "mean", "rows", "none"]
 TOP = 20
 SERIES = 6
 
@@ -29,7 +31,10 @@ class View:
         top: Draw only the first categories.
         unit: Of the figures. `share` shows them in percent.
         total: How an answer becomes one figure, to be followed over the days.
+        rows: What rows are called where they are counted.
+        lasting: Whether the categories are the same every day, so that each is followed by itself. Orders are not.
         labels: Names of columns as people read them.
+        units: Units of columns.
     """
 
     kind: Kind
@@ -40,8 +45,11 @@ class View:
     more: tuple[str, ...] = ()
     top: int | None = None
     unit: str = ""
-    total: Literal["sum", "mean", "rows", "none"] = "sum"
+    total: Total = "sum"
+    rows: str = "Rows"
+    lasting: bool = True
     labels: tuple[tuple[str, str], ...] = ()
+    units: tuple[tuple[str, str], ...] = ()
 
     @property
     def columns(self) -> set[str]:
@@ -54,20 +62,43 @@ class View:
         return self.kind not in ("number", "none")
 
     @property
-    def y_label(self) -> str:
-        """The figure's name."""
-        return self.label(self.y or "rows")
+    def heading(self) -> str:
+        """The chart's title, with the unit of its figures."""
+        named = self.unit in ("", SHARE) or self.y is None or f"({self.unit})" in self.title
+        return self.title if named else f"{self.title} ({self.unit})"
 
     @property
-    def measure_name(self) -> str:
-        """The name of the one figure for a whole answer."""
-        if self.y is None or self.total == "rows":
-            return "Rows"
-        return {"sum": "Total", "mean": "Mean"}.get(self.total, "") if self.kind != "number" else self.y_label
+    def counts(self) -> bool:
+        """Whether the answer's figure is its number of rows."""
+        return self.y is None or self.total == "rows"
+
+    @property
+    def from_zero(self) -> bool:
+        """Whether figures over the days are amounts, whose axis begins at zero, and not shares or means."""
+        return self.counts or (self.total == "sum" and self.unit not in (SHARE, "%"))
+
+    @property
+    def y_label(self) -> str:
+        """The figure's name."""
+        return self.label(self.y) if self.y and not self.counts else self.rows
+
+    @property
+    def history_unit(self) -> str:
+        """The unit of what is followed over the days."""
+        return "" if self.counts else self.unit
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The columns of figures."""
+        return () if self.y is None else (self.y, *self.more)
 
     def label(self, column: str) -> str:
         """A column's name as a heading."""
         return dict(self.labels).get(column) or label(column)
+
+    def unit_of(self, column: str) -> str:
+        """A column's unit; empty if it has none."""
+        return dict(self.units).get(column, self.unit if column == self.y else "")
 
     def fits(self, rows: pd.DataFrame) -> bool:
         """Whether an answer has all columns of this view."""
@@ -89,26 +120,51 @@ class View:
             found = found.drop(columns="key")
         return found.head(self.top) if self.top else found
 
-    def figure(self, rows: pd.DataFrame) -> float:
-        """One figure for a whole answer."""
-        if self.y is None or self.total == "rows":
+    def figure(self, rows: pd.DataFrame, column: str | None = None) -> float:
+        """One figure for a whole answer: of `column`, by default of `y`."""
+        if self.counts:
             return float(len(rows))
-        values = rows[self.y].astype(float)
+        values = rows[column or self.y].astype(float)
         return float(values.mean() if self.total == "mean" else values.sum(min_count=min(len(rows), 1)))
 
+    def figure_name(self, column: str | None = None) -> str:
+        """What `figure` is called."""
+        if self.counts:
+            return self.rows
+        name = self.label(column or self.y or "")
+        return name if self.kind == "number" else f"{name}, {'mean' if self.total == 'mean' else 'total'}"
+
     def measure(self, rows: pd.DataFrame) -> dict[str, float]:
-        """What is followed over the days: the figure of each series if there are few, else of the whole answer.
+        """What is followed over the days: the figures of the whole answer, and then that of each series, if few.
 
         Nothing is, of an answer that lacks columns because its query was another one that day.
         """
         if not self.fits(rows):
             return {}
-        if self.kind in ("columns", "bars") and self.y and not self.more and self.total in ("sum", "none"):
-            found = self.points(rows) if len(rows) else None
-            if found is not None and len(found) <= SERIES:
-                names = found["x"] + (" " + found["by"] if self.by else "")
-                return dict(zip(names, found["y"], strict=True))
-        return {} if self.total == "none" else {self.measure_name: self.figure(rows)}
+        whole: dict[str, float] = {}
+        if self.counts:
+            whole = {self.rows: self.figure(rows)}
+        elif self.total != "none":
+            columns = self.figures if self.drawn else self.figures[:1]
+            whole = {self.figure_name(column): self.figure(rows, column) for column in columns}
+        return whole | self._series(rows)
+
+    def whole(self) -> tuple[str, ...]:
+        """The names in `measure` of the figures of the whole answer."""
+        if self.counts:
+            return (self.rows,)
+        columns = self.figures if self.drawn else self.figures[:1]
+        return () if self.total == "none" else tuple(self.figure_name(column) for column in columns)
+
+    def _series(self, rows: pd.DataFrame) -> dict[str, float]:
+        """The figure of each category, if they are few and last."""
+        if self.kind not in ("columns", "bars") or self.counts or self.more or not self.lasting or not len(rows):
+            return {}
+        found = self.points(rows)
+        if len(found) > SERIES:
+            return {}
+        names = found["x"] + (" " + found["by"] if self.by else "")
+        return dict(zip(names, found["y"], strict=True))
 
     def _all_points(self, rows: pd.DataFrame) -> pd.DataFrame:
         along = self.kind in ("lines", "points")

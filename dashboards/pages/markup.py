@@ -4,9 +4,12 @@ Functions escape what they are given, unless their docstring says that they take
 """
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+
+_FIGURE = re.compile(r"([+-]?[\d,.]+(?: [kMBT])?) ((?![kMBT]$)[^\d\s]\S*)")
 
 
 @cache
@@ -23,6 +26,12 @@ def escape(value: object) -> str:
 def cards(items: Sequence[tuple[str, str, str]]) -> str:
     """A row of figures, each as (title, figure, note)."""
     return '<div class="cards">' + "".join(_card(*item) for item in items) + "</div>"
+
+
+def figure(value: str) -> str:
+    """A figure whose unit is smaller: 1.23 M USD."""
+    parts = _FIGURE.fullmatch(value)
+    return f"{escape(parts[1])} <small>{escape(parts[2])}</small>" if parts else escape(value)
 
 
 def definitions(items: Mapping[str, object]) -> str:
@@ -56,8 +65,8 @@ def unusable(errors: Mapping[str, str]) -> str:
     return f"<h2>Files that cannot be used</h2>{items}"
 
 
-def _card(title: str, figure: str, note: str) -> str:
+def _card(title: str, value: str, note: str) -> str:
     return (
-        f'<div class="card"><h3>{escape(title)}</h3><p class="figure">{escape(figure)}</p>'
+        f'<div class="card"><h3>{escape(title)}</h3><p class="figure">{figure(value)}</p>'
         f'<p class="note">{escape(note)}</p></div>'
     )

@@ -5,6 +5,7 @@ What one page shows does not belong here; neither do the parts pages are made of
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import panel as pn
@@ -12,7 +13,7 @@ import panel as pn
 from dashboards.charts.looks import Look
 from dashboards.pages.markup import escape
 from dashboards.pages.parts import block, select
-from dashboards.pages.states import banner
+from dashboards.pages.states import banner, unknown
 from dashboards.pages.url import Location, Url
 from dashboards.settings import DashboardSettings
 from dashboards.store import business
@@ -36,6 +37,8 @@ class Page:
     name: ClassVar[str]
     needs: ClassVar[Mapping[str, Collection[str]]] = {}
     """The queries whose answers the page shows, with the columns it needs of each. General pages need none."""
+    stood_at_root: ClassVar[tuple[str, ...]] = ()
+    """Choices by which old links to `/` are known as links to this page."""
 
     def __init__(
         self, store: Store, settings: DashboardSettings, location: Location | None = None, look: Look | None = None
@@ -44,6 +47,7 @@ class Page:
         self.head, self.as_of = block(), ""
         self.body = pn.Column(sizing_mode="stretch_width", margin=0)
         self._choosing = False
+        self._lost: datetime | None = None
 
     @classmethod
     def offered(cls) -> bool:
@@ -78,9 +82,13 @@ class Page:
             try:
                 self.show()
             except LakeError as error:  # The next poll retries.
-                state = LakeState("unreachable", str(error))
+                self._lost = self._lost or datetime.now(UTC)
+                state = LakeState("unreachable", str(error), self._lost, self.store.seen)
+            else:
+                self._lost = None
         self.body.visible = ready and (state.kind != "unreachable" or bool(self.as_of))
-        self.head.html = banner(state, self.store.lake.uri) + (self.as_of if ready else "")
+        asked = "".join(unknown(name, value, near) for name, (value, near) in self.url.unknown.items()) if ready else ""
+        self.head.html = banner(state, self.store.lake.uri) + asked + (self.as_of if ready else "")
 
     def name_sources(self, day: str | None, *sources: Snapshot) -> None:
         """Name the data the page shows, in its head."""
@@ -93,7 +101,8 @@ class Page:
     def name_data(self, day: str | None, source: str) -> None:
         """Name the data the page shows, in its head. `source` is HTML."""
         of = f"Data as of <strong>{escape(day)}</strong>, " if day else ""
-        self.as_of = f'<p class="muted as-of">{of}{source}. Times are UTC.</p>'
+        from_ = source if of or not source.startswith("version") else f"From {source}"
+        self.as_of = f'<p class="muted as-of">{of}{from_}. Times are UTC.</p>'
 
     def follow_choices(self, *selects: pn.widgets.Select) -> None:
         """Show and write to the address what people choose, and choose what the address says after it changed."""
@@ -149,4 +158,4 @@ class DayPage(Page):
         if offered != self.day.options:
             value = self.day.value if self.day.value in kept else LATEST
             with self.choosing():
-                self.day.param.update(options=offered, value=self.url.get("day", kept, value))
+                self.day.param.update(options=offered, value=self.url.get("day", [LATEST, *kept], value))

@@ -32,16 +32,31 @@ def select(label: str, options: Sequence[str] | dict[str, str], value: str, widt
     )
 
 
+def search_field(label: str, value: str, longest: int) -> pn.widgets.TextInput:
+    """A field for words. `value_input` follows each letter, `value` the Enter key."""
+    return pn.widgets.TextInput(
+        label=label,
+        value=value,
+        value_input=value,
+        max_length=longest,
+        placeholder="customer, revenue, Q5 …",
+        margin=(4, 12, 0, 0),
+        sizing_mode="stretch_width",
+        max_width=420,
+        stylesheets=[css("parts")],
+    )
+
+
 def choices_row(*widgets: pn.viewable.Viewable) -> pn.Row:
     """The page's choices in a row that wraps."""
-    return _wrapping_row(*widgets, gap="0", align="flex-end")
+    return wrapping_row(*widgets, gap="0", align="flex-end")
 
 
 def grid(*parts: tuple[pn.viewable.Viewable, float]) -> pn.Row:
     """Parts side by side on wide screens, below each other on narrow ones, each as (part, share of the width)."""
     for part, width in parts:
         part.styles = {"flex": f"{width:g} 1 {max(420, 80 * width):g}px", "min-width": "min(100%, 340px)"}
-    return _wrapping_row(*(part for part, _ in parts), gap="24px")
+    return wrapping_row(*(part for part, _ in parts), gap="24px")
 
 
 def column(*parts: pn.viewable.Viewable) -> pn.Column:
@@ -65,7 +80,7 @@ def replace_chart(where: pn.Column, chart: Chart | None) -> None:
     where.visible = chart is not None
 
 
-def _wrapping_row(*parts: pn.viewable.Viewable, gap: str, align: str = "flex-start") -> pn.Row:
+def wrapping_row(*parts: pn.viewable.Viewable, gap: str, align: str = "flex-start") -> pn.Row:
     """A row that wraps. Plain CSS, since pn.FlexBox and pmui.Grid cost several times as much per page."""
     styles = {"flex-wrap": "wrap", "gap": gap, "align-items": align}
     return pn.Row(*parts, styles=styles, sizing_mode="stretch_width", margin=0)

@@ -11,7 +11,7 @@ import panel as pn
 from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import Chart, Data, over_time
 from dashboards.charts.looks import Look
-from dashboards.pages import costs, panels
+from dashboards.pages import costs, panels, timeline, trouble
 from dashboards.pages import pipeline_markup as markup
 from dashboards.pages.markup import escape, sentence
 from dashboards.pages.page import Page
@@ -23,11 +23,16 @@ from dashboards.settings import DashboardSettings
 from dashboards.store import business, health
 from dashboards.store.health import LAYERS, Health
 from dashboards.store.partitions import compaction, per_partition, rejected_lines
+from dashboards.store.runs import Checks
+from dashboards.store.slow import Slow, held_windows, landing
 from dashboards.store.store import Store
+from dashboards.store.timeline import timeline as timeline_of
+from tpch_assets.bronze.latency import BatchLatency
 from tpch_assets.layers import LAYERS as RULES
 
 REJECT_TITLES = {"_batch": "Batch", "_file": "File", "_line": "Line", "_reason": "Reason", "_text": "Text"}
 COMMITS = 8
+CHECKS = Checks()
 
 
 class Pipeline(Page):
@@ -41,15 +46,22 @@ class Pipeline(Page):
         super().__init__(store, settings, location, look)
         self.layer = select("Layer", list(LAYERS), self.url.get("layer", LAYERS, "bronze"))
         self.table = select("Table", [""], "", 380)
-        self.states, self.overview, self.figures, self.commits, self.costs = (block() for _ in range(5))
+        self._document = pn.state.curdoc
+        self.states, self.timeline, self.trouble = block(), block(), block()
+        self.overview, self.figures, self.commits, self.costs = (block() for _ in range(4))
+        self._held, self._landing = Slow[dict[str, str]](), Slow[list[BatchLatency]]()
+        self._reason = self.url.text("reason")
         self.reject_reasons, self.rejects_place = block(), place()
         self.rejects: pn.widgets.Tabulator | None = None
-        self.places = {name: place() for name in ("rows", "size", "files")}
+        self.places = {name: place() for name in ("rows", "size", "files", "landing")}
         self.charts: dict[str, Chart] = {}
         self.panels = [make() for make in panels.PANELS]
         self._drawn: tuple[object, ...] | None = None
+        self._landed: object = None
         self.body[:] = [
             self.states,
+            self.timeline,
+            self.trouble,
             pn.Row(self.layer, margin=(12, 0, 4, 0)),
             self.overview,
             pn.Row(self.table, margin=(12, 0, 0, 0)),
@@ -68,12 +80,12 @@ class Pipeline(Page):
         return bool(self.store.tables or self.store.raw)
 
     def choices(self) -> dict[str, str | None]:
-        return {"layer": self.layer.value, "table": self.table.value}
+        return {"layer": self.layer.value, "table": self.table.value, "reason": None}
 
     def read_choices(self) -> None:
         layer = self.url.get("layer", LAYERS, self.layer.value)
         offered = list(health.names(layer))
-        self.layer.value = layer
+        self.layer.value, self._reason = layer, self.url.text("reason")
         self.table.param.update(options=offered, value=self.url.get("table", offered, _first(offered)))
 
     def show(self) -> None:
@@ -82,11 +94,13 @@ class Pipeline(Page):
         layer, name = self.layer.value, self.table.value
         item = next(item for item in layers[layer] if item.name == name)
         self._show_health(layers, item)
+        self._show_trouble(layers["bronze"], now)
+        self._show_landing(layer, name)
         self.costs.html = costs.panel(self.store)
         for panel in self.panels:
             panel.show(layer, name)
         self._name_source(item)
-        drawn = layer, name, item.version, item.latest, item.size, item.rejects
+        drawn = layer, name, item.version, item.latest, item.size, item.rejects, self._reason
         if drawn == self._drawn:
             return
         with draw_at_once(pn.state.curdoc):
@@ -102,6 +116,25 @@ class Pipeline(Page):
         self.overview.html = markup.overview(item.layer, layers[item.layer], compactions, self.settings.dagster_url)
         found = compaction(self.store, item.name) if item.layer in ("bronze", "silver") else None
         self.figures.html = markup.table_cards(item, found)
+
+    def _show_trouble(self, bronze: list[Health], now: datetime) -> None:
+        self.timeline.html = timeline.panel(timeline_of(self.store, now), now)
+        held = held_windows(self.store, self._held, self._done)
+        self.trouble.html = trouble.panel(held, CHECKS.failed(), bronze, self.settings.dagster_url)
+
+    def _show_landing(self, layer: str, name: str) -> None:
+        """Draw how long batches took from landing to bronze, once that is known."""
+        shown = layer == "bronze"
+        found = landing(self.store, name, self._landing, self._done) if shown else []
+        times = pd.DatetimeIndex([one.landed for one in found or []]).tz_localize(None)
+        data: Data = {"time": times.to_numpy(), "value": [one.seconds for one in found or []]}
+        if found is not None and (layer, name, len(found), found[-1:]) != self._landed:
+            self._landed = layer, name, len(found), found[-1:]
+            self._show_chart("landing", "Seconds from landing to bronze, by batch", None, 3, (layer, name), data)
+
+    def _done(self) -> None:
+        if self._document is not None:
+            self._document.add_next_tick_callback(self.refresh)
 
     def _name_source(self, item: Health) -> None:
         source = self.store.table(item.layer, item.name)
@@ -120,7 +153,7 @@ class Pipeline(Page):
             data = {"time": middle[known].to_numpy(), "value": sizes[key][known].astype(float).to_numpy()}
             self._show_chart(key, f"{title} per {markup.STEP[layer]}", width, colour, (layer, name), data)
 
-    def _show_chart(self, key: str, title: str, width: float, colour: int, of: tuple[str, str], data: Data) -> None:
+    def _show_chart(self, key: str, title: str, width: float | None, colour: int, of: tuple[str, str], data: Data) -> None:
         """Put new data into the chart. Make a new one for another table, and none if there is no data."""
         if not len(data["time"]):
             self.charts.pop(key, None)
@@ -141,12 +174,14 @@ class Pipeline(Page):
             self.reject_reasons.html = "<h2>Rejected lines</h2>" + sentence("No line of this table was rejected.")
             return
         lines, total = rejected_lines(self.store, name)
-        self.reject_reasons.html = markup.reject_reasons(lines, total)
+        self.reject_reasons.html = markup.reject_reasons(lines, total, name, self._reason)
+        if self._reason in set(lines["_reason"]):
+            lines = lines[lines["_reason"] == self._reason].reset_index(drop=True)
         if self.rejects is None:
             self.rejects = tabulator(lines, self.look, titles=REJECT_TITLES, page_size=10, stretch=True)
             self.rejects_place[:] = [self.rejects]
         else:
-            self.rejects.value = cells(lines)
+            self.rejects.value = cells(lines, self.look)
 
     def _commits(self, layer: str, name: str) -> str:
         source = self.store.table(layer, name)

@@ -4,15 +4,17 @@ Drawing charts and reading the lake do not belong here.
 """
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import pandas as pd
 
+from dashboards.charts.figures import short
 from dashboards.pages.markup import cards, escape, table
-from dashboards.pages.text import moment, short, size, span
+from dashboards.pages.text import moment, size, span
 from dashboards.store.health import Health, State, worst
 from dashboards.store.raw import BATCHES_KEPT
 from dashboards.store.state import Commit
-from tpch_assets.layers import LAYERS
+from tpch_assets.layers import BATCHES_PER_DAY, LAYERS
 
 Compaction = tuple[int, int] | None
 """Files before and after compaction."""
@@ -66,12 +68,31 @@ def newest_commits(commits: Sequence[Commit], layer: str, name: str) -> str:
     return "<h2>Newest commits</h2>" + table(["Version", "Time (UTC)", "Operation"], rows, f"Of {layer}/{name}")
 
 
-def reject_reasons(lines: pd.DataFrame, total: int) -> str:
-    """How often each reason occurs among the newest rejected lines."""
+def reject_reasons(lines: pd.DataFrame, total: int, name: str, chosen: str) -> str:
+    """How often each reason occurs among the newest rejected lines, each with a link to its lines alone.
+
+    Args:
+        name: Of the table.
+        chosen: The reason of which lines are shown; if it is none, all are.
+    """
     counts = lines["_reason"].value_counts().head(8)
-    rows = [[escape(f"{count:,}"), f"<span>{escape(reason)}</span>"] for reason, count in counts.items()]
+    all_lines = f"?layer=bronze&amp;table={quote(name)}"
+    rows = [
+        [
+            escape(f"{count:,}"),
+            f'<a href="{all_lines}&amp;reason={quote(str(reason), safe="")}"'
+            f"{' aria-current=true' if reason == chosen else ''}>{escape(reason)}</a>",
+        ]
+        for reason, count in counts.items()
+    ]
     scope = f"{total:,} lines" if total <= len(lines) else f"the newest {len(lines):,} of {total:,} lines"
-    return "<h2>Rejected lines</h2>" + table(["Lines", "Reason"], rows, f"Reasons of {scope}")
+    alone = (
+        f"<p>Below are those with the reason “{escape(chosen)}” alone. "
+        f'<a href="{all_lines}">Show all reasons</a></p>'
+        if chosen in set(lines["_reason"])
+        else ""
+    )
+    return "<h2>Rejected lines</h2>" + table(["Lines", "Reason"], rows, f"Reasons of {scope}") + alone
 
 
 def _layer_card(layer: str, items: Sequence[Health]) -> str:
@@ -82,7 +103,7 @@ def _layer_card(layer: str, items: Sequence[Health]) -> str:
     lag = f"longest lag {span(max(lags))}" if lags else "no lag"
     held = size(sum(item.size for item in items))
     if layer == "raw":
-        held += f" in the newest {BATCHES_KEPT} batches"
+        held += f" in the newest {BATCHES_KEPT // BATCHES_PER_DAY} days"
     return (
         f'<div class="card"><h3>{layer}</h3><p><span class="state {state}">{escape(words)}</span></p>'
         f'<p class="note">{escape(f"{lag}; {held}")}</p></div>'

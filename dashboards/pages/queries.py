@@ -3,10 +3,8 @@
 It works for any query. How a particular query's chart looks does not belong here: pages are handed a `Look`.
 """
 
-import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pandas as pd
 import panel as pn
@@ -14,19 +12,24 @@ import pyarrow as pa
 
 from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import Chart
-from dashboards.charts.history import History
+from dashboards.charts.history import History, followed, heading
 from dashboards.charts.looks import Look
 from dashboards.charts.results import Results
 from dashboards.charts.views import View
-from dashboards.pages.markup import cards, definitions, escape, sentence, unusable
+from dashboards.pages.ask import Answer, Ask
+from dashboards.pages.beside import figure_of, side_by_side
+from dashboards.pages.headline import figures
+from dashboards.pages.highlight import highlighted
+from dashboards.pages.layout import AnswerLayout
+from dashboards.pages.links import links
+from dashboards.pages.markup import cards, escape, sentence, unusable
 from dashboards.pages.page import DayPage
-from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
+from dashboards.pages.parts import block, choices_row, pane, place, replace_chart, select
 from dashboards.pages.tables import cells, download, show_other, tabulator
-from dashboards.pages.text import change, short, shown
 from dashboards.pages.url import Location
 from dashboards.settings import DashboardSettings
 from dashboards.store import business
-from dashboards.store.answers import answer, day_before, days, frame, history
+from dashboards.store.answers import days, frame, history
 from dashboards.store.business import Query
 from dashboards.store.store import Store
 from dashboards.store.why import why_no_answer
@@ -59,20 +62,23 @@ class Queries(DayPage):
         self.query = select("Query", options, self.url.get("query", names, names[0] if names else ""), 380)
         self.csv = download(self.rows, "answer.csv")
         self.heading, self.none, self.figures = block(), block(), block()
-        self.parameters, self.sql = block(), block()
+        self.sql, self.beside_place = block(), place()
+        self.ask = Ask(store, self.url, self.chosen, self.refresh)
         self.table_place, self.chart_place, self.history_place = place(), place(), place()
         self.results, self.history = Results(), History()
         self.chart: Chart | None = None
         self.table: pn.widgets.Tabulator | None = None
-        self._drawn: tuple[str, int, str] | None = None
-        left = column(self.table_place, self.parameters)
-        right = column(self.figures, self.chart_place, self.history_place)
-        self.answer = grid((left, 6), (right, 6))
+        self._drawn: tuple[object, ...] | None = None
+        self._exact: Callable[[], pa.Table] | None = None
+        self.layout = AnswerLayout(self.figures, self.chart_place, self.history_place, self.table_place)
+        self.answer = self.layout.view
         self.body[:] = [
-            choices_row(self.query, self.day, self.csv),
+            choices_row(self.query, self.day, self.ask.since, self.ask.beside, self.csv),
             self.heading,
             self.none,
             self.answer,
+            self.beside_place,
+            self.ask.parameters.view,
             self.sql,
             block(unusable(business.broken())),
         ]
@@ -86,17 +92,17 @@ class Queries(DayPage):
         return any(layer == "gold" for layer, _ in self.store.tables)
 
     def choices(self) -> dict[str, str | None]:
-        return {"query": self.query.value, **super().choices()}
+        return {"query": self.query.value, **super().choices(), **self.ask.choices(self.query.value)}
 
     def read_choices(self) -> None:
         self.query.value = self.url.get("query", list(business.queries()), self.query.value)
         super().read_choices()
+        self.ask.read()
 
     def rows(self) -> pa.Table:
-        """The answer shown, exactly as gold holds it."""
-        source = self.store.table("gold", self.query.value)
-        assert source is not None
-        return answer(self.store, source, self.day_of(source))
+        """The answer shown, exactly as gold holds it, or as it was computed."""
+        assert self._exact is not None
+        return self._exact()
 
     def show(self) -> None:
         query, source = business.queries()[self.query.value], self.store.table("gold", self.query.value)
@@ -105,60 +111,103 @@ class Queries(DayPage):
             return
         self.offer_days(source)
         day = self.day_of(source)
-        now = (source.uri, source.version, day)
+        self.ask.offer(query, source, day)
+        found = self.ask.answer(query, source, day)
+        other = self.ask.answer(query, source, self.ask.beside.value) if self.ask.beside.value else None
+        now = (source.uri, source.version, day, found.key, self.ask.beside.value, other and other.key)
         if now == self._drawn:
             return
         new = self._drawn is None or self._drawn[0] != source.uri
-        rows = frame(self.store, source, day)
-        self.none.html = sentence(f"No row answers this question as of {day}.") if rows.empty else ""
-        self.none.visible, self.answer.visible, self.csv.visible = rows.empty, True, True
         if new:
             self._show_query(query)
-        self.parameters.html = _parameters(query, day)
+        rows = found.rows
+        if rows is None:  # What was drawn before stays, unless it is another question's.
+            self.none.html = f'<p class="empty" role="status">{found.words}</p>'
+            self.none.visible = True
+            if new:
+                self.answer.visible = self.csv.visible = False
+            return
+        self.none.html = sentence(f"No row answers this question as of {day}.") if rows.empty else ""
+        self.none.visible, self.answer.visible, self.csv.visible = rows.empty, True, True
         with draw_at_once(pn.state.curdoc):
-            self._show_rows(self.look.of(query), rows, new)
-            self._show_charts(query, source, day, rows, new)
-        self.csv.filename = f"{query.name}_{day}.csv"
-        self.name_sources(day, source)
+            self._show_rows(query, rows, new)
+            self._show_charts(query, source, day, found, new)
+            self._show_beside(query, day, rows, other.rows if other else None)
+        self.csv.filename, self._exact = f"{query.name}_{day}.csv", found.table
+        if found.computed:
+            self.name_data(day, found.words)
+        else:
+            self.name_sources(day, source)
         self._drawn = now
+
+    def _show_beside(self, query: Query, day: str, rows: pd.DataFrame, other: pd.DataFrame | None) -> None:
+        """Show the answer of another day beside this one instead of this one alone, if somebody chose one."""
+        other_day = self.ask.beside.value
+        self.table_place.visible = other is None and not rows.empty
+        self.beside_place.visible = other is not None
+        if other is None:
+            self.beside_place[:] = []
+            return
+        found = side_by_side(rows, other, day, other_day)
+        if found is None:
+            words = (
+                f"Nothing tells which row of {day} belongs to which of {other_day}: below is the answer of {other_day}."
+            )
+            self.table_place.visible = True
+            self.beside_place[:] = [block(sentence(words)), tabulator(other, self.look.of(query))]
+            return
+        both, headings = found
+        look = self.look.of(query)
+        titles = {name: words.format(look.label(figure_of(name, other_day))) for name, words in headings.items()}
+        self.beside_place[:] = [tabulator(both, look, titles=titles)]
 
     def _show_none(self, query: Query) -> None:
         self._show_query(query)
         self.none.html = sentence(f"No answer yet. {why_no_answer(self.store, query)}")
         self.none.visible, self.answer.visible, self.csv.visible = True, False, False
+        self.ask.since.visible = self.ask.beside.visible = self.ask.parameters.view.visible = False
         self.as_of, self._drawn = "", None
 
     def _show_query(self, query: Query) -> None:
         source = f' <span class="muted">({escape(query.source)})</span>' if query.source else ""
         self.heading.html = f'<h2>{escape(query.title)}{source}</h2><p class="question">{escape(query.question)}</p>'
+        language = "python" if query.function else "sql"
         self.sql.html = "".join(
-            f'<details open><summary>{escape(what)}</summary><pre tabindex="0">{escape(sql)}</pre></details>'
+            f"<details open><summary>{escape(what)}</summary>{highlighted(sql, language)}</details>"
             for what, sql in business.statements(query).items()
         )
 
-    def _show_rows(self, look: Look, rows: pd.DataFrame, new: bool) -> None:
+    def _show_rows(self, query: Query, rows: pd.DataFrame, new: bool) -> None:
+        look = self.look.of(query)
         if self.table is None:
-            self.table = tabulator(rows, look)
+            self.table = tabulator(rows, look, links=links(query))
             self.table_place[:] = [self.table]
         elif new:
-            show_other(self.table, rows, look)
+            show_other(self.table, rows, look, links(query))
         else:
-            self.table.value = cells(rows)
+            self.table.value = cells(rows, look)
 
-    def _show_charts(self, query: Query, source: Snapshot, day: str, rows: pd.DataFrame, new: bool) -> None:
+    def _show_charts(self, query: Query, source: Snapshot, day: str, found: Answer, new: bool) -> None:
+        rows = found.rows
+        assert rows is not None
         view = self.look.view_of(query, rows)
+        if found.computed:  # It has no history, and no day before.
+            self.figures.html = cards([figure.card for figure in figures(view, self.look.of(query), [rows], day)])
+            self._show_chart(view, rows, new)
+            self.history_place.visible = False
+            self.layout.fit(rows, self.look.of(query), beside=self.chart is not None)
+            return
         past = history(self.store, source, day, view)
-        before = day_before(source, day)
-        self.figures.html = _figures(
-            view, self.look.of(query), rows, frame(self.store, source, before) if before else None
-        )
+        answers = [frame(self.store, source, one) for one in days(source) if one <= day][:3]
+        self.figures.html = cards([figure.card for figure in figures(view, self.look.of(query), answers, day)])
         self._show_chart(view, rows, new)
-        title = f"{view.y_label} over the past days" if len(past) > 1 else f"{view.y_label}, the first day kept"
-        self.history.draw(title, past)
-        followed = len(past.columns) > 1
-        if followed != self.history_place.visible or not self.history_place.objects:
-            self.history_place[:] = [pane(self.history.plot)] if followed else []
-            self.history_place.visible = followed
+        lines = followed(view, past)
+        self.history.draw(heading(view, past), lines, unit=view.history_unit, from_zero=view.from_zero)
+        shown = len(past) > 1 and bool(lines.drop(columns="day").fillna(0).to_numpy().any())
+        if shown != self.history_place.visible or not self.history_place.objects:
+            self.history_place[:] = [pane(self.history.plot)] if shown else []
+            self.history_place.visible = shown
+        self.layout.fit(rows, self.look.of(query), beside=self.chart is not None or shown)
 
     def _show_chart(self, view: View, rows: pd.DataFrame, new: bool) -> None:
         chart = self.results.draw(view, rows, new=new) if view.drawn and not rows.empty else None
@@ -171,30 +220,3 @@ def _option(query: Query) -> str:
     """A query in the menu, with its number if it has one: Q05 Local supplier volume."""
     number = re.match(r"q\d+(?=_)", query.name)
     return f"{number[0].upper()} {query.title}" if number and query.source else query.title
-
-
-def _figures(view: View, look: Look, rows: pd.DataFrame, before: pd.DataFrame | None) -> str:
-    """The values of an answer of one row, or the one figure for a longer one, with the change since the day before."""
-    if view.kind == "number" and (view.more or view.x):
-        figures = [
-            _figure(replace(view, y=name, unit=look.units.get(name, "")), view.label(name), rows, before)
-            for name in (view.y, *view.more)
-            if name
-        ]
-        return cards([*figures, *((view.label(name), shown(rows[name].iloc[0]), "") for name in view.x)])
-    if view.total == "none" and view.kind != "number":
-        return ""
-    title = view.title if view.kind == "number" or view.y is None else f"{view.measure_name}: {view.title}"
-    return cards([_figure(view, title, rows, before)])
-
-
-def _figure(view: View, title: str, rows: pd.DataFrame, before: pd.DataFrame | None) -> tuple[str, str, str]:
-    """A card."""
-    unit = "" if view.unit in ("", "share") or view.y is None or view.total == "rows" else f" {view.unit}"
-    total = view.figure(rows) if len(rows) else math.nan
-    earlier = view.figure(before) if before is not None and view.fits(before) else None
-    return title, short(total) + unit, "" if math.isnan(total) else change(total, earlier, unit=unit)
-
-
-def _parameters(query: Query, day: str) -> str:
-    return f"<h2>Parameters</h2>{definitions(business.parameters(query, pd.Timestamp(day).date()))}"

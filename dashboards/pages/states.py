@@ -3,6 +3,8 @@
 Other words of pages do not belong here.
 """
 
+from datetime import UTC, datetime
+
 from dashboards.pages.markup import escape
 from dashboards.store import business
 from dashboards.store.state import LakeState
@@ -21,7 +23,7 @@ _WORDS = {
     "unreachable": (
         "The lake cannot be reached",
         "{reason} <br>Check that {lake} exists and that the dashboard may read it (setting <code>TPCH_LAKE</code>). "
-        "The dashboard retries every few seconds. Data below, if any, was read before.",
+        "The dashboard retries every few seconds, and keeps what it shows.",
     ),
 }
 
@@ -36,11 +38,29 @@ _WHOLE_DAY = {
 }
 
 
+def unknown(name: str, value: str, near: str) -> str:
+    """That the address names something that there is not, as HTML.
+
+    Args:
+        near: The nearest one that there is; empty if none is near.
+    """
+    ask = f" Did you mean <strong>{escape(near)}</strong>?" if near else ""
+    text = f"The address asks for the {escape(name)} <strong>{escape(value)}</strong>, which is not there.{ask}"
+    return f'<div class="banner info" role="status"><p>{text} Below is what the choices say.</p></div>'
+
+
+def _clock(moment: datetime) -> str:
+    """A time of today; with its date if that is another."""
+    return f"{moment:%H:%M}" if moment.date() == datetime.now(UTC).date() else f"{moment:%Y-%m-%d %H:%M}"
+
+
 def banner(state: LakeState, lake: str) -> str:
     """A state in words, as HTML. Empty if all is well."""
     if state.kind == "ok":
         return ""
     title, words = _WORDS[state.kind]
+    if state.since and state.seen:
+        title = f"The lake is not reachable since {_clock(state.since)}, showing {_clock(state.seen)} (UTC)"
     generates = business.generates()
     text = words.format(
         lake=f"<code>{escape(lake)}</code>",

@@ -12,13 +12,17 @@ import pandas as pd
 import panel as pn
 import pyarrow as pa
 import pyarrow.csv
-from bokeh.models.widgets.tables import NumberFormatter
+from bokeh.models.widgets.tables import HTMLTemplateFormatter, NumberFormatter
 
+from dashboards.charts.figures import SHARE
 from dashboards.charts.looks import Look
 from dashboards.charts.views import as_text
 from dashboards.pages.markup import css
 
-Formatter: TypeAlias = dict[str, str | int] | NumberFormatter
+Formatter: TypeAlias = dict[str, str | int] | NumberFormatter | HTMLTemplateFormatter
+Filter: TypeAlias = dict[str, str | dict[str, str]]
+FROZEN_FROM = 3
+"""A table of more columns keeps its first one in sight while people scroll sideways."""
 
 
 class _Columns(TypedDict):
@@ -28,11 +32,14 @@ class _Columns(TypedDict):
     titles: dict[str, str]
     formatters: dict[str, Formatter]
     text_align: dict[str, str]
-    header_filters: dict[str, dict[str, str]]
+    header_filters: dict[str, Filter]
+    frozen_columns: list[str]
 
 
-def cells(rows: pd.DataFrame) -> pd.DataFrame:
-    """A frame as it is shown: times as text that also sorts by time, lists and structures as text."""
+def cells(rows: pd.DataFrame, look: Look) -> pd.DataFrame:
+    """A frame as it is shown: first the column that says what a row is about, and times and structures as text."""
+    subject = look.subject(rows)
+    rows = rows[sorted(rows.columns, key=lambda name: name != subject)]
     others = [name for name in rows.columns if pd.api.types.is_datetime64_any_dtype(rows[name]) or _nested(rows[name])]
     if not others:
         return rows
@@ -49,15 +56,17 @@ def tabulator(
     titles: Mapping[str, str] | None = None,
     page_size: int = 15,
     stretch: bool = False,
+    links: Mapping[str, Formatter] | None = None,
 ) -> pn.widgets.Tabulator:
     """A table of a frame. Every column sorts and filters; text is never read as HTML.
 
     Args:
         titles: Headings by column; `look` labels the other columns.
         stretch: Let the last column fill the width.
+        links: How to show columns that name rows, instead of as they are (see `links`).
     """
     return pn.widgets.Tabulator(
-        **_columns(cells(rows), look, titles or {}),
+        **_columns(cells(rows, look), look, titles or {}, links or {}),
         pagination="remote",
         page_size=page_size,
         show_index=False,
@@ -70,9 +79,11 @@ def tabulator(
     )
 
 
-def show_other(table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look) -> None:
+def show_other(
+    table: pn.widgets.Tabulator, rows: pd.DataFrame, look: Look, links: Mapping[str, Formatter] | None = None
+) -> None:
     """Show other columns in a table: from the first page, neither sorted nor filtered."""
-    table.param.update(**_columns(cells(rows), look, {}), page=1, sorters=[], filters=[])
+    table.param.update(**_columns(cells(rows, look), look, {}, links or {}), page=1, sorters=[], filters=[])
 
 
 def download(read: Callable[[], pa.Table], filename: str) -> pn.widgets.FileDownload:
@@ -99,27 +110,43 @@ def _nested(column: pd.Series) -> bool:
     return column.dtype == object and any(isinstance(value, (dict, list, np.ndarray)) for value in column.head(50))
 
 
-def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str]) -> _Columns:
+def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str], links: Mapping[str, Formatter]) -> _Columns:
+    names = list(shown.columns)
+    headings = {name: titles.get(name, look.heading(name)) for name in names}
     return {
         "value": shown,
-        "titles": {name: titles.get(name, look.heading(name)) for name in shown.columns},
-        "formatters": {name: _formatter(name, shown[name], look) for name in shown.columns},
-        "text_align": {name: "right" for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])},
-        "header_filters": {name: _filter(shown[name]) for name in shown.columns},
+        "titles": headings,
+        "formatters": {name: links.get(name) or _formatter(name, shown[name], look) for name in names},
+        "text_align": {name: "right" for name in names if pd.api.types.is_numeric_dtype(shown[name])},
+        "header_filters": {name: _filter(shown[name], headings[name]) for name in names},
+        "frozen_columns": names[:1] if len(names) > FROZEN_FROM else [],
     }
 
 
 def _formatter(name: str, column: pd.Series, look: Look) -> Formatter:
     if pd.api.types.is_float_dtype(column):
-        small = len(column) and column.abs().max() < 1
         # Unlike Tabulator's own, Bokeh's does not write NaN where there is no value.
-        return NumberFormatter(format="0,0.0000" if small else "0,0.00", nan_format="—")
-    if pd.api.types.is_integer_dtype(column) and not name.endswith(look.identifiers):
+        return NumberFormatter(format=_digits(column, look.units.get(name, "")), nan_format="—")
+    if pd.api.types.is_integer_dtype(column) and not look.names_things(name):
         return {"type": "money", "precision": 0, "thousand": ","}
     return {"type": "plaintext"}
 
 
-def _filter(column: pd.Series) -> dict[str, str]:
+def _digits(column: pd.Series, unit: str) -> str:
+    """How figures are written: whole ones without a fraction, money with cents, fractions with four digits."""
+    known = column.dropna()
+    if unit == SHARE:
+        return "0.00 %"
+    if unit == "" and len(known) and (known % 1 == 0).all():
+        return "0,0"
+    return "0,0.0000" if len(known) and known.abs().max() < 1 else "0,0.00"
+
+
+def _filter(column: pd.Series, heading: str) -> Filter:
     if pd.api.types.is_numeric_dtype(column):
-        return {"type": "number", "func": ">=", "placeholder": "from"}
-    return {"type": "input", "func": "like", "placeholder": "contains"}
+        return {"type": "number", "func": ">=", "placeholder": "from", **_labelled(f"{heading}: from")}
+    return {"type": "input", "func": "like", "placeholder": "contains", **_labelled(f"{heading}: contains")}
+
+
+def _labelled(label: str) -> dict[str, dict[str, str]]:
+    return {"elementAttributes": {"aria-label": label}}

@@ -3,36 +3,28 @@
 Markup does not belong here, but in `markup`.
 """
 
-import math
 import numbers
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
+from dashboards.charts.figures import SHARE, missing, with_unit
 from tpch_assets.calendar import parse
 
 
-def short(value: float | Decimal | None) -> str:
-    """A figure for a card: 1.23 M."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "—"
-    value = float(value)
-    for limit, unit in ((1e12, " T"), (1e9, " B"), (1e6, " M"), (1e4, " k")):
-        if abs(value) >= limit:
-            return f"{value / (limit if unit != ' k' else 1e3):,.{1 if unit == ' k' else 2}f}{unit}"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4f}"
+def shown(value: object, most: int = 40, *, unit: str = "", name: bool = False) -> str:
+    """One value of an answer. Text is cut to `most` letters.
 
-
-def shown(value: object, most: int = 40) -> str:
-    """One value of an answer. Text is cut to `most` letters."""
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+    Args:
+        name: A whole number names something, such as an order, so it is written as it is.
+    """
+    if value is pd.NaT or value is pd.NA or missing(value):
         return "—"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}" if value == value.normalize() else moment(value)
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
-        return short(float(value))
+        return str(value) if name else with_unit(float(value), unit)
     text = str(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
@@ -66,16 +58,45 @@ def moment(value: datetime | date | str) -> str:
     return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else f"{value:%Y-%m-%d}"
 
 
-def change(now: float | None, before: float | None, *, unit: str = "") -> str:
-    """The change since the day before, in words and with its sign."""
-    if now is None or before is None:
+def change(
+    now: float | None,
+    before: float | None,
+    earlier: float | None = None,
+    *,
+    day: str,
+    unit: str = "",
+    share: bool = False,
+) -> str:
+    """What a day brought, beside what the day before brought.
+
+    Args:
+        before: The figure of the day before.
+        earlier: That of the day before that one.
+        share: Also say which share of the day before's figure this is.
+    """
+    if missing(now) or missing(before):
         return "no day before to compare with"
+    assert now is not None and before is not None
+    brought = _brought(now, before, unit)
+    percent = f" ({(now - before) / abs(before) * 100:+.1f} %)" if share and before and brought else ""
+    after = ""
+    if not missing(earlier):
+        assert earlier is not None
+        past = _brought(before, earlier, unit)
+        if not brought and not past:
+            return "as on the two days before"
+        after = f", {past or 'nothing'} the day before"
+    return f"{brought or 'nothing new'}{percent} on {day}{after}"
+
+
+def _brought(now: float, before: float, unit: str) -> str:
+    """The difference between two days, with its sign. Empty if there is none."""
     difference = now - before
     if abs(difference) <= 1e-9 * abs(before):  # Sums of floats differ in their last digits.
-        return "as the day before"
-    share = f" ({difference / abs(before):+.1%})" if before else ""
-    sign = "+" if difference > 0 else "-"
-    return f"{sign}{short(abs(difference))}{unit}{share} against the day before"
+        return ""
+    points = {SHARE: 100.0, "%": 1.0}.get(unit)  # Percentage points.
+    figure = f"{abs(difference) * points:.2f} points" if points else with_unit(abs(difference), unit)
+    return ("+" if difference > 0 else "-") + figure
 
 
 def older(age: timedelta, before: timedelta | None) -> str:

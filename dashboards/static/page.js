@@ -1,5 +1,10 @@
 // What browsers do by themselves: the theme, Back and Forward, and reloading after the server restarted.
 
+// Links to a page that stood at `/` before there was a start page still lead to it.
+const moved = JSON.parse(document.querySelector('meta[name=moved]')?.content ?? '{}')
+const page = Object.keys(moved).find((choice) => new URLSearchParams(window.location.search).has(choice))
+if (page) window.location.replace(`.${moved[page]}${window.location.search}`)
+
 // The theme in the address (`?theme=dark`), else the one chosen earlier, else the system's.
 const system = window.matchMedia('(prefers-color-scheme: dark)')
 function theme() {
@@ -47,6 +52,11 @@ window.addEventListener('popstate', () => window.location.reload())
 
 document.addEventListener('DOMContentLoaded', () => {
   document.getElementById('theme').addEventListener('click', toggle)
+  // A jump to a fragment would look like Back to the listener above.
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    event.preventDefault()
+    document.getElementById('content').focus()
+  })
   show(theme())
   window.setTimeout(follow, 1000)
 })

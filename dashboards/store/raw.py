@@ -11,7 +11,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCHES_PER_DAY
 from tpch_assets.raw import files as raw_files
 
-BATCHES_KEPT = BATCHES_PER_DAY
+BATCHES_KEPT = 3 * BATCHES_PER_DAY  # As many days as the timeline shows.
 FULL_LISTING_EVERY = 180  # Listings: once an hour. A late folder may be anywhere.
 
 

@@ -28,6 +28,47 @@ class Run:
     seconds: float
 
 
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that failed when it last ran.
+
+    Attributes:
+        error: It is an error, not a warning.
+        words: What it counted.
+    """
+
+    asset: str
+    name: str
+    error: bool
+    time: datetime
+    words: str
+    run: str
+
+
+class Checks:
+    """The checks that failed. `failed` never waits: a thread reads again what is old, for the next call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: dict[Path, float] = {}
+        self._found: dict[Path, list[FailedCheck] | None] = {}
+
+    def failed(self) -> list[FailedCheck] | None:
+        """Those known, the newest first. None if Dagster's storage is elsewhere, or not read yet."""
+        home = dagster_home()
+        with self._lock:
+            if time.monotonic() >= self._due.get(home, 0):
+                self._due[home] = time.monotonic() + SECONDS
+                threading.Thread(target=self._refresh, args=(home,), name="checks", daemon=True).start()
+            return self._found.get(home)
+
+    def _refresh(self, home: Path) -> None:
+        try:
+            self._found[home] = read_failed_checks(home)
+        except Exception as error:  # noqa: BLE001 - without Dagster's storage pages only lack checks
+            LOG.warning("Dagster's checks cannot be read: %s", error)
+
+
 class Runs:
     """The newest runs of each table. `of` never waits: a thread reads again what is old, for the next call."""
 
@@ -66,3 +107,15 @@ def read_runs(home: Path, layer: str, name: str) -> list[Run]:
 
     found = [Run(datetime.fromtimestamp(end, UTC), end - begin) for begin, end in run_times(home, layer, name)]
     return sorted(found, key=lambda run: run.ended)
+
+
+def read_failed_checks(home: Path) -> list[FailedCheck] | None:
+    """Read the checks that failed when they last ran, the newest first. None if there is no Dagster instance."""
+    if not (home / "dagster.yaml").is_file():
+        return None
+    from tpch_assets.orchestration.run_times import failed_checks
+
+    return [
+        FailedCheck(asset, name, error, datetime.fromtimestamp(when, UTC), words, run)
+        for asset, name, error, when, words, run in failed_checks(home)
+    ]

@@ -15,10 +15,17 @@ Kind = Literal["loading", "ok", "no lake", "no gold", "unreachable"]
 
 @dataclass(frozen=True)
 class LakeState:
-    """Whether the lake can be read, and if not, why."""
+    """Whether the lake can be read, and if not, why.
+
+    Attributes:
+        since: When it was first found unreachable.
+        seen: When it was last read whole; None if it never was.
+    """
 
     kind: Kind
     reason: str = ""
+    since: datetime | None = None
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True)

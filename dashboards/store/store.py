@@ -20,11 +20,13 @@ from deltalake.exceptions import DeltaError
 
 from dashboards.store import business
 from dashboards.store.cache import Cache
+from dashboards.store.on_the_spot import OnTheSpot
 from dashboards.store.raw import RawFiles
 from dashboards.store.state import Commit, Key, LakeState, Raw
 from dashboards.store.versions import Versions
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import DataFile, Snapshot
+from tpch_assets.models import registry
 
 Result = TypeVar("Result")
 WarmUp = Callable[["Store", Snapshot], None]
@@ -33,6 +35,8 @@ LOG = logging.getLogger(__name__)
 RAW_SECONDS = 20  # Listing many raw folders takes a while.
 CACHE_BYTES = 512 << 20
 COMMITS_KEPT = 50
+REGISTRY: Key = ("gold", registry.TABLE)
+"""The registry of models. It has no days, so it is not among the tables of answers."""
 # Delta's own client would retry for three minutes.
 IMPATIENT = {"connect_timeout": "3s", "timeout": "4s", "max_retries": "1", "retry_timeout": "8s"}
 
@@ -46,6 +50,7 @@ def table_keys() -> tuple[Key, ...]:
         *(("bronze", name) for name in names),
         *(("bronze", f"{name}_rejects") for name in names),
         ("operations", "costs"),
+        *([REGISTRY] if business.models() else []),
     )
 
 
@@ -55,12 +60,22 @@ class Store:
     Args:
         seconds: Time between two polls.
         warm_up: Called with each gold table that changed, to prepare what pages will ask for.
+        memory: Of this process for what is computed on the spot.
     """
 
-    def __init__(self, lake: Lake, seconds: float = 3, warm_up: WarmUp = lambda store, source: None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        seconds: float = 3,
+        warm_up: WarmUp = lambda store, source: None,
+        memory: str = "1GiB",
+    ) -> None:
         self.lake, self.seconds, self._warm_up = lake, seconds, warm_up
+        self.spot = OnTheSpot(memory)
         self.state = LakeState("loading")
+        self.seen: datetime | None = None
         self.tables: dict[Key, Snapshot] = {}
+        self.registry: Snapshot | None = None
         self.raw: dict[str, Raw] = {}
         self._versions = Versions(lake, table_keys())
         self._raw_files = RawFiles(lake, business.table_names())
@@ -89,10 +104,12 @@ class Store:
         """Check every version once, and read what changed. A failure becomes the state, and the next poll retries."""
         try:
             self._refresh()
+            self.seen = datetime.now(UTC)
         except Exception as error:  # noqa: BLE001 - any storage error: pages show it, and the next poll retries
             if self.state.kind != "unreachable":
                 LOG.warning("The lake cannot be read: %s", error)
-            self.state = LakeState("unreachable", self._reason(error).splitlines()[0][:300])
+            since = self.state.since if self.state.kind == "unreachable" else datetime.now(UTC)
+            self.state = LakeState("unreachable", self._reason(error).splitlines()[0][:300], since, self.seen)
         for listener in tuple(self._listeners):
             try:
                 listener()
@@ -168,19 +185,26 @@ class Store:
             return str(found)
         return f"{type(error).__name__}: {error}"
 
+    def _is_gone(self) -> bool:
+        place = Path(self.lake.uri)
+        return not place.is_dir() or next(place.iterdir(), None) is None
+
     def _refresh(self) -> None:
         thorough = self.state.kind != "ok" or not self.lake.remote or self._polls % 20 == 0
         self._polls += 1
         if thorough:
             self.lake.check()
-        if not self.lake.remote and not Path(self.lake.uri).is_dir():
+        if not self.lake.remote and self._is_gone():
+            if self.tables:  # Whether it was moved, unmounted or deleted: what was read stays on the pages.
+                raise LakeError(f"{self.lake.uri} is gone or empty: {len(self.tables)} tables were there")
             self._versions.forget()
-            self.tables = {}
             self.state = LakeState("no lake")
             return
         changed = self._versions.refresh(check_stamps=thorough)
         if changed:
-            self.tables = self._versions.snapshots()
+            found = self._versions.snapshots()
+            self.registry = found.pop(REGISTRY, None)
+            self.tables = found
         if any(layer == "gold" for layer, _ in self.tables):
             self.state = LakeState("ok")
         else:

@@ -10,14 +10,17 @@ import pyarrow.compute as pc
 
 from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import HOUR, Chart, Data, over_time
+from dashboards.charts.figures import short
 from dashboards.charts.looks import Look
+from dashboards.pages.links import links
 from dashboards.pages.markup import cards, sentence
 from dashboards.pages.page import DayPage
 from dashboards.pages.parts import block, choices_row, grid, place, replace_chart, select
 from dashboards.pages.tables import cells, download, tabulator
-from dashboards.pages.text import change, moment, older, short, span
+from dashboards.pages.text import change, moment, older, span
 from dashboards.pages.url import Location
 from dashboards.settings import DashboardSettings
+from dashboards.store import business
 from dashboards.store.answers import answer, day_before, days, frame
 from dashboards.store.store import Store
 from tpch_assets.lake.snapshot import Snapshot
@@ -36,7 +39,8 @@ TITLES = {
 class Orders(DayPage):
     """People choose the segment and the day."""
 
-    path, name = "/", "Orders"
+    path, name = "/orders", "Orders"
+    stood_at_root = ("segment", "day")
     needs = {
         QUERY: ("segment", "orderkey", "ordertime", "revenue", "lines", "next_shiptime"),
         TOTALS: ("segment", "ship_hour", "revenue", "orders", "oldest_ordertime"),
@@ -112,10 +116,12 @@ class Orders(DayPage):
     def _show_orders(self, rows: pd.DataFrame) -> None:
         shown = rows.drop(columns=["segment"])
         if self.table is None:
-            self.table = tabulator(shown, self.look, titles=TITLES, stretch=True)
+            self.table = tabulator(
+                shown, self.look, titles=TITLES, stretch=True, links=links(business.queries()[QUERY])
+            )
             self.place[:] = [self.table]
         else:
-            self.table.value = cells(shown)
+            self.table.value = cells(shown, self.look)
 
     def _show_totals(self, totals: Snapshot | None, day: str) -> None:
         if totals is None:
@@ -145,8 +151,8 @@ def _figures(rows: pd.DataFrame, before: pd.DataFrame | None, day: str, day_befo
     note = f"ordered {moment(oldest)} UTC; {older(age, age_before)}" if age is not None and oldest is not None else ""
     return cards(
         [
-            ("Unshipped orders", f"{count:,.0f}", change(count, counted)),
-            ("Revenue waiting", f"{short(revenue)} USD", change(revenue, earned, unit=" USD")),
+            ("Unshipped orders", f"{count:,.0f}", change(count, counted, day=day, share=True)),
+            ("Revenue waiting", f"{short(revenue)} USD", change(revenue, earned, day=day, unit="USD", share=True)),
             ("Oldest order", span(age) if age is not None else "—", note),
         ]
     )

@@ -10,7 +10,7 @@ VIEWS: dict[str, View] = {
     "q01_pricing_summary": View(
         "columns", "Discounted price by return flag and line status", ("l_returnflag", "l_linestatus"), "sum_disc_price"
     ),
-    "q02_minimum_cost_supplier": View("bars", "Offers by nation", ("n_name",), None, total="rows"),
+    "q02_minimum_cost_supplier": View("bars", "Offers by nation", ("n_name",), None, total="rows", rows="Offers"),
     "q03_shipping_priority": View("bars", "Revenue of the ten orders", ("l_orderkey",), "revenue"),
     "q04_order_priority_checking": View(
         "columns", "Orders with a late line, by priority", ("o_orderpriority",), "order_count"
@@ -18,9 +18,7 @@ VIEWS: dict[str, View] = {
     "q05_local_supplier_volume": View("bars", "Revenue by nation", ("n_name",), "revenue"),
     "q06_forecasting_revenue_change": View("number", "Revenue forgone", (), "revenue"),
     "q07_volume_shipping": View("columns", "Revenue by year and direction", ("l_year",), "revenue", by="supp_nation"),
-    "q08_national_market_share": View(
-        "columns", "Market share by year", ("o_year",), "mkt_share", unit="share", total="mean"
-    ),
+    "q08_national_market_share": View("columns", "Market share by year", ("o_year",), "mkt_share", total="mean"),
     "q09_product_type_profit": View("heatmap", "Profit by nation and year", ("o_year",), "sum_profit", by="nation"),
     "q10_returned_item_reporting": View("bars", "Revenue lost by customer", ("c_name",), "revenue", top=TOP),
     "q11_important_stock": View("bars", "Stock value of the 20 most valuable parts", ("ps_partkey",), "value", top=TOP),
@@ -32,23 +30,23 @@ VIEWS: dict[str, View] = {
         more=("low_line_count",),
     ),
     "q13_customer_distribution": View("columns", "Customers by number of orders", ("c_count",), "custdist"),
-    "q14_promotion_effect": View("number", "Promotions' part of revenue, in percent", (), "promo_revenue", unit="%"),
+    "q14_promotion_effect": View("number", "Promotions' part of revenue", (), "promo_revenue"),
     "q15_top_supplier": View("number", "Revenue of the top supplier", (), "total_revenue", total="mean"),
     "q16_parts_supplier_relationship": View(
-        "columns", "Kinds of parts by number of suppliers", ("supplier_cnt",), None, total="rows"
+        "columns", "Kinds of parts by number of suppliers", ("supplier_cnt",), None, total="rows", rows="Kinds of parts"
     ),
     "q17_small_quantity_order_revenue": View("number", "Revenue lost per year", (), "avg_yearly"),
     "q18_large_volume_customer": View(
         "bars", "Total price of the largest orders", ("o_orderkey",), "o_totalprice", top=TOP
     ),
     "q19_discounted_revenue": View("number", "Discounted revenue", (), "revenue"),
-    "q20_potential_part_promotion": View("number", "Suppliers found", (), None, total="rows"),
+    "q20_potential_part_promotion": View("number", "Suppliers found", (), None, total="rows", rows="Suppliers"),
     "q21_suppliers_who_kept_orders_waiting": View(
         "bars", "Orders kept waiting, by supplier", ("s_name",), "numwait", top=TOP
     ),
     "q22_global_sales_opportunity": View("columns", "Customers by country code", ("cntrycode",), "numcust"),
     "unshipped_orders": View("bars", "Revenue of the listed orders by segment", ("segment",), "revenue"),
-    "customer_baskets": View("bars", "Revenue by segment", ("segment",), "revenue"),
+    "customer_baskets": View("lines", "Revenue by order number and segment", ("nth_order",), "revenue", by="segment"),
     "unshipped_totals": View("bars", "Revenue waiting by segment", ("segment",), "revenue"),
 }
 

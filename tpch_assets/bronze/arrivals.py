@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest, rejects_of, same_lines
+from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest
 from tpch_assets.bronze.stored import declared
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshot, apart, snapshot
+from tpch_assets.lake.latest import Latest
+from tpch_assets.lake.snapshot import Snapshot, apart
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
@@ -90,9 +91,13 @@ def pending_of(lake: Lake, tables: Iterable[Table], batches: list[str]) -> dict[
 
 
 def latest(lake: Lake, table: str, now: datetime) -> str | None:
-    """The newest batch that has arrived; it costs a listing of what came since, or of all if that is long ago."""
+    """The newest batch that has arrived with data; empty files are none.
+
+    It costs a listing of what came since, or of all if that is long ago.
+    """
     for since in (*(batch_key(now - span) for span in LOOK_BACK), ""):
-        there = [name for name, files in deliveries(lake, table, since, batch_key(now + BATCH)) if files]
+        listed = deliveries(lake, table, since, batch_key(now + BATCH))
+        there = [name for name, files in listed if any(file.size for file in files)]
         if batches := [name for name in there if is_batch(name)]:
             return batches[-1]
     return None
@@ -112,7 +117,7 @@ def _swept(listed: Iterator[Delivery]) -> tuple[list[Delivery], str]:
 def incomplete(lake: Lake, table: Table, bronze: Snapshot, since: str, until: str) -> list[str]:
     """Batches from `since` on and before `until` of which bronze lacks a raw file, however young that is."""
     there = _batches(deliveries(lake, table.name, since, until))
-    return _lacking(table, bronze, there) if there else []
+    return _lacking(table, bronze, there, _contents(bronze)) if there else []
 
 
 def _pending(
@@ -121,11 +126,11 @@ def _pending(
     there = _batches(listed)
     if not there:
         return []
-    bronze = snapshot(lake, lake.table("bronze", table.name))
+    bronze, have = _BRONZE.of(lake, lake.table("bronze", table.name))
     memory: Seen = {} if seen is None else seen
     settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
-    strange = _strange_rejects(bronze)
-    lacking = set(_lacking(table, bronze, settled))
+    strange = _strange_rejects(lake, bronze, have)
+    lacking = set(_lacking(table, bronze, settled, have))
     found = [batch for batch, _ in settled if batch in lacking or batch in strange]
     # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
     return found or ([settled[-1][0]] if settled and _has_other_columns(table, bronze) else [])
@@ -135,22 +140,31 @@ def _batches(listed: Iterable[Delivery]) -> list[Delivery]:
     return [(batch, files) for batch, files in listed if files and is_batch(batch)]
 
 
-def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[str]:
-    """The batches with a raw file that bronze does not hold as it is now."""
-    naming = Naming.of(table, bronze)
-    have = {
+Contents = dict[str, set[str]]
+"""By batch, what the names of bronze's files say of their content."""
+
+
+def _contents(bronze: Snapshot) -> Contents:
+    return {
         batch: {BronzeName.parse(file.name).content for file in files} for batch, files in bronze.by_partition().items()
     }
+
+
+_BRONZE, _REJECTS = Latest(_contents), Latest(_contents)
+
+
+def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery], have: Contents) -> list[str]:
+    """The batches with a raw file that bronze does not hold as it is now."""
+    naming = Naming.of(table, bronze)
     return [
         batch for batch, files in there if not all(naming.contents(file) & have.get(batch, set()) for file in files)
     ]
 
 
-def _strange_rejects(bronze: Snapshot) -> set[str]:
+def _strange_rejects(lake: Lake, bronze: Snapshot, have: Contents) -> set[str]:
     """Batches with rejects of files that bronze does not hold: of a run that was overtaken, or died between commits."""
-    rejects = rejects_of(bronze)
-    held = set(map(same_lines, bronze.files)) if rejects.files else set()
-    return {file.partition for file in rejects.files if same_lines(file) not in held}
+    _, rejects = _REJECTS.of(lake, f"{bronze.uri}_rejects")
+    return {batch for batch, contents in rejects.items() if contents - have.get(batch, set())}
 
 
 def _has_other_columns(table: Table, bronze: Snapshot) -> bool:

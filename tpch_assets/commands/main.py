@@ -5,7 +5,19 @@ import sys
 from importlib import metadata
 from typing import Any
 
-from tpch_assets.commands import check, explain, new, plan, query, rebuild, replay, show, status
+from tpch_assets.commands import (
+    acknowledge,
+    alerts,
+    check,
+    explain,
+    new,
+    plan,
+    query,
+    rebuild,
+    replay,
+    show,
+    status,
+)
 from tpch_assets.commands.options import CommandError
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
@@ -14,8 +26,10 @@ COMMANDS = (
     check,
     replay,
     rebuild,
+    acknowledge,
     plan,
     status,
+    alerts,
     show,
     query,
     explain,

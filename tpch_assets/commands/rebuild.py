@@ -112,7 +112,7 @@ def _steps(planner: "Planner", lake: Lake, table: Table, layer: str, *, accept_l
 
     def bronze() -> "list[dg.RunRequest]":
         found = _batches(lake, table, settings)
-        tags = {RANGE_START: min(found), RANGE_END: max(found)}
+        tags = {RANGE_START: max(found), RANGE_END: max(found)}  # The word is for all up to it.
         return [planner.requests.for_assets("bronze", [table.name], {**tags, **word})]
 
     def silver() -> "list[dg.RunRequest]":
@@ -120,7 +120,7 @@ def _steps(planner: "Planner", lake: Lake, table: Table, layer: str, *, accept_l
         found = {window for batch in batches if parse(window := window_of(batch)) + WINDOW <= datetime.now(UTC)}
         if group and not found:
             return []  # The first window has not ended yet.
-        tags = {RANGE_START: min(found), RANGE_END: max(found)} if group else {}
+        tags = {RANGE_START: max(found), RANGE_END: max(found)} if group else {}
         return [planner.requests.for_assets("silver", names, {**tags, **word})]
 
     def gold() -> "list[dg.RunRequest]":

@@ -1,6 +1,7 @@
-"""Run the Dagster UI and the dashboard until Ctrl-C or until Dagster exits. `--check` only checks the ports.
+"""Run the Dagster UI, the dashboard and the model's server until Ctrl-C or until Dagster exits.
 
-The dashboard restarts when it exits or stops responding.
+The dashboard and the model's server restart when they exit or stop responding. A business without a model has no such
+server. `--check` only checks the ports.
 """
 
 import os
@@ -11,12 +12,25 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from errno import EADDRINUSE
 from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from threading import Event, Thread
 
 from tpch_assets.orchestration.liveness import trouble
-from tpch_assets.settings import PREFIX, PROJECT, DashboardAddress, SettingsError, current_settings, load_address
+from tpch_assets.settings import (
+    DASHBOARD_PREFIX,
+    PREFIX,
+    PROJECT,
+    SERVING_PREFIX,
+    Address,
+    DashboardAddress,
+    ServingAddress,
+    SettingsError,
+    current_business,
+    current_settings,
+    load_address,
+)
 
 # Dagster users know `dagster dev`. Hide its hint that `dg dev` does the same.
 QUIETLY = ("-W", "ignore:Function `dev_command` is superseded")
@@ -27,7 +41,38 @@ NOISE = re.compile(
     r"- DEBUG -(?!.*- RUN_(START|SUCCESS|CANCELED) -)|Found a dagster instance configuration value"
     r"|nanobind|^ - (leaked|\.\.\.) "
 )
-DASHBOARD = ("-m", "dashboards")
+DASHBOARD, SERVING = ("-m", "dashboards"), ("-m", "serving")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A program that is kept up beside Dagster.
+
+    Attributes:
+        name: What it is called in sentences.
+        prefix: Of its settings.
+    """
+
+    name: str
+    address: Address
+    arguments: Sequence[str]
+    prefix: str
+
+    @property
+    def url(self) -> str:
+        return self.address.url
+
+
+def servers() -> list[Server]:
+    """The dashboard, and the model's server if the business has a model.
+
+    Raises:
+        SettingsError: An address is not valid, or the business cannot be loaded.
+    """
+    found = [Server("the dashboard", load_address(DashboardAddress), DASHBOARD, DASHBOARD_PREFIX)]
+    if current_business().models:
+        found.append(Server("the model's server", load_address(ServingAddress), SERVING, SERVING_PREFIX))
+    return found
 
 
 def start(arguments: Sequence[str], stopping: Event) -> Popen[str]:
@@ -64,10 +109,17 @@ def stop(child: Popen[str], patience: float = 3) -> None:
     child.wait()
 
 
-def keep_up(url: str, arguments: Sequence[str], stopping: Event, patience: float = 60, pause: float = 1) -> None:
-    """Keep a dashboard running until `stopping` is set. Restart it if it does not respond for `patience` seconds.
+def keep_up(
+    url: str,
+    arguments: Sequence[str],
+    stopping: Event,
+    patience: float = 60,
+    pause: float = 1,
+    name: str = "the dashboard",
+) -> None:
+    """Keep a server running until `stopping` is set. Restart it if it does not respond for `patience` seconds.
 
-    The pause before a restart doubles while the dashboard does not stay up.
+    The pause before a restart doubles while the server does not stay up.
     """
     wait = pause
     while not stopping.is_set():
@@ -80,7 +132,7 @@ def keep_up(url: str, arguments: Sequence[str], stopping: Event, patience: float
         if not stopping.is_set():
             wait = pause if answered - started > patience else wait
             why = "does not answer" if code is None else f"ended with exit code {code}"
-            say(f"The dashboard {why}; it starts again in {wait:g} s.")
+            say(f"{name.capitalize()} {why}; it starts again in {wait:g} s.")
             stopping.wait(wait)
             wait = min(2 * wait, 60)
 
@@ -91,13 +143,14 @@ def say(sentence: str) -> None:
         sys.stderr.write(f"{sentence}\n")
 
 
-def check_ports(address: DashboardAddress, dagster_port: int) -> None:
-    """Check that both ports are free.
+def check_ports(kept: Sequence[Server], dagster_port: int) -> None:
+    """Check that all ports are free.
 
     Raises:
         SettingsError: A port is in use, or its address cannot be used.
     """
-    wanted = (("127.0.0.1", dagster_port, "DAGSTER_PORT"), (address.address, address.port, "DASHBOARD_PORT"))
+    wanted = [("127.0.0.1", dagster_port, f"{PREFIX}DAGSTER_PORT")]
+    wanted += [(one.address.address, one.address.port, f"{one.prefix}PORT") for one in kept]
     with ExitStack() as held:
         for host, port, name in wanted:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -105,7 +158,7 @@ def check_ports(address: DashboardAddress, dagster_port: int) -> None:
                 held.enter_context(socket.create_server((host, port), family=family))
             except OSError as error:
                 why = "is in use" if error.errno == EADDRINUSE else f"of {host} cannot be used ({error})"
-                raise SettingsError(f"port {port} {why}: set {PREFIX}{name} or stop the other program") from None
+                raise SettingsError(f"port {port} {why}: set {name} or stop the other program") from None
 
 
 def prepare(lake: str) -> None:
@@ -130,26 +183,35 @@ def main() -> None:
     for signal_ in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_, lambda *_: stopping.set())
     try:
-        settings, address = current_settings(), load_address(DashboardAddress)
-        check_ports(address, settings.dagster_port)
+        settings, kept = current_settings(), servers()
+        check_ports(kept, settings.dagster_port)
         if "--check" in sys.argv:
             return
         prepare(settings.lake)
     except SettingsError as error:
         sys.exit(f"serve: {error}")
-    port = settings.dagster_port
-    say(f"Dagster starts at http://127.0.0.1:{port}, the dashboard at {address.url}; Ctrl-C ends both.")
+    port, names = settings.dagster_port, _and("Dagster", *(one.name for one in kept))
+    places = "".join(f", {one.name} at {one.url}" for one in kept)
+    say(f"Dagster starts at http://127.0.0.1:{port}{places}; Ctrl-C ends {'both' if len(kept) == 1 else 'all'}.")
     dagster = start((*DAGSTER, "--port", str(port)), stopping)
-    dashboard = Thread(target=keep_up, args=(address.url, DASHBOARD, stopping))
-    dashboard.start()
+    threads = [
+        Thread(target=keep_up, args=(one.url, one.arguments, stopping), kwargs={"name": one.name}) for one in kept
+    ]
+    for thread in threads:
+        thread.start()
     while dagster.poll() is None and not stopping.wait(0.5):
         pass
     code = dagster.poll()
-    say("Stopping Dagster and the dashboard." if code is None else f"Dagster ended with exit code {code}.")
+    say(f"Stopping {names}." if code is None else f"Dagster ended with exit code {code}.")
     stopping.set()
     stop(dagster)
-    dashboard.join()
+    for thread in threads:
+        thread.join()
     os._exit(code or 0)  # A regular exit would take as long as importing Dagster did.
+
+
+def _and(*words: str) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 if __name__ == "__main__":

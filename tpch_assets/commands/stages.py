@@ -30,12 +30,14 @@ from tpch_assets.layers import BATCH, LAYERS, WINDOW
 from tpch_assets.orchestration.assemble import planner_of
 from tpch_assets.orchestration.dagster_private import run_log_held_open
 from tpch_assets.orchestration.instance import OWNER_TAG, owner
-from tpch_assets.orchestration.jobs import job_name
+from tpch_assets.orchestration.jobs import LISTED, job_name
 from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business, Table
 from tpch_assets.settings import Settings, current_business, current_settings
 
+COMMAND = "tpch_assets/command"
+"""The tag of a run that names the command which made it."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -164,7 +166,7 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
         while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
             try:
                 for request in stage.requests(Lake(settings.lake), stretch):
-                    execute(instance, stage.layer, request)
+                    execute(instance, stage.layer, request, command="replay")
             except dg.DagsterExecutionInterruptedError:
                 return  # The parent stopped this stage and knows why.
             except Exception as error:  # noqa: BLE001 - the parent raises it again
@@ -242,8 +244,19 @@ class Stages:
         return self.planner.days(lake, stretch.end)
 
 
-def execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest, config: dict[str, Any] = QUIET) -> None:
-    """Run a request in this process, recorded as any run."""
+def execute(
+    instance: dg.DagsterInstance,
+    layer: str,
+    request: dg.RunRequest,
+    config: dict[str, Any] = QUIET,
+    *,
+    command: str = "rebuild",
+) -> None:
+    """Run a request in this process, recorded as any run.
+
+    Args:
+        command: What asked for it, as a tag of the run.
+    """
     job = defs.resolve_job_def(job_name(layer)).get_subset(
         asset_selection=frozenset(request.asset_selection or []),
         asset_check_selection=frozenset(request.asset_check_keys or []),
@@ -253,6 +266,6 @@ def execute(instance: dg.DagsterInstance, layer: str, request: dg.RunRequest, co
         job.execute_in_process(
             instance=instance,
             run_id=run_id,
-            tags={**request.tags, OWNER_TAG: owner()},
+            tags={**request.tags, **LISTED, COMMAND: command, OWNER_TAG: owner()},
             run_config=config,
         )

@@ -64,6 +64,12 @@ def cursor() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def limit_memory(memory: str) -> None:
+    """Let this process's database use no more than this, such as `1GiB`, whatever the settings say."""
+    with cursor() as connection:
+        connection.execute(f"SET GLOBAL memory_limit = {quote(memory)}")
+
+
 def quote(text: str) -> str:
     """`text` as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -14,6 +14,7 @@ from importlib import metadata
 
 import duckdb
 
+from tpch_assets.gold.partials import FOLDER
 from tpch_assets.gold.queries import Query, Value
 from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import normal
@@ -46,6 +47,7 @@ class Form:
 
 _known: dict[str, Form] = {}
 SHIPPED = "forms.json"
+KEPT = "_forms"
 
 
 def form_of(query: Query, business: Business, values: Mapping[str, Value], lake: Lake | None = None) -> Form:
@@ -142,16 +144,21 @@ def _digest(query: Query, business: Business, values: Mapping[str, Value]) -> st
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def kept_name(query: Query, business: Business, values: Mapping[str, Value]) -> str:
+    """The name under which a verdict is kept in the lake."""
+    return f"{_digest(query, business, values)}.json"
+
+
 def _path(lake: Lake, digest: str) -> str:
-    return lake.path("partials", "_forms", f"{digest}.json")
+    return lake.path(FOLDER, KEPT, f"{digest}.json")
 
 
 def _kept(lake: Lake, digest: str) -> Form | None:
-    path = _path(lake, digest)
-    if not lake.store.exists(path):
-        return None
-    with open(lake.store.local(path), encoding="utf-8") as kept:
-        return Form(**json.load(kept))
+    content = lake.store.content(_path(lake, digest))
+    try:
+        return None if content is None else Form(**json.loads(content))
+    except (ValueError, TypeError):
+        return None  # It is damaged: it is made, and kept, again.
 
 
 def _keep(lake: Lake, digest: str, form: Form) -> None:

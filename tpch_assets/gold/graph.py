@@ -5,12 +5,13 @@ One graph is made for all, since a `dask.delayed` per shard takes time with the 
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from tpch_assets.gold.partials import kept_in
 from tpch_assets.gold.syntax import normal
 from tpch_assets.gold.tasks import Input, Statement, run_merge, run_partial
 from tpch_assets.lake.snapshot import Snapshots
@@ -34,16 +35,25 @@ class PartialGraph:
 
     Args:
         folder: Where the query's partials are kept.
-        prints: Hashes of the content of the dimensions that the partial reads.
+        prints: Hashes of the content of the dimensions that the partial reads whole.
+        reached: By shard, hashes of the dimension rows that it can reach, of the other dimensions.
     """
 
-    def __init__(self, partial: Statement, group: Group, folder: str, prints: list[str]) -> None:
+    def __init__(
+        self,
+        partial: Statement,
+        group: Group,
+        folder: str,
+        prints: list[str],
+        reached: Mapping[Shard, Sequence[str]] | None = None,
+    ) -> None:
         self.partial, self.group, self.folder, self.name = partial, group, folder, folder.rsplit("/", 1)[-1]
         parts = [normal(partial.sql), repr(partial.values), *prints, duckdb.__version__]
         self.start = hashlib.sha256("\0".join(parts).encode())  # Everything a partial depends on, except its shard.
         self.lake = partial.lake
-        self.have = self.lake.store.names(folder)
-        self.have_of: dict[str, set[str]] = {}
+        self.reached = reached or {}
+        self.have = kept_in(self.lake, folder)
+        self.have_of: dict[str, dict[str, str]] = {}
         self.tasks: dict[str, Task] = {}
         self.kept = 0
         self.rows_read = 0
@@ -53,37 +63,47 @@ class PartialGraph:
         return [self._merged(silver, some) for some in _groups(shards)]
 
     def _merged(self, silver: Snapshots, shards: list[Shard]) -> str:
-        keys = [self._key(shard) for shard in shards]
+        keys = [self.key(shard) for shard in shards]
         if len(shards) == 1:
             return self._one(silver, shards[0], self.folder, keys[0], self.have)
-        name = f"{_digest(keys)}.parquet"
-        if name in self.have:
+        merged = _digest(keys)
+        if merged in self.have:
             self.kept += len(shards)
-            return f"{self.folder}/{name}"
+            return f"{self.folder}/{self.have[merged]}"
         window = shards[0][0].partition
         folder = f"{self.folder}/{window}"
         if window not in self.have_of:
-            self.have_of[window] = self.lake.store.names(folder)
+            self.have_of[window] = kept_in(self.lake, folder)
         have = self.have_of[window]
         parts = [self._one(silver, shard, folder, key, have) for shard, key in zip(shards, keys, strict=True)]
-        return self._task(run_merge, f"{self.folder}/{name}", self.lake, parts)
+        return self._task(run_merge, f"{self.folder}/{merged}", self.lake, parts)
 
-    def _one(self, silver: Snapshots, shard: Shard, folder: str, key: str, have: set[str]) -> str:
-        path = f"{folder}/{key}.parquet"
-        if f"{key}.parquet" in have:
+    def needed(self, shards: Iterable[Shard]) -> set[str]:
+        """The keys of all partials of some shards, merged ones among them."""
+        found: set[str] = set()
+        for some in _groups(shards):
+            keys = [self.key(shard) for shard in some]
+            found.update(keys, [_digest(keys)])
+        return found
+
+    def _one(self, silver: Snapshots, shard: Shard, folder: str, key: str, have: Mapping[str, str]) -> str:
+        if key in have:
             self.kept += 1
-            return path
+            return f"{folder}/{have[key]}"
         self.rows_read += sum(file.rows for file in shard)
         inputs = tuple(
             Input(table.name, tuple(silver[table.name].paths([file])), empty=table.stored_columns)
             for table, file in zip(self.group.facts, shard, strict=True)
         )
-        return self._task(run_partial, path, self.partial, inputs)
+        return self._task(run_partial, f"{folder}/{key}", self.partial, inputs)
 
-    def _key(self, shard: Shard) -> str:
+    def key(self, shard: Shard) -> str:
+        """What a shard's partial is named by: everything it depends on."""
         whole = self.start.copy()
         for file in shard:
             whole.update(f"\0{content_of(file)}".encode())
+        for reached in self.reached.get(shard, ()):
+            whole.update(f"\0{reached}".encode())
         return whole.hexdigest()[:32]
 
     def _task(self, function: Callable[..., str], target: str, *arguments: object) -> str:

@@ -5,28 +5,26 @@ The answer's file carries it in its name. Comparing it with what silver holds no
 
 import hashlib
 import json
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Sequence
 
-import duckdb
-
-from tpch_assets.calendar import end_of_day
-from tpch_assets.compute.database import cursor, identifier, identifiers, rows_as
+from tpch_assets.gold.fingerprints import fingerprint
+from tpch_assets.gold.history import MARK, shards_digests
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import columns_read, normal
-from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import Snapshot, Snapshots
-from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.shards import content_of
+from tpch_assets.lake.snapshot import Snapshots
+from tpch_assets.schema import Business, Table
 
 NO_SHARDS = "dimensions"  # What an answer is made of that reads no shards.
 
 
-def made_from(query: Query, business: Business, silver: Snapshots, day: str, scale_factor: float) -> str:
-    """Names what a query's answer as of `day` is made of: `<code>.<shards>.<dimension rows>`."""
-    shards = together(shards_digest(group, silver, day) for group in query.groups)
-    return f"{code_digest(query, business, scale_factor)}.{shards}.{dimension_digest(query, business, silver)}"
+def made_from(
+    query: Query, business: Business, silver: Snapshots, days: Sequence[str], scale_factor: float
+) -> dict[str, str]:
+    """Names what a query's answer as of each of some days is made of: `<code>.<shards>.<dimension rows>`."""
+    code, rows = code_digest(query, business, scale_factor), dimension_digest(query, business, silver)
+    of_groups = [shards_digests(group, silver, days) for group in query.groups]
+    return {day: f"{code}.{together(digests[day] for digests in of_groups)}.{rows}" for day in days}
 
 
 def code_digest(query: Query, business: Business, scale_factor: float) -> str:
@@ -54,19 +52,9 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
 def together(digests: Iterable[str]) -> str:
     """One name for the shards of several groups; of one group it is the group's own."""
     found = list(digests)
-    return found[0] if len(found) == 1 else _digest(found) if found else NO_SHARDS
-
-
-def shards_digest(group: Group, silver: Snapshots, day: str) -> str:
-    """Names the shards of all windows up to a day."""
-    end = end_of_day(day)
-    names = sorted(
-        f"{name}/{file.partition}/{content_of(file)}"
-        for name in group.names
-        for file in silver[name].files
-        if file.partition < end
-    )
-    return _digest(["\n".join(names)])
+    if len(found) < 2:
+        return found[0] if found else NO_SHARDS
+    return MARK + _digest(found)[:11] if found[0].startswith(MARK) else _digest(found)
 
 
 def dimension_digest(query: Query, business: Business, silver: Snapshots) -> str:
@@ -89,35 +77,3 @@ def _columns_read(query: Query, table: Table) -> list[tuple[str, ...]]:
 
 def _digest(parts: list[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-
-def fingerprint(table: Table, source: Snapshot, columns: tuple[str, ...]) -> str:
-    """Names the content of some columns of a dimension, whatever files hold it."""
-    sums = dict.fromkeys(columns, 0)
-    for file in source.files:
-        prints = _file_fingerprints(source.lake, source.uri, file.path, table)
-        for column in columns:
-            sums[column] += prints[column]
-    return json.dumps([source.rows, sums])
-
-
-@cache
-def _file_fingerprints(lake: Lake, uri: str, file: str, table: Table) -> dict[str, int]:
-    """Per column the sum over all rows of hash(key, value), kept beside the partials since files never change."""
-    target = lake.path("partials", "_columns", f"{table.name}-{file.split('/')[-1]}.{duckdb.__version__}.json")
-    if lake.store.exists(target):
-        with open(lake.store.local(target)) as kept:
-            known: dict[str, int] = json.load(kept)
-        if known.keys() >= set(table.column_names):
-            return known
-    key, columns = identifiers(table.key), map(identifier, table.column_names)
-    sums = ", ".join(f"coalesce(sum(hash({key}, {column}))::VARCHAR, '0')" for column in columns)
-    path = lake.store.local(f"{uri}/{file}")
-    with cursor() as con:
-        row = con.execute(f"SELECT {sums} FROM {rows_as([path], table.stored_columns)}").fetchone() or ()
-    prints = {column: int(value) for column, value in zip(table.column_names, row, strict=True)}
-    staged = lake.store.staging(target)
-    with open(staged, "w") as out:
-        json.dump(prints, out)
-    lake.store.publish(staged, target)
-    return prints

@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 from tpch_assets.compute.catalog import parser
-from tpch_assets.gold.syntax import Node, NotASelect, nodes, tree
+from tpch_assets.gold.syntax import Node, NotASelect, nodes_of
 from tpch_assets.schema import Business
 
 _WITHOUT_PARENTHESES = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
@@ -21,7 +21,7 @@ def refuse_impure(statement: str, business: Business) -> None:
         NotASelect: It does; the message names the function.
     """
     columns = {name.lower() for table in business.tables for name in table.column_names}
-    for node in nodes(tree(statement)):
+    for node in nodes_of(statement):
         if why := _impurity(node, columns):
             raise NotASelect(why, _position(node))
 

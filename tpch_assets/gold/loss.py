@@ -5,7 +5,8 @@ windows, it has lost some, and every answer since would be too small.
 """
 
 from tpch_assets.calendar import end_of_day
-from tpch_assets.gold.identity import shards_digest, together
+from tpch_assets.gold.history import FormerDigests, shards_digest
+from tpch_assets.gold.identity import together
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.lake import Refused
 from tpch_assets.lake.snapshot import Snapshot, Snapshots
@@ -24,11 +25,16 @@ def _lost(query: Query, group: Group, silver: Snapshots, gold: Snapshot) -> str 
     names = group.names
     first = min((file.partition for name in names for file in silver[name].files), default="")
     empty = {name: Snapshot(gold.lake, "", -1) for one in query.groups for name in one.names}
-    nothing = together(shards_digest(one, empty, gold.files[0].partition) for one in query.groups)
+    day = gold.files[0].partition
+    nothing = {
+        together(shards_digest(one, empty, day) for one in query.groups),
+        together(FormerDigests(one, empty).of(day) for one in query.groups),
+    }
     before = {
         file.partition
         for file in gold.files
-        if not (first and first < end_of_day(file.partition)) and nothing not in file.name.split("-", 1)[0].split(".")
+        if not (first and first < end_of_day(file.partition))
+        and nothing.isdisjoint(file.name.split("-", 1)[0].split("."))
     }
     if not before:
         return None

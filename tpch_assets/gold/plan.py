@@ -4,7 +4,7 @@ A partial is a pure function of (query text, parameters, the shard's files, the 
 the hash of exactly these: never stale, only ever missing. A day's refresh computes the new shards and combines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 from tpch_assets.calendar import end_of_day
 from tpch_assets.compute.database import arrow_schema
 from tpch_assets.gold import functions
+from tpch_assets.gold.fingerprints import ALL, Keys, fingerprint, fingerprints
 from tpch_assets.gold.form import form_of
 from tpch_assets.gold.graph import PartialGraph
-from tpch_assets.gold.identity import fingerprint, made_from
+from tpch_assets.gold.identity import made_from
+from tpch_assets.gold.partials import FOLDER
 from tpch_assets.gold.queries import Query, Value, bind, load_queries, parameters
+from tpch_assets.gold.reach import Column, reached_by
 from tpch_assets.gold.syntax import columns_read, tables_read
 from tpch_assets.gold.tasks import Input, Statement, run_combine
 from tpch_assets.lake.evolve import delta_schema
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
-from tpch_assets.lake.snapshot import Snapshots, existing, snapshot
+from tpch_assets.lake.snapshot import Bound, Snapshots, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
 from tpch_assets.layers import DAY, GOLD
 from tpch_assets.schema import Business, Group, Table
@@ -46,13 +49,14 @@ def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[st
     silver = snapshots_for(query, business, lake)
     files: dict[str, dict[str, Content]] = {}
     extra: dict[str, Facts] = {}
+    made = made_from(query, business, silver, days, scale_factor)
     for key in days:
         day = date.fromisoformat(key)
         if query.function:
             answer, facts = functions.plan(query.function, business, silver, day, scale_factor)
         else:
             answer, facts = plan(query, business, silver, day, scale_factor)
-        name = f"{made_from(query, business, silver, key, scale_factor)}-{{content}}.parquet"
+        name = f"{made[key]}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
         extra[key] = facts
     return TableUpdate(files, replace=_has_other_columns(lake, query), extra=extra)
@@ -96,12 +100,68 @@ def plan(
     shards, facts = _shards(query, silver, day)
     group = next(group for group in query.groups if group.name == form.group)
     combine = _statement(lake, form.combine, values, _dimensions(business, silver, form.combine))
-    partial = _statement(lake, form.partial, values, _dimensions(business, silver, form.partial))
-    prints = [_print(business.table(table.name), silver, form.partial) for table in partial.inputs]
-    graph = PartialGraph(partial, group, lake.path("partials", query.name), prints)
+    graph = _graph(query, business, silver, form.partial, values, group, shards[group.name])
     paths = graph.add(silver, shards[group.name])
-    answer = graph.delayed(run_combine, combine, partial, paths, _nothing(group), day)
+    answer = graph.delayed(run_combine, combine, graph.partial, paths, _nothing(group), day)
     return answer, {**facts, "partials kept": graph.kept, ROWS_READ: graph.rows_read}
+
+
+def needed_partials(query: Query, business: Business, silver: Snapshots, day: date, scale_factor: float) -> set[str]:
+    """The keys of all partials that the answer as of `day` is made of.
+
+    Raises:
+        HalfWritten: The files of a shard are not from the same build.
+    """
+    if query.function:
+        return set()
+    lake = next(iter(silver.values())).lake
+    values = parameters(query, scale_factor, day)
+    form = form_of(query, business, values, lake)
+    if form.partial is None:
+        return set()
+    group = next(group for group in query.groups if group.name == form.group)
+    shards = _shards(query, silver, day)[0][group.name]
+    return _graph(query, business, silver, form.partial, values, group, shards).needed(shards)
+
+
+def _graph(
+    query: Query,
+    business: Business,
+    silver: Snapshots,
+    statement: str,
+    values: dict[str, Value],
+    group: Group,
+    shards: list[Shard],
+) -> PartialGraph:
+    lake = next(iter(silver.values())).lake
+    partial = _statement(lake, statement, values, _dimensions(business, silver, statement))
+    whole: list[str] = []
+    reached: list[list[str]] = []
+    for table in (business.table(given.name) for given in partial.inputs):
+        columns = columns_read(statement, table)
+        if by := reached_by(statement, table, group):
+            extents = [_extent(group, shard, by) for shard in shards]
+            reached.append(fingerprints(table, silver[table.name], columns, extents))
+        else:
+            whole.append(fingerprint(table, silver[table.name], columns))
+    of_shard = dict(zip(shards, zip(*reached, strict=True), strict=True)) if reached else None
+    return PartialGraph(partial, group, lake.path(FOLDER, query.name), whole, of_shard)
+
+
+def _extent(group: Group, shard: Shard, columns: Sequence[Column]) -> Keys:
+    """The least and the greatest value of some columns in a shard, if the log has them."""
+    least: list[Bound] = []
+    greatest: list[Bound] = []
+    for name, column in columns:
+        file = shard[group.names.index(name)]
+        if not file.rows:
+            continue
+        low, high = file.least.get(column), file.greatest.get(column)
+        if low is None or high is None:
+            return ALL
+        least.append(low)
+        greatest.append(high)
+    return (min(least), max(greatest)) if least else None
 
 
 def plan_whole(
@@ -115,12 +175,31 @@ def plan_whole(
     statement = query.plain or query.combine
     assert statement is not None, "a query has one of the two"
     shards, facts = _shards(query, silver, day)
-    inputs = _dimensions(business, silver, statement)
-    inputs += [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
+    inputs = _inputs(query, business, silver, statement, shards)
     rows = sum(file.rows for of_group in shards.values() for shard in of_group for file in shard)
     lake = next(iter(silver.values())).lake
     made = _statement(lake, statement, parameters(query, scale_factor, day), inputs)
     return task(run_combine, made, None, [], (), day), {**facts, ROWS_READ: rows}
+
+
+def inputs_of(
+    query: Query, business: Business, silver: Snapshots, day: date, statement: str, since: str = ""
+) -> list[Input]:
+    """What a statement of a query reads as of `day`: dimensions, and facts from the window `since` on.
+
+    Raises:
+        HalfWritten: The files of a shard are not from the same build.
+    """
+    shards, _ = _shards(query, silver, day)
+    kept = {name: [shard for shard in found if shard[0].partition >= since] for name, found in shards.items()}
+    return _inputs(query, business, silver, statement, kept)
+
+
+def _inputs(
+    query: Query, business: Business, silver: Snapshots, statement: str, shards: Mapping[str, list[Shard]]
+) -> list[Input]:
+    facts = [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
+    return _dimensions(business, silver, statement) + facts
 
 
 def _shards(query: Query, silver: Snapshots, day: date) -> tuple[dict[str, list[Shard]], Facts]:
@@ -145,10 +224,6 @@ def _facts(group: Group, silver: Snapshots, shards: list[Shard]) -> list[Input]:
         Input(table.name, tuple(silver[table.name].paths(files[table.name])), empty=table.stored_columns)
         for table in group.facts
     ]
-
-
-def _print(table: Table, silver: Snapshots, statement: str) -> str:
-    return fingerprint(table, silver[table.name], columns_read(statement, table))
 
 
 def _input(business: Business, table: Table, silver: Snapshots, statement: str) -> Input:

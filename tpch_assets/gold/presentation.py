@@ -4,6 +4,7 @@ What a chart looks like does not belong here, but in the dashboard.
 
     -- chart: bars nation revenue
     -- unit revenue: USD
+    -- unit lost: share
     -- title revenue: Revenue lost
     -- total: none
 """
@@ -12,6 +13,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 KINDS = ("bars", "lines", "points", "none")
+TOTALS = ("sum", "mean", "rows", "none")
+"""How an answer becomes one figure: `sum` and `mean` of its figures, or its number of `rows`."""
+
 FIELDS = ("chart", "total", "unit", "title")
 """The header's fields; `unit` and `title` are followed by a column: `unit revenue`."""
 
@@ -31,15 +35,15 @@ class Presentation:
 
     Attributes:
         chart: None leaves the choice to the dashboard.
-        units: Units of figures, by column.
+        units: Units of figures, by column; `share` is a fraction of one.
         titles: Headings, by column.
-        total: Whether the whole answer has one figure, to be followed over the days.
+        total: One of `TOTALS`, or empty to leave the choice to the dashboard.
     """
 
     chart: Chart | None = None
     units: dict[str, str] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
-    total: bool = True
+    total: str = ""
 
 
 def parse(fields: Mapping[str, str], columns: Collection[str]) -> Presentation:
@@ -53,13 +57,13 @@ def parse(fields: Mapping[str, str], columns: Collection[str]) -> Presentation:
         ValueError: A field is malformed, or names a column that the answer does not have.
     """
     total = fields.get("total", "")
-    if total not in ("", "none"):
-        raise ValueError(f"total is {total}; allowed is none, or leave the line out")
+    if total not in ("", *TOTALS):
+        raise ValueError(f"total is {total}; allowed are {', '.join(TOTALS)}")
     return Presentation(
         _chart(fields["chart"], columns) if "chart" in fields else None,
         _by_column("unit", fields, columns),
         _by_column("title", fields, columns),
-        total != "none",
+        total,
     )
 
 

@@ -61,7 +61,7 @@ class Query:
     chart: Chart | None
     units: dict[str, str]
     titles: dict[str, str]
-    total: bool
+    total: str
     function: PythonAnswer | None = None
 
     @property

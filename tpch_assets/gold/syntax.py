@@ -62,15 +62,17 @@ def _is_empty(value: object) -> bool:
 
 def columns_read(statement: str, table: Table) -> tuple[str, ...]:
     """The columns of a table that a statement may read; rather too many than too few."""
-    parts = list(nodes(tree(statement)))
-    by_all = {id(order.get("expression")) for order in parts if str(order.get("type")).startswith("ORDER_")}
-    meaningless = by_all | _selected_by_exists(parts)
-    parts = [node for node in parts if not (id(node) in meaningless and _is_all(node))]
-    uses = [node for node in parts if _text(node, "table_name").lower() == table.name]
+    every = nodes_of(statement)
+    uses = [node for node in every if _text(node, "table_name").lower() == table.name]
+    if not uses:
+        return ()
+    by_all = {id(order.get("expression")) for order in every if str(order.get("type")).startswith("ORDER_")}
+    meaningless = by_all | _selected_by_exists(every)
+    parts = [node for node in every if not (id(node) in meaningless and _is_all(node))]
     aliases = {(_text(node, "alias") or table.name).lower() for node in uses}
-    if uses and any(_reads_whole_rows(node, aliases) for node in parts):
+    if any(_reads_whole_rows(node, aliases) for node in parts):
         return table.column_names
-    names = {text.lower() for node in parts for value in node.values() for text in _texts(value)} if uses else set()
+    names = {text.lower() for node in parts for value in node.values() for text in _texts(value)}
     return tuple(column for column in table.column_names if column.lower() in names)
 
 
@@ -145,12 +147,26 @@ def _with_parts(node: Node) -> Iterator[tuple[str, object]]:
         yield part["key"], part["value"]
 
 
+@functools.lru_cache(1 << 10)
+def nodes_of(statement: str) -> tuple[Node, ...]:
+    """Every node of a statement's syntax tree.
+
+    Raises:
+        NotASelect: The text is not one SELECT statement.
+    """
+    return tuple(nodes(tree(statement)))
+
+
 def nodes(tree: object) -> Iterator[Node]:
-    """Every node of a syntax tree."""
-    if isinstance(tree, dict):
-        yield tree
-    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
-        yield from nodes(child)
+    """Every node of a syntax tree, a node before those within it."""
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            waiting.extend(reversed(part.values()))
+        elif isinstance(part, list):
+            waiting.extend(reversed(part))
 
 
 def _text(node: Node, key: str) -> str:

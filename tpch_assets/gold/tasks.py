@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial as bound_to
 
 import duckdb
 import pyarrow as pa
 
 from tpch_assets.compute.database import cursor, identifier, load_once, nulls, rows_as, sql_list
+from tpch_assets.gold.partials import publish, sound
 from tpch_assets.gold.queries import Value
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard
@@ -47,17 +49,21 @@ class Statement:
 
 
 def run_partial(statement: Statement, shard: tuple[Input, ...], target: str) -> str:
-    """Compute one shard's partial and keep it at `target`. Running it twice writes the same."""
+    """Compute one shard's partial, keep it at `target`, a path without its end, and return the whole path."""
 
     def select(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        _create_views(con, statement.lake, (*shard, *statement.inputs))
+        create_views(con, statement.lake, (*shard, *statement.inputs))
         return con.sql(statement.sql, params=dict(statement.values))
 
     return _write(statement.lake, target, select)
 
 
 def run_merge(lake: Lake, paths: list[str], target: str) -> str:
-    """Put the partials of some shards into one file at `target`. Running it twice writes the same."""
+    """Put the partials of some shards into one file at `target`, and return its path, as `run_partial` does.
+
+    Raises:
+        Damaged: One is not what was written.
+    """
     return _write(lake, target, lambda con: con.sql(f"SELECT * FROM {_scan(lake, paths)}"))
 
 
@@ -66,10 +72,9 @@ def _write(lake: Lake, target: str, select: Callable[[duckdb.DuckDBPyConnection]
     try:
         with cursor() as con:
             select(con).write_parquet(staged, compression=GOLD.parquet.compression)
-        lake.store.publish(staged, target)
+        return publish(lake, staged, target)
     finally:
         discard(staged)
-    return target
 
 
 def run_combine(
@@ -79,12 +84,15 @@ def run_combine(
 
     Args:
         nothing: The facts without files, whose partial has the right columns where there are no partials.
+
+    Raises:
+        Damaged: A partial is not what was written.
     """
     lake = statement.lake
     with cursor() as con:
         if partial is not None:
             _create_partials(con, partial, paths, nothing)
-        _create_views(con, lake, statement.inputs)
+        create_views(con, lake, statement.inputs)
         answer = con.sql(statement.sql, params=dict(statement.values)).to_arrow_table()
     return answer.append_column("as_of", pa.array([day] * len(answer), pa.date32()))
 
@@ -96,12 +104,13 @@ def _create_partials(
         con.execute(f"CREATE TEMP VIEW partials AS SELECT * FROM {_scan(partial.lake, paths)}")
         return
     with cursor() as other:
-        _create_views(other, partial.lake, (*nothing, *partial.inputs))
+        create_views(other, partial.lake, (*nothing, *partial.inputs))
         empty = other.sql(partial.sql, params=dict(partial.values)).to_arrow_table()
     con.register("partials", empty.slice(0, 0))
 
 
-def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
+def create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[Input]) -> None:
+    """Let a connection see tables under their names."""
     for table in inputs:
         paths = _local(lake, table.paths)
         if not paths:
@@ -114,11 +123,15 @@ def _create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[I
 
 
 def _scan(lake: Lake, paths: list[str]) -> str:
-    return f"read_parquet({sql_list(_local(lake, paths))}, union_by_name = true)"
+    return f"read_parquet({sql_list(_each(bound_to(sound, lake), paths))}, union_by_name = true)"
 
 
 def _local(lake: Lake, paths: Sequence[str]) -> list[str]:
+    return _each(lake.store.local, paths)
+
+
+def _each(fetch: Callable[[str], str], paths: Sequence[str]) -> list[str]:
     if len(paths) < 2:
-        return [lake.store.local(path) for path in paths]
+        return [fetch(path) for path in paths]
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(lake.store.local, paths))
+        return list(pool.map(fetch, paths))

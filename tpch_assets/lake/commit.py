@@ -38,9 +38,14 @@ class CommitConflict(RuntimeError):
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit did; `added` and `removed` are empty if the table already held exactly these files."""
+    """What a commit did; `added` and `removed` are empty if the table already held exactly these files.
+
+    Attributes:
+        rows: How many rows the whole table has now.
+    """
 
     version: int
+    rows: int
     added: tuple[DataFile, ...] = ()
     removed: tuple[DataFile, ...] = ()
     kept: tuple[DataFile, ...] = ()
@@ -101,7 +106,8 @@ def commit(
         if not data and told and columns is None:
             if attempt:  # An earlier attempt landed although its answer was lost.
                 lake.store.flush_commit(uri, table.version())
-            return Committed(table.version(), tuple(item.file for item in tried[0]), tuple(tried[1]), kept)
+            rows = sum(file.rows for file in current.values())
+            return Committed(table.version(), rows, tuple(item.file for item in tried[0]), tuple(tried[1]), kept)
         if isinstance(failure, OSError):
             raise failure
         # A table that this made is at version 0 without files: nobody can have planned on an older one.
@@ -131,7 +137,9 @@ def commit(
         failure = None
         lake.store.flush_commit(uri, version)
         if data and told and (columns is None or columns.when == "with"):
-            return Committed(version, tuple(item.file for item in new), tuple(old), kept)
+            rows = sum(file.rows for file in (*current.values(), *(item.file for item in new)))
+            rows -= sum(file.rows for file in old)
+            return Committed(version, rows, tuple(item.file for item in new), tuple(old), kept)
         base = version if base is not None else None
     lost = f"{uri}: {ATTEMPTS} commits in a row lost against other writers; run it again later"
     raise CommitConflict(lost) from failure

@@ -77,6 +77,9 @@ class Folder:
             fsync(commit)
         fsync(f"{table}/_delta_log")
 
+    def delete(self, uri: str) -> None:
+        Path(uri).unlink(missing_ok=True)
+
     def exists(self, uri: str) -> bool:
         return os.path.exists(uri)
 

@@ -25,6 +25,10 @@ class Refused(LakeError):
     """What was asked for would lose data, or cannot be done until something else is: to try again does not help."""
 
 
+class NotThere(Refused):
+    """A table does not exist yet."""
+
+
 def _client() -> "S3Client":
     """This process's S3 client. boto3 takes a while to import, so a lake in a folder goes without it."""
     from tpch_assets.lake import s3

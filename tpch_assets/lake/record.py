@@ -7,7 +7,7 @@ may change at any time do not belong here.
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from tpch_assets.calendar import batch_key, is_batch, parse
 from tpch_assets.compute.database import cursor
@@ -17,6 +17,8 @@ from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
 
 FILE = "lake.json"
+BEGUN = "begun"
+"""The moment of the first write, beside what must stay."""
 HOW = "or set TPCH_LAKE to another lake"
 
 
@@ -50,7 +52,8 @@ def agree(lake: Lake, settings: Settings, business: Business) -> None:
     if begun is None:
         begun = _of_former(lake, now, business)
         _check_scale(lake, begun, business)
-        if not lake.store.create(lake.path(FILE), json.dumps(asdict(begun), indent=2).encode() + b"\n"):
+        told = {**asdict(begun), BEGUN: datetime.now(UTC).isoformat(timespec="seconds")}
+        if not lake.store.create(lake.path(FILE), json.dumps(told, indent=2).encode() + b"\n"):
             begun = recorded(lake) or begun  # Another process was first.
     _compare(lake, begun, now)
 
@@ -73,6 +76,12 @@ def recorded(lake: Lake) -> Record | None:
     """
     content = lake.store.content(uri := lake.path(FILE))
     return None if content is None else _read(uri, content)
+
+
+def begun(lake: Lake) -> datetime | None:
+    """When a lake was begun; None if that is not recorded."""
+    found = json.loads(lake.store.content(lake.path(FILE)) or "{}").get(BEGUN)
+    return None if found is None else datetime.fromisoformat(found)
 
 
 def _compare(lake: Lake, begun: Record, now: Record) -> None:

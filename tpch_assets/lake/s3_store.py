@@ -102,6 +102,10 @@ class S3:
     def flush_commit(self, table: str, version: int) -> None:
         """Nothing: S3 answers once an object is safe."""
 
+    def delete(self, uri: str) -> None:
+        bucket, key = split(uri)
+        self.client.delete_object(Bucket=bucket, Key=key)
+
     def exists(self, uri: str) -> bool:
         return self._head(uri) is not None
 

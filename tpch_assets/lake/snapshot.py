@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tpch_assets.compute.database import cursor, rows_as, sql_list, sql_types
-from tpch_assets.lake.lake import Lake, LakeError
+from tpch_assets.lake.lake import Lake, LakeError, NotThere
 from tpch_assets.lake.local_files import printable
 
 Bound = bool | int | float | str | date | datetime | Decimal
@@ -144,11 +144,11 @@ def existing(lake: Lake, uri: str) -> Snapshot:
     """The table at `uri` now.
 
     Raises:
-        LakeError: It does not exist.
+        NotThere: It does not exist.
     """
     found = snapshot(lake, uri)
     if found.version < 0:
-        raise LakeError(f"{uri} does not exist yet: materialize it first.")
+        raise NotThere(f"{uri} does not exist yet: materialize it first.")
     return found
 
 

@@ -71,6 +71,9 @@ class Store(Protocol):
     def flush_commit(self, table: str, version: int) -> None:
         """Make a commit of a Delta table survive a power loss, and with it the folders that its files are in."""
 
+    def delete(self, uri: str) -> None:
+        """Remove a file, if it exists."""
+
     def exists(self, uri: str) -> bool:
         """Whether there is a file at `uri`."""
 

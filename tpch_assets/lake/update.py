@@ -91,6 +91,8 @@ class TableUpdate:
         properties: The table's properties to set.
         replace: These are all files of the table; it is replaced as a whole, whatever its columns were.
         extra: More materialization metadata, by partition key.
+        nothing: Why partitions that were asked for are not in `files`: how a sentence begins that ends with their keys.
+        beside: Updates of other tables of the layer, by name, that are stored with this one.
     """
 
     files: Mapping[str, Mapping[str, Content]]
@@ -103,6 +105,8 @@ class TableUpdate:
     properties: Mapping[str, str] = field(default_factory=dict)
     replace: bool = False
     extra: Mapping[str, Mapping[str, int | float | str]] = field(default_factory=dict)
+    nothing: str = "there is nothing to store of"
+    beside: "Mapping[str, TableUpdate]" = field(default_factory=dict)
 
 
 def copy_query(query: str, path: str, options: str) -> int:

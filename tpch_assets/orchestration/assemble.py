@@ -2,51 +2,69 @@
 
 import dagster as dg
 
+from tpch_assets.gold.queries import load_queries
+from tpch_assets.orchestration.alerts import alerts_sensor
 from tpch_assets.orchestration.assets.bronze import bronze_assets
 from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
 from tpch_assets.orchestration.assets.gold import gold_assets
 from tpch_assets.orchestration.assets.raw import raw_assets
 from tpch_assets.orchestration.assets.silver import silver_assets
-from tpch_assets.orchestration.checks import data_checks, freshness_checks
+from tpch_assets.orchestration.checks import data_checks
 from tpch_assets.orchestration.dashboard_job import dashboard
 from tpch_assets.orchestration.feed_checks import feed_checks
+from tpch_assets.orchestration.freshness import freshness_checks
+from tpch_assets.orchestration.gold_checks import gold_checks
 from tpch_assets.orchestration.jobs import Requests, freshness_job, layer_jobs
 from tpch_assets.orchestration.maintenance import maintenance
 from tpch_assets.orchestration.resources import resources
 from tpch_assets.orchestration.schedules import Planner, layer_schedules, layer_sensors
+from tpch_assets.orchestration.serving_job import serving
+from tpch_assets.orchestration.watch import watch
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
 
 
 def planner_of(settings: Settings, business: Business) -> Planner:
     """Return the planner that finds out which runs are due."""
-    return Planner(settings, business, Requests(data_checks(business)))
+    return Planner(settings, business, Requests(_data_checks(settings, business)))
+
+
+def _data_checks(settings: Settings, business: Business) -> list[dg.AssetChecksDefinition]:
+    """Return the checks that run together with their assets."""
+    return [*data_checks(business), gold_checks(settings, business)]
 
 
 def assemble(settings: Settings, business: Business) -> dg.Definitions:
     """Return the definitions of a business for the given settings."""
-    checks, freshness = data_checks(business), [*freshness_checks(business), *feed_checks(settings, business)]
+    checks, freshness = (
+        _data_checks(settings, business),
+        [*freshness_checks(settings, business), *feed_checks(settings, business)],
+    )
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
-    maintenance_job, maintenance_schedule = maintenance(settings)
-    dashboard_job, dashboard_schedule = dashboard(settings)
+    maintenance_job, maintenance_schedule = maintenance(settings, business)
+    servers = [dashboard(settings), *([serving(settings)] if business.models else [])]
     return dg.Definitions(
         assets=[
             *raw_assets(settings, business),
             *bronze_assets(settings, business),
             *silver_assets(settings, business),
             *gold_assets(settings, business),
-            *cost_assets(settings),
+            *cost_assets(settings, load_queries(business)),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],
-        jobs=[*jobs.values(), maintenance_job, dashboard_job, COSTS_JOB],
+        jobs=[*jobs.values(), maintenance_job, *(job for job, _ in servers), COSTS_JOB],
         schedules=[
             *layer_schedules(planner, jobs),
             maintenance_schedule,
-            dashboard_schedule,
+            *(schedule for _, schedule in servers),
             cost_schedule(settings),
         ],
-        sensors=layer_sensors(planner, jobs),
+        sensors=[
+            *layer_sensors(planner, jobs),
+            watch(settings, business),
+            alerts_sensor(settings, business, checks),
+        ],
         resources=resources(settings, business),
         # Dask does the parallel work. A process per step would cost more than most steps themselves.
         executor=dg.in_process_executor,

@@ -1,6 +1,6 @@
 """Asset checks of what arrives: raw files that are not read and why, holes in the feed, tables that never came.
 
-They run with the freshness checks, on their schedule. `checks.py` recounts what was read.
+`watch.py` reports them when they change. `checks.py` recounts what was read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +30,17 @@ Results = Iterator[dg.AssetCheckResult]
 def feed_checks(settings: Settings, business: Business) -> list[dg.AssetChecksDefinition]:
     """Return the checks of a business's raw files."""
     return [_read(settings, business), _whole(business), _arrived(business)]
+
+
+def feed(lake: Lake, settings: Settings, business: Business, instance: dg.DagsterInstance, now: datetime) -> Results:
+    """The results of all these checks now."""
+    failed = setbacks.failures_of(instance, "bronze", now)
+    for table in business.tables:
+        yield _read_result(lake, table, settings, failed, now)
+    for table in business.streams:
+        yield _whole_result(lake, table.name, now)
+    for table in business.once:
+        yield _arrived_result(lake, table.name)
 
 
 def _read(settings: Settings, business: Business) -> dg.AssetChecksDefinition:
@@ -95,18 +106,21 @@ def _whole(business: Business) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name="raw_feeds", specs=specs, can_subset=True)
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Results:
-        opened, since = lake.open(), batch_key(datetime.now(UTC) - LOOK_BACK)
         for key in context.selected_asset_check_keys:
-            holes = _holes([b for b, files in deliveries(opened, key.asset_key.path[-1], since) if files])
-            yield dg.AssetCheckResult(
-                passed=not holes,
-                severity=dg.AssetCheckSeverity.WARN,
-                asset_key=key.asset_key,
-                check_name=WHOLE,
-                metadata={"batches without files": len(holes), "some of them": holes[:SHOWN]},
-            )
+            yield _whole_result(lake.open(), key.asset_key.path[-1], datetime.now(UTC))
 
     return check
+
+
+def _whole_result(lake: Lake, name: str, now: datetime) -> dg.AssetCheckResult:
+    holes = _holes([b for b, files in deliveries(lake, name, batch_key(now - LOOK_BACK)) if files])
+    return dg.AssetCheckResult(
+        passed=not holes,
+        severity=dg.AssetCheckSeverity.WARN,
+        asset_key=dg.AssetKey(["raw", name]),
+        check_name=WHOLE,
+        metadata={"batches without files": len(holes), "some of them": holes[:SHOWN]},
+    )
 
 
 def _holes(delivered: list[str]) -> list[str]:
@@ -130,18 +144,20 @@ def _arrived(business: Business) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name="raw_arrivals", specs=specs, can_subset=True)
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Results:
-        opened = lake.open()
         for key in context.selected_asset_check_keys:
-            name = key.asset_key.path[-1]
-            came = next((batch for batch, files in deliveries(opened, name) if files and is_batch(batch)), None)
-            # Raw files may be deleted by their retention; bronze keeps what they held.
-            passed = came is not None or snapshot(opened, opened.table("bronze", name)).version >= 0
-            yield dg.AssetCheckResult(
-                passed=passed,
-                severity=dg.AssetCheckSeverity.WARN,
-                asset_key=key.asset_key,
-                check_name=ARRIVED,
-                metadata={"first batch": came or "nothing yet"},
-            )
+            yield _arrived_result(lake.open(), key.asset_key.path[-1])
 
     return check
+
+
+def _arrived_result(lake: Lake, name: str) -> dg.AssetCheckResult:
+    came = next((batch for batch, files in deliveries(lake, name) if files and is_batch(batch)), None)
+    # Raw files may be deleted by their retention; bronze keeps what they held.
+    passed = came is not None or snapshot(lake, lake.table("bronze", name)).version >= 0
+    return dg.AssetCheckResult(
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        asset_key=dg.AssetKey(["raw", name]),
+        check_name=ARRIVED,
+        metadata={"first batch": came or "nothing yet"},
+    )

@@ -95,8 +95,8 @@ def _end_silent(instance: dg.DagsterInstance, now: datetime) -> list[str]:
         run = record.dagster_run
         if now - record.create_timestamp.replace(tzinfo=UTC) <= LEAST:
             continue
-        silence = now - _last_news(instance, record)
-        if silence > LEAST and silence > (limit := _patience(instance, run.job_name)):
+        silence = now - last_news(instance, record)
+        if silence > LEAST and silence > (limit := patience(instance, run.job_name)):
             _kill(run.tags)
             why = f"{SILENT} {limit.total_seconds() / 60:.0f} minutes."
             ended += _fail(instance, _is(run), why)
@@ -107,7 +107,7 @@ def _is(run: dg.DagsterRun) -> Callable[[dg.DagsterRun], bool]:
     return lambda other: other.run_id == run.run_id
 
 
-def _last_news(instance: dg.DagsterInstance, record: dg.RunRecord) -> datetime:
+def last_news(instance: dg.DagsterInstance, record: dg.RunRecord) -> datetime:
     """When a run last said something new: reports that only repeat how far it is tell that its process lives."""
     found = instance.get_records_for_run(record.dagster_run.run_id, limit=REPORTS, ascending=False).records
     if not found:
@@ -126,7 +126,7 @@ def _moment(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
 
 
-def _patience(instance: dg.DagsterInstance, job: str) -> timedelta:
+def patience(instance: dg.DagsterInstance, job: str) -> timedelta:
     """How long a run may say nothing: three times what the longest of the job's last runs took."""
     done = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS])
     records = instance.get_run_records(done, limit=COMPARED)

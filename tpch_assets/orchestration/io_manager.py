@@ -6,29 +6,28 @@ Arrow tables). The annotation of an argument selects how it is loaded; by defaul
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from tpch_assets.compute import cluster
+from tpch_assets.compute.database import sql_types
 from tpch_assets.compute.progress import Progress
 from tpch_assets.lake.commit import Committed
 from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import Piece, task, write_piece, write_raw
-from tpch_assets.lake.snapshot import Snapshot, existing
+from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
 from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
 from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.instance import claim
 from tpch_assets.orchestration.outputs import update_of
+from tpch_assets.orchestration.report import Counts, Metadata, Stored, report
 from tpch_assets.orchestration.waiting import check_lake, check_run
 from tpch_assets.raw.files import files_of
-
-Counts = dict[str, Counter[str]]
-Metadata = dict[str, dg.MetadataValue | str | int | float | dg.TableSchema]
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
@@ -48,20 +47,22 @@ class LakeIOManager(dg.ConfigurableIOManager):
         lake = Lake(self.uri)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         expression = (context.definition_metadata or {}).get("partition_expr")
-        layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        layer, name = _place(context.asset_key)
         if layer in LAYERS:
             check_lake(lake)
         update = update_of(obj, keys, expression, _options(layer))
-        shared: Metadata = {}
-        if layer == "raw":
-            counts = _store_raw(context, lake, name, update)
-        else:
-            counts, shared = _store_delta(context, lake, lake.table(layer, name), update)
-        _report(context, counts, update.extra, shared, time.monotonic() - started)
+        stored = []
+        for table, part in {name: update, **update.beside}.items():
+            if layer == "raw":
+                counts, shared = _store_raw(context, lake, table, part), Metadata()
+            else:
+                counts, shared = _store_delta(context, lake, lake.table(layer, table), part)
+            stored.append(Stored(dg.AssetKey([*context.asset_key.path[:-1], table]), part, counts, shared))
+        report(context, stored, time.monotonic() - started)
 
     def load_input(self, context: dg.InputContext) -> object:
         lake = Lake(self.uri)
-        layer, name = context.asset_key.path[0], context.asset_key.path[-1]
+        layer, name = _place(context.asset_key)
         if layer == "raw":
             return files_of(lake, name, list(context.asset_partition_keys))
         found = existing(lake, lake.table(layer, name))
@@ -70,6 +71,12 @@ class LakeIOManager(dg.ConfigurableIOManager):
             return found
         files = found.of(context.asset_partition_keys) if context.has_asset_partitions else list(found.files)
         return load(found, files, wanted)
+
+
+def _place(key: dg.AssetKey) -> tuple[str, str]:
+    """The layer and table of an asset. Of a longer key each part counts: two assets never share a table."""
+    layer, *rest = key.path
+    return layer, ".".join(rest) or layer
 
 
 def _options(layer: str) -> str:
@@ -94,6 +101,8 @@ def _store_raw(context: dg.OutputContext, lake: Lake, table: str, update: TableU
 
 
 def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableUpdate) -> tuple[Counts, Metadata]:
+    if _is_nothing(lake, uri, update):
+        return {}, {}
     tasks = [
         task(write_piece, lake, uri, key, file, content)
         for key, files in update.files.items()
@@ -103,6 +112,7 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     pieces: list[Piece] = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
     committed = commit_pieces(lake, uri, pieces, update)
     shared: Metadata = {
+        "dagster/row_count": committed.rows,
         "delta version": committed.version,
         "files changed": len(committed.added) + len(committed.removed),
     }
@@ -112,9 +122,16 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     if lineage is not None:  # Dagster draws the one of the latest materialization.
         shared["dagster/column_lineage"] = lineage
     if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
-        columns = [dg.TableColumn(column.name, str(column.type)) for column in pieces[0].rows.schema]
+        columns = [dg.TableColumn(name, type_) for name, type_ in sql_types(pieces[0].rows.schema)]
         shared["dagster/column_schema"] = dg.TableSchema(columns)
     return _counts(pieces, update, committed), shared
+
+
+def _is_nothing(lake: Lake, uri: str, update: TableUpdate) -> bool:
+    """Whether there is neither a file to store nor one to remove: such a commit would make an empty table at most."""
+    if any(update.files.values()) or update.keep or update.replace:
+        return False
+    return not snapshot(lake, uri).of(set(update.files))
 
 
 def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[[Any], int], rows_read: int = 0) -> Any:
@@ -127,39 +144,18 @@ def _compute(context: dg.OutputContext, tasks: Sequence[Any], rows_of: Callable[
 
 
 def _counts(pieces: list[Piece], update: TableUpdate, committed: Committed) -> Counts:
-    """Count rows, bytes and files per partition, and lines and rejects of parsed files."""
-    counts: Counts = {key: Counter(rows=0, bytes=0, files=0) for key in update.files}
+    """Count rows, bytes and files per partition, and lines and rejects of parsed files.
+
+    A partition that has no file, and had none, is left out.
+    """
+    kept = {file.partition for file in (*committed.kept, *committed.removed)}
+    stored = [key for key, files in update.files.items() if files or key in kept]
+    counts: Counts = {key: Counter(rows=0, bytes=0, files=0) for key in stored}
     for piece in pieces:
         one = counts[piece.partition]
         one.update(rows=piece.rows.file.rows, bytes=piece.rows.file.size, files=1)
         if piece.lines is not None:
             one.update(lines=piece.lines, rejects=piece.rejects.file.rows if piece.rejects else 0)
     for file in committed.kept:
-        counts[file.partition].update(rows=file.rows, bytes=file.size, files=1)
+        counts.setdefault(file.partition, Counter()).update(rows=file.rows, bytes=file.size, files=1)
     return counts
-
-
-def _report(
-    context: dg.OutputContext,
-    counts: Counts,
-    extra: Mapping[str, Mapping[str, int | float | str]],
-    shared: Metadata,
-    seconds: float,
-) -> None:
-    """Add metadata to each partition's materialization, under the keys that the Dagster UI plots."""
-    total: Counter[str] = sum(counts.values(), Counter())
-    speed = {"seconds": round(seconds, 3), "rows per second": round(total["rows"] / seconds) if seconds else 0}
-    where = cluster.facts(work_of(context.asset_key.path[0]))
-    pages = {name: dg.MetadataValue.url(str(value)) for name, value in where.items() if str(value).startswith("http")}
-    context.add_output_metadata({**shared, **speed, **where, **pages})
-    if not context.has_asset_partitions:
-        context.add_output_metadata(_named(total))
-        return
-    for key in context.asset_partition_keys:
-        one = {**_named(counts.get(key, Counter())), **extra.get(key, {})}
-        context.step_context.add_asset_metadata(one, asset_key=context.asset_key, partition_key=key)
-
-
-def _named(one: Counter[str]) -> dict[str, int]:
-    named = {name: one[name] for name in ("bytes", "files", "lines", "rejects") if name in one}
-    return {"dagster/row_count": one["rows"], **named}

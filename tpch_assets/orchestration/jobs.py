@@ -17,6 +17,12 @@ RANGE_START, RANGE_END, PARTITION = (
 PARTITIONS_PER_RUN = BATCHES_PER_DAY
 """The maximum number of partitions per run. It limits the work that a failure loses to a day of batches."""
 FRESH = "is_fresh"
+ABOUT = "tpch_assets/about"
+"""The tag of a run that says in words what it makes."""
+NAMED = 3
+"""So many tables are named there."""
+LISTED = {".dagster/repository": f"__repository__@{__name__.split('.', 1)[0]}"}
+"""By this tag Dagster lists runs under Jobs and in the Timeline; those in this process do not get it by themselves."""
 Job: TypeAlias = Any  # Dagster's public API does not name the return type of `define_asset_job`.
 
 
@@ -80,7 +86,21 @@ class Requests:
         """Return a request for some assets of a layer and their data checks."""
         keys = [dg.AssetKey([layer, name]) for name in names]
         checks = [check for check in self._checks if check.asset_key in keys]
-        return dg.RunRequest(job_name=job_name(layer), asset_selection=keys, asset_check_keys=checks, tags=tags or {})
+        told = {**(tags or {}), ABOUT: _about(layer, [key.path[-1] for key in keys], tags or {})}
+        return dg.RunRequest(job_name=job_name(layer), asset_selection=keys, asset_check_keys=checks, tags=told)
+
+
+def _about(layer: str, names: Sequence[str], tags: Mapping[str, str]) -> str:
+    """What a run makes: `bronze of orders, lineitem: 96 batches, 2026-01-01T0000 to 2026-01-01T2345`."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    what = f"{layer} of {', '.join(names[:NAMED])}{more}"
+    asked = range_of(tags)
+    if asked is None:
+        return what
+    first, last = map(parse, asked)
+    count, of = (last - first) // LAYERS[layer].step + 1, LAYERS[layer].partition
+    plural = f"{of}es" if of.endswith("ch") else f"{of}s"
+    return f"{what}: {of} {asked[0]}" if count == 1 else f"{what}: {count} {plural}, {asked[0]} to {asked[1]}"
 
 
 def _split(found: list[tuple[str, str]], step: timedelta, most: int) -> Iterator[tuple[str, str]]:

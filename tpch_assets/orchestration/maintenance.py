@@ -1,4 +1,4 @@
-"""Daily maintenance: deletes files that left their table long ago, and old Dagster runs."""
+"""Daily maintenance: deletes files that left their table long ago, unneeded partials, and old Dagster runs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from tpch_assets.gold.sweep import sweep
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import opened
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.ticks import schedule_status
+from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 # Slow readers and writers in progress may still use younger files.
 KEEP_FILES = timedelta(hours=168)
+KEEP_PARTIALS = timedelta(hours=20)
+"""How long a partial stays that no answer needs: longer than any run, and shorter than from night to night."""
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 RUNS_AT_ONCE = 500
 
@@ -73,7 +77,7 @@ def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
     return len(old)
 
 
-def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
+def maintenance(settings: Settings, business: Business) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
     """Return the daily job and its schedule."""
 
     @dg.op(description="Delete files that left their table a week ago or never entered it.")
@@ -81,13 +85,19 @@ def maintenance(settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefini
         if faults := vacuum_all(lake.open(), context.log.info):
             raise dg.Failure(f"{len(faults)} tables were not vacuumed, the others were. {' '.join(faults)}")
 
+    @dg.op(description="Delete partials that no answer has needed for most of a day.")
+    def sweep_partials(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        deleted = sweep(business, lake.open(), settings.scale_factor, datetime.now(UTC), KEEP_PARTIALS)
+        context.log.info(f"{len(deleted)} partials deleted")
+
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
         context.log.info(f"{delete_old_runs(context.instance, settings.keep_runs_days)} runs deleted")
 
-    @dg.job(description="Delete files that tables no longer need, and old runs.")
+    @dg.job(description="Delete files that tables no longer need, partials that no answer needs, and old runs.")
     def maintenance_job() -> None:
         vacuum_tables()
+        sweep_partials()
         delete_runs()
 
     schedule = dg.ScheduleDefinition(

@@ -36,18 +36,48 @@ def mean_costs(
         for layer, name in names:
             records = instance.fetch_materializations(dg.AssetKey([layer, name]), limit=limit).records
             made = [record.asset_materialization for record in records if record.asset_materialization]
-            rows = [_number(one, "dagster/row_count") for one in made]
+            rows = [_number(one, "dagster/partition_row_count", "dagster/row_count") for one in made]
             # A run's seconds are in the record of each of its partitions.
-            runs = {record.run_id: _number(one, "seconds") for record, one in zip(records, made, strict=True)}
+            runs = {
+                record.run_id: _number(one, "seconds of the run", "seconds")
+                for record, one in zip(records, made, strict=True)
+            }
             found[layer, name] = (_mean(rows), _mean(list(runs.values()), len(made)))
     return found
 
 
-def _number(one: dg.AssetMaterialization, name: str) -> float | None:
-    value = one.metadata[name].value if name in one.metadata else None
+def _number(one: dg.AssetMaterialization, *names: str) -> float | None:
+    """The first of some figures that a materialization has."""
+    value = next((one.metadata[name].value for name in names if name in one.metadata), None)
     return float(value) if isinstance(value, int | float) else None
 
 
 def _mean(values: list[float | None], count: int = 0) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / (count or len(known)) if known else None
+
+
+def failed_checks(home: Path, runs: int = 60) -> list[tuple[str, str, bool, float, str, str]]:
+    """Return the checks whose last evaluation in the newest runs failed, the newest first.
+
+    Args:
+        home: The folder of the Dagster instance.
+
+    Returns:
+        Each as asset, check, whether it is an error, time (Unix seconds), what it counted, and run.
+    """
+    found: dict[tuple[str, str], tuple[bool, tuple[str, str, bool, float, str, str]]] = {}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for record in instance.get_run_records(limit=runs):
+            run_id = record.dagster_run.run_id
+            for entry in reversed(instance.all_logs(run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)):
+                event = entry.dagster_event
+                said = event.asset_check_evaluation_data if event else None
+                if said is None:
+                    continue
+                asset = "/".join(said.asset_key.path)
+                counts = ", ".join(f"{name.replace('_', ' ')} {one.value}" for name, one in list(said.metadata.items())[:3])
+                error = said.severity == dg.AssetCheckSeverity.ERROR
+                told = (asset, said.check_name, error, entry.timestamp, counts[:200], run_id)
+                found.setdefault((asset, said.check_name), (said.passed, told))
+    return sorted((told for passed, told in found.values() if not passed), key=lambda told: -told[3])

@@ -7,7 +7,6 @@ sensors.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,31 +14,32 @@ import dagster as dg
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, floor
-from tpch_assets.gold.loss import lost_history
+from tpch_assets.gold.blocked import open_faults
 from tpch_assets.gold.queries import Query, load_queries
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
-from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
+from tpch_assets.lake.snapshot import apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
 from tpch_assets.orchestration import setbacks
+from tpch_assets.orchestration.due import Due, due_in_groups, due_in_silver, lost_in_gold
 from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
-from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor, schedule_status
+from tpch_assets.orchestration.ticks import Found, layer_schedule, layer_sensor
 from tpch_assets.raw.files import files_of
 from tpch_assets.raw.missing import missing_batches, missing_once
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
-from tpch_assets.silver.stale import due_dimensions, due_windows, stale_dimensions, stale_windows
+from tpch_assets.silver.stale import stale_dimensions
 
 WHOLE_HISTORY = 0  # The hour in which the raw schedule checks the whole history.
 AFTER_WINDOW, AFTER_DAY = timedelta(minutes=20), timedelta(minutes=45)
 """Delay of silver and gold after the end of a window or day, so that the previous layer is done."""
-AFTER_BATCH = timedelta(minutes=5)
-"""Delay of the freshness checks after the end of a batch. At most a third of a batch."""
 
 
 CAREFUL = 8
 """How many pieces of ranges that failed a tick requests at most: if nothing can be read, that many runs fail."""
+LOOK, LOOK_REMOTE = 5, 60
+"""Seconds between two looks at raw: as often as Dagster's daemon looks at its sensors. On S3 each look costs money."""
 NAMED = 5
 """How many batches that are set aside a tick names, each with why."""
 
@@ -104,7 +104,9 @@ class Planner:
         found = setbacks.attempts(wanted, failed, now, changed)
         sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
         careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
-        sentences = [aside.sentence(setbacks.reason_of(instance, aside.failure)) for aside in found.aside[:NAMED]]
+        sentences = [
+            aside.sentence(setbacks.reason_of(instance, aside.failure.run_id)) for aside in found.aside[:NAMED]
+        ]
         if more := found.aside[NAMED:]:
             sentences.append(f"{len(more)} more batches are set aside.")
         return [*sized.get(PARTITIONS_PER_RUN, []), *careful[:CAREFUL]], sentences
@@ -119,22 +121,23 @@ class Planner:
         Args:
             faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
         """
-        wanted: dict[str, Sequence[str]] = {}
-        for group in self.business.groups:
-            with nullcontext() if faults is None else apart(faults):
-                wanted |= dict.fromkeys(group.names, stale_windows(lake, group, until))
-        return self.ranges("silver", wanted)
+        return self.ranges("silver", due_in_groups(lake, self.business, until, faults)[0])
 
     def dimensions(self, lake: Lake, faults: list[str] | None = None) -> list[dg.RunRequest]:
         """Request one run for all stale dimensions of silver. `faults` is as in `windows`."""
-        stale = stale_dimensions(lake, self.business, faults)
-        return [self.requests.for_assets("silver", [table.name for table in stale])] if stale else []
+        stale = [table.name for table in stale_dimensions(lake, self.business, faults)]
+        return [self.requests.for_assets("silver", stale)] if stale else []
+
+    def _runs(self, due: Due) -> list[dg.RunRequest]:
+        windows = self.ranges("silver", due.windows)
+        return windows + ([self.requests.for_assets("silver", due.dimensions)] if due.dimensions else [])
 
     def silver(self, lake: Lake, moment: datetime) -> Found:
         """Request everything that is stale in silver."""
         faults: list[str] = []
-        requests = self.windows(lake, moment, faults) + self.dimensions(lake, faults)
-        held = [] if requests else self.held(lake, moment)
+        due = due_in_silver(lake, self.business, moment, faults)
+        requests = self._runs(due)
+        held = [] if requests else self._held(lake, due)
         return Found(requests, next(iter(held), "Silver is up to date with bronze."), warnings=faults)
 
     def days(
@@ -151,7 +154,8 @@ class Planner:
         """Request stale days of gold that ended by `moment`."""
         faults: list[str] = []
         requests = self.days(lake, moment, faults)
-        return Found(requests, " ".join(["Gold is up to date with silver.", *self._waiting(lake)]), warnings=faults)
+        reasons = ["Gold is up to date with silver.", *self._waiting(lake)]
+        return Found(requests, " ".join(reasons), warnings=[*self._blocked(lake), *faults])
 
     def _waiting(self, lake: Lake) -> list[str]:
         """A sentence for each table that silver does not have and queries wait for."""
@@ -164,46 +168,30 @@ class Planner:
                     found.append(f"{count} queries wait for {name}, of which nothing is in silver.")
         return found
 
+    def _held(self, lake: Lake, due: Due) -> list[str]:
+        """A sentence for everything stale that cannot be built now, and for answers that wait."""
+        return [*due.held, *lost_in_gold(lake, self.business, self._queries), *self._blocked(lake)]
+
+    def _blocked(self, lake: Lake) -> list[str]:
+        """A sentence for everything that gold does not read, since a blocking check failed."""
+        with apart([]):
+            return [f"Gold does not go on: {fault.sentence}." for fault in open_faults(lake)]
+        return []
+
     def late(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request windows or days with late data. The schedules handle younger windows and days."""
         until, faults = datetime.now(UTC) - LATE, list[str]()
-        held = self.held(lake, until)
-        if windows := self.windows(lake, until, faults):
-            return Found(windows + self.dimensions(lake, faults), warnings=[*held, *faults])
+        due = due_in_silver(lake, self.business, until, faults)
+        held = self._held(lake, due)
+        if any(due.windows.values()):
+            return Found(self._runs(due), warnings=[*held, *faults])
         requests = self.days(lake, until, faults)
         return Found(requests, held[0] if held else "Nothing is late.", warnings=list(dict.fromkeys([*held, *faults])))
 
-    def held(self, lake: Lake, until: datetime) -> list[str]:
-        """Return a sentence for everything stale in silver that cannot be built now, and for answers that wait."""
-        found: list[str] = []
-        damaged: list[str] = []  # Named already by what asks for runs.
-        for group in self.business.groups:
-            with apart(damaged):
-                found += due_windows(lake, group, until).held.values()
-        found += due_dimensions(lake, self.business, damaged)[1].values()
-        silver: Snapshots = {}
-        for name in self.business.names:
-            with apart(damaged):
-                silver[name] = snapshot(lake, lake.table("silver", name))
-        for query in self._queries:
-            with apart(damaged):
-                if silver.keys() >= {name for group in query.groups for name in group.names} and (
-                    reason := lost_history(query, silver, snapshot(lake, lake.table("gold", query.name)))
-                ):
-                    found.append(reason)
-        return found
-
 
 def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.ScheduleDefinition]:
-    """Return the schedules of raw, silver and gold, and of the freshness checks."""
+    """Return the schedules of raw, silver and gold."""
     settings = planner.settings
-    freshness = dg.ScheduleDefinition(
-        name="freshness_schedule",
-        job=jobs["freshness"],
-        cron_schedule=cron(BATCH, min(AFTER_BATCH, BATCH // 3)),
-        default_status=schedule_status(settings),
-        description=f"Every {RAW.every}: check how old the data of each layer is.",
-    )
     return [
         layer_schedule(
             settings,
@@ -229,19 +217,20 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
             ["gold", "silver"],
             planner.gold,
         ),
-        freshness,
     ]
 
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
     """Return the sensors of bronze and of late data."""
+    look = LOOK_REMOTE if Lake(planner.settings.lake).remote else LOOK
     return [
         layer_sensor(
             planner.settings,
             "bronze_sensor",
             [jobs["bronze"]],
-            60,
-            "Every minute: ingest raw files that are not in bronze, whoever wrote them and however late they arrive.",
+            look,
+            f"Every {look} seconds: ingest raw files that are not in bronze, whoever wrote them and however late they "
+            "arrive.",
             ["bronze"],
             planner.bronze,
         ),

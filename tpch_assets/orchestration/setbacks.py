@@ -119,12 +119,12 @@ def _failures(records: Iterable[dg.RunRecord]) -> Iterable[Failure]:
             yield Failure(run.run_id, ended, *asked, tables)
 
 
-def reason_of(instance: dg.DagsterInstance, failure: Failure) -> str:
+def reason_of(instance: dg.DagsterInstance, run_id: str) -> str:
     """Why a run failed, in one line."""
-    for entry in instance.all_logs(failure.run_id, dg.DagsterEventType.STEP_FAILURE):
+    for entry in instance.all_logs(run_id, dg.DagsterEventType.STEP_FAILURE):
         error = entry.dagster_event.step_failure_data.error if entry.dagster_event else None
         while error is not None and error.cause is not None:
             error = error.cause
         if error is not None:
             return " ".join(error.message.split())[:200]
-    return f"its process ended; see run {failure.run_id}"
+    return f"its process ended; see run {run_id}"

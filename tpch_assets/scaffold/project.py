@@ -22,6 +22,7 @@ ENGINE = Path(__file__).parent.parent
 COPIED = (
     "tpch_assets",
     "dashboards",
+    "serving",
     "deploy",
     "docs",
     "requirements",
@@ -47,7 +48,21 @@ TESTS = (
 """Tests of the engine that come along: fast, and about no business."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
-_TAKEN = ("aws", "coiled", "dagster", "dask", "dashboards", "duckdb", "git", "github", "pip", "python", "tpch", "test")
+_TAKEN = (
+    "aws",
+    "coiled",
+    "dagster",
+    "dask",
+    "dashboards",
+    "duckdb",
+    "git",
+    "github",
+    "pip",
+    "python",
+    "serving",
+    "tpch",
+    "test",
+)
 _BINARY = (".webp", ".xz", ".gz", ".png")
 
 

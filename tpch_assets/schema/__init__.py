@@ -5,8 +5,8 @@ nothing about layers, storage or Dagster belongs here.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from importlib import import_module
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from tpch_assets.schema.functions import PythonAnswer
+from tpch_assets.schema.models import Model
 from tpch_assets.schema.types import ColumnType, UnknownType
 from tpch_assets.schema.types import parse as parse_type
 
@@ -67,6 +68,8 @@ class Table:
             fact is a group of its own.
         parent: The fact of the group that each row belongs to; a check counts rows without theirs.
         covers_parent: Each row of the parent has at least one row here; a check counts those without.
+        references: Tables whose rows each row points to, with the columns here that hold their key, in its order. The
+            dashboard follows them; nothing is checked.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Table:
     group: str = ""
     parent: str | None = None
     covers_parent: bool = False
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         _check_table(self)
@@ -147,6 +151,7 @@ class Business:
         queries: The folder with one `.sql` file per question.
         source: Makes raw batches. Without one, files land in raw by themselves.
         answers: Questions that are answered by a Python function, not by a `.sql` file.
+        models: Models that are trained every day.
         dashboard: Module with pages and views of the business's own. The dashboard does without.
     """
 
@@ -154,6 +159,7 @@ class Business:
     queries: Path
     source: Source | None = None
     answers: tuple[PythonAnswer, ...] = ()
+    models: tuple[Model, ...] = ()
     dashboard: str | None = None
 
     def __post_init__(self) -> None:
@@ -274,6 +280,22 @@ def _check_business(business: Business) -> None:
         raise SchemaError("a business needs at least one fact: a table with colocated_by")
     for group in business.groups:
         _check_group(group)
+    for table in business.tables:
+        for name, columns in table.references.items():
+            _check_reference(business, table, name, columns)
+
+
+def _check_reference(business: Business, table: Table, name: str, columns: tuple[str, ...]) -> None:
+    other = next((other for other in business.tables if other.name == name), None)
+    if other is None:
+        raise SchemaError(f"table {table.name}: it references {name}, which is not a table")
+    if unknown := [column for column in columns if column not in table.column_names]:
+        raise SchemaError(f"table {table.name}: it references {name} by {unknown[0]}, which is not one of its columns")
+    if len(columns) != len(other.key):
+        raise SchemaError(
+            f"table {table.name}: it references {name} by {', '.join(columns)}; name one column for each of its key's "
+            f"({', '.join(other.key)})"
+        )
 
 
 def _check_group(group: Group) -> None:

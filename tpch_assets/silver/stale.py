@@ -4,15 +4,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from tpch_assets.calendar import parse, window_of
+from tpch_assets.calendar import parse
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.listing import listed
 from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
+from tpch_assets.silver.built import not_built
 from tpch_assets.silver.dimensions import added_since, is_held
 from tpch_assets.silver.loss import loss, waiting
-from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import inputs_digest
 
 
 def layer_snapshots(lake: Lake, layer: str, group: Group) -> Snapshots:
@@ -40,45 +40,14 @@ def stale_windows(lake: Lake, group: Group, until: datetime) -> list[str]:
 
 def due_windows(lake: Lake, group: Group, until: datetime) -> Due:
     """Windows that ended by `until` whose silver is not built from what bronze holds."""
-    bronze, silver = layer_snapshots(lake, "bronze", group), layer_snapshots(lake, "silver", group)
-    stale = [window for window in stale_windows_of(group, bronze, silver) if parse(window) + WINDOW <= until]
+    windows, bronze, silver = not_built(lake, group)
+    stale = [window for window in windows if parse(window) + WINDOW <= until]
     held = waiting(lake, group, bronze, stale)
     for window in stale:
         reasons = (loss(t, bronze[t.name], silver[t.name], silver[t.name].of({window})) for t in group.facts)
         if window not in held and (reason := next(filter(None, reasons), None)):
             held[window] = f"silver's window {window} is not built again: {reason}"
     return Due([window for window in stale if window not in held], held)
-
-
-def stale_windows_of(group: Group, bronze: Snapshots, silver: Snapshots) -> list[str]:
-    """The windows whose bronze files are not the ones that silver was built from, or whose shards are half written.
-
-    Half a shard is left where a run was cut off between its commits. What it was built for may be another window, which
-    need not be stale any more.
-    """
-    wanted: dict[str, list[str]] = {}
-    for name in group.names:
-        for file in bronze[name].files:
-            wanted.setdefault(window_of(file.partition), []).append(f"{name}/{file.path}")
-    have = {
-        name: {
-            window: {ShardName.parse(file.name) for file in files}
-            for window, files in silver[name].by_partition().items()
-        }
-        for name in group.names
-    }
-    windows = wanted.keys() | {window for built in have.values() for window in built}
-    return sorted(
-        window
-        for window in windows
-        if not _is_built(inputs_digest(wanted.get(window, ())), [have[name].get(window, set()) for name in group.names])
-    )
-
-
-def _is_built(inputs: str, tables: list[set[ShardName]]) -> bool:
-    """Whether all tables hold the same shards of a window, and none but those built from these inputs."""
-    first, *others = ({shard.id for shard in shards} for shards in tables)
-    return {shard.inputs for shard in tables[0]} == {inputs} and all(ids == first for ids in others)
 
 
 def stale_dimensions(lake: Lake, business: Business, faults: list[str] | None = None) -> list[Table]:
@@ -102,8 +71,8 @@ def due_dimensions(
     held: dict[str, str] = {}
     for table in business.dimensions:
         with nullcontext() if faults is None else apart(faults):
-            bronze = snapshot(lake, lake.table("bronze", table.name))
-            silver = snapshot(lake, lake.table("silver", table.name))
+            bronze = listed(lake, lake.table("bronze", table.name))
+            silver = listed(lake, lake.table("silver", table.name))
             if bronze.version < 0 or is_held(bronze, silver):
                 continue
             found.append(table)

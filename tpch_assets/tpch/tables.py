@@ -36,6 +36,7 @@ TABLES: tuple[Table, ...] = (
             ("comment", "VARCHAR", "Free text."),
         ),
         key=("n_nationkey",),
+        references={"region": ("n_regionkey",)},
     ),
     Table(
         "supplier",
@@ -51,6 +52,7 @@ TABLES: tuple[Table, ...] = (
             ("comment", "VARCHAR", "Free text."),
         ),
         key=("s_suppkey",),
+        references={"nation": ("s_nationkey",)},
         arrives="every batch",
     ),
     Table(
@@ -68,6 +70,7 @@ TABLES: tuple[Table, ...] = (
             ("comment", "VARCHAR", "Free text."),
         ),
         key=("c_custkey",),
+        references={"nation": ("c_nationkey",)},
     ),
     Table(
         "part",
@@ -98,6 +101,7 @@ TABLES: tuple[Table, ...] = (
             ("comment", "VARCHAR", "Free text."),
         ),
         key=("ps_partkey", "ps_suppkey"),
+        references={"part": ("ps_partkey",), "supplier": ("ps_suppkey",)},
     ),
     Table(
         "orders",
@@ -119,6 +123,7 @@ TABLES: tuple[Table, ...] = (
         arrives="every batch",
         colocated_by="o_orderkey",
         group="orders",
+        references={"customer": ("o_custkey",)},
     ),
     Table(
         "lineitem",
@@ -149,5 +154,10 @@ TABLES: tuple[Table, ...] = (
         group="orders",
         parent="orders",
         covers_parent=True,
+        references={
+            "part": ("l_partkey",),
+            "supplier": ("l_suppkey",),
+            "partsupp": ("l_partkey", "l_suppkey"),
+        },
     ),
 )

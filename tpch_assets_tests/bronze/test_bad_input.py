@@ -216,7 +216,7 @@ def test_metadata_shows_rejects_per_batch(run: Run) -> None:
     by_batch = {key: one.metadata for key, one in made.items() if one}
     for name, case in CASES.items():
         metadata = by_batch[BATCH[name]]
-        assert metadata["dagster/row_count"].value == len(case.good), name
+        assert metadata["dagster/partition_row_count"].value == len(case.good), name
         assert metadata["rejects"].value == len(case.reasons), name
         assert metadata["lines"].value == len(case.good) + len(case.reasons), name
 

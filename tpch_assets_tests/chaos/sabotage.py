@@ -193,12 +193,8 @@ SABOTAGES = (
     _one(
         "silver is not planned on a version",
         "silver/shards.py",
-        "            files[table.name],\n            base=silver[table.name].version,\n"
-        "            schema=arrow_schema(silver_columns(table, bronze[table.name], silver[table.name])),\n"
-        "            properties=properties[table.name],\n",
-        "            files[table.name],\n"
-        "            schema=arrow_schema(silver_columns(table, bronze[table.name], silver[table.name])),\n"
-        "            properties=properties[table.name],\n",
+        "            keep=tuple(planned.keep[table.name]),\n            base=silver[table.name].version,\n",
+        "            keep=tuple(planned.keep[table.name]),\n",
         "chaos/test_market.py::test_of_two_silver_runs_the_one_that_has_seen_less_is_refused",
         short=True,
     ),

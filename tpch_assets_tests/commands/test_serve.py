@@ -26,7 +26,15 @@ from dashboards.settings import load_dashboard_settings
 from tpch_assets.commands import serve
 from tpch_assets.orchestration.instance import SERVER_TAG, prepare_home, reap_served
 from tpch_assets.orchestration.liveness import trouble
-from tpch_assets.settings import HEALTH, PROJECT, DashboardAddress, SettingsError, current_settings, load_address
+from tpch_assets.settings import (
+    HEALTH,
+    PROJECT,
+    DashboardAddress,
+    ServingAddress,
+    SettingsError,
+    current_settings,
+    load_address,
+)
 from tpch_assets_tests.orchestration.test_dashboard_job import SERVER
 from tpch_assets_tests.orchestration.test_dashboard_job import port as port
 
@@ -72,7 +80,10 @@ def test_where_a_dashboard_answers_on_its_machine(environment: Path, address: st
 
 
 def test_a_port_that_is_taken_is_one_sentence(environment: Path, port: int) -> None:
-    free = load_address(DashboardAddress, port=port)
+    def dashboard(**address: object) -> list[serve.Server]:
+        return [serve.Server("the dashboard", load_address(DashboardAddress, **address), (), "TPCH_DASHBOARD_")]
+
+    free = dashboard(port=port)
     with socket.create_server(("0.0.0.0", 0)) as taken:
         number = taken.getsockname()[1]
         sentence = f"port {number} is in use: set TPCH_{{}} or stop the other program"
@@ -80,12 +91,15 @@ def test_a_port_that_is_taken_is_one_sentence(environment: Path, port: int) -> N
             serve.check_ports(free, number)
         assert str(error.value) == sentence.format("DAGSTER_PORT")
         with pytest.raises(SettingsError) as error:
-            serve.check_ports(load_address(DashboardAddress, port=number), port)
+            serve.check_ports(dashboard(port=number), port)
         assert str(error.value) == sentence.format("DASHBOARD_PORT")
     with pytest.raises(SettingsError, match="set TPCH_DASHBOARD_PORT"):
         serve.check_ports(free, port)
+    model = serve.Server("the model's server", load_address(ServingAddress, port=port), (), "TPCH_SERVING_")
+    with pytest.raises(SettingsError, match="set TPCH_SERVING_PORT"):
+        serve.check_ports([*free, model], number)
     with pytest.raises(SettingsError, match=r"of 192\.0\.2\.1 cannot be used"):
-        serve.check_ports(load_address(DashboardAddress, address="192.0.2.1", port=port), number)
+        serve.check_ports(dashboard(address="192.0.2.1", port=port), number)
     serve.check_ports(free, number)
 
 
@@ -325,9 +339,10 @@ def test_runs_of_a_dagster_that_was_killed_have_failed_and_others_go_on(environm
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_takes_the_service(tmp_path: Path) -> None:
-    text = (PROJECT / "deploy" / "tpch-dashboard.service").read_text()
-    unit = tmp_path / "tpch-dashboard.service"
+@pytest.mark.parametrize("name", ["tpch-dashboard.service", "tpch-serving.service"])
+def test_systemd_takes_the_service(tmp_path: Path, name: str) -> None:
+    text = (PROJECT / "deploy" / name).read_text()
+    unit = tmp_path / name
     unit.write_text(text.replace("/opt/tpch-assets/.venv/bin/python", sys.executable))
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)

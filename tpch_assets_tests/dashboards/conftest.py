@@ -12,7 +12,7 @@ from dashboards.store.store import Store
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.conftest import browser_path
 from tpch_assets_tests.dashboards.browsers import ARGUMENTS, Open
-from tpch_assets_tests.dashboards.lakes import fill_gold, fill_pipeline
+from tpch_assets_tests.dashboards.lakes import fill_behind, fill_gold, fill_pipeline
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,3 +74,11 @@ def visit(browser: Browser) -> Iterator[Open]:
 
 def foreign(url: str) -> bool:
     return not re.match(r"(blob:)?(http|ws)://127\.0\.0\.1:|data:|blob:null|about:blank", url)
+
+
+@pytest.fixture(scope="session")
+def behind_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake whose answers lead to rows and raw lines. Tests read it and do not change it."""
+    lake = Lake(str(tmp_path_factory.mktemp("behind") / "lake"))
+    fill_behind(lake)
+    return lake

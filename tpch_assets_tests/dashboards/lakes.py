@@ -1,8 +1,11 @@
 """Lakes as the dashboard's tests need them: gold of some queries, and a pipeline around `orders`."""
 
+import gzip
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +14,15 @@ from tpch_assets.calendar import batch_key, window_key
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.pieces import write_piece
+from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BATCH
+from tpch_assets.silver.dimensions import plan_dimension
+from tpch_assets.silver.shard_name import ShardName
+from tpch_assets.silver.shards import plan_shards
+from tpch_assets_tests.conftest import Bronze
+from tpch_assets_tests.tpch_tables import GROUP, TABLES
 
 MONEY = pa.decimal128(38, 4)
 TIMES = pa.timestamp("us", "UTC")
@@ -118,4 +129,61 @@ def fill_pipeline(lake: Lake, latest: datetime) -> None:
     put(lake, "bronze", "orders_rejects", batch, pa.table(rejects))
     keys = pa.table({"o_orderkey": pa.array(range(40)), "_batch": pa.array([batch] * 40)})
     for window in {window_key(latest - i * BATCH) for i in range(4)}:
-        put(lake, "silver", "orders", window, keys)
+        put(lake, "silver", "orders", window, keys, str(ShardName("ab", 0, 1, "")))
+
+
+BEHIND = ("2024-01-01", "2024-01-02")
+"""The days of `fill_behind`."""
+
+
+def fill_behind(lake: Lake) -> None:
+    """Raw, bronze and silver of two days with two orders each, their lines and customer, and what q06 makes of them.
+
+    Order 1 is delivered again on the second day. The raw file of order 3 is gone.
+    """
+    for number, day in enumerate(BEHIND):
+        orders = [{"o_orderkey": key, "o_custkey": 7, "o_comment": f"of {day}"} for key in (2 * number + 1, 2 * number + 2)]
+        lines = [
+            {
+                "l_orderkey": order["o_orderkey"],
+                "l_linenumber": line,
+                "l_quantity": Decimal(10),
+                "l_extendedprice": Decimal(100),
+                "l_discount": Decimal("0.06"),
+                "l_shipdate": date(1994, 6, 1),
+            }
+            for order in orders
+            for line in (1, 2)
+        ]
+        deliver(lake, f"{day}T0000", {"orders": orders, "lineitem": lines})
+        gold(lake, "q06_forecasting_revenue_change", day, {"revenue": money(24 * (number + 1))})
+        gold(lake, "q18_large_volume_customer", day, {"o_orderkey": pa.array([1]), "c_custkey": pa.array([7])})
+    deliver(lake, f"{BEHIND[0]}T0000", {"customer": [{"c_custkey": 7, "c_name": EVIL}]})
+    deliver(lake, f"{BEHIND[1]}T0015", {"orders": [{"o_orderkey": 1, "o_custkey": 7, "o_comment": "again"}], "lineitem": []})
+    for path in Path(lake.path("raw", "orders", f"{BEHIND[1]}T0000")).iterdir():
+        path.unlink()
+    bronze = {name: snapshot(lake, lake.table("bronze", name)) for name in ("orders", "lineitem", "customer")}
+    nothing = {name: snapshot(lake, lake.table("silver", name)) for name in bronze}
+    for name, plan in plan_shards(GROUP, bronze, nothing, [f"{day}T0000" for day in BEHIND], 1_000).items():
+        _build(lake, name, plan)
+    _build(lake, "customer", plan_dimension(TABLES["customer"], bronze["customer"], nothing["customer"], 1_000))
+
+
+def deliver(lake: Lake, batch: str, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Put rows into raw and into bronze, as the file `rows.json.gz` of a batch."""
+    for name, of_table in rows.items():
+        Bronze(lake).deliver(name, batch, {"rows.json.gz": of_table})
+        folder = Path(lake.path("raw", name, batch))
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = "".join(json.dumps(row, default=lambda v: float(v) if isinstance(v, Decimal) else str(v)) + "\n" for row in of_table)
+        (folder / "rows.json.gz").write_bytes(gzip.compress(lines.encode()))
+
+
+def _build(lake: Lake, name: str, plan: TableUpdate) -> None:
+    uri = lake.table("silver", name)
+    written = [
+        write_piece(lake, uri, partition, file, rows).rows
+        for partition, files in plan.files.items()
+        for file, rows in files.items()
+    ]
+    commit(lake, uri, written, set(plan.files))

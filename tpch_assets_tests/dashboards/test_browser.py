@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.browsers import Open, Served, choose
-from tpch_assets_tests.dashboards.lakes import EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
+from tpch_assets_tests.dashboards.lakes import BEHIND, EVIL, fill_gold, fill_pipeline, gold, orders_of, totals_of
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
@@ -25,6 +25,14 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     fill_gold(lake)
     fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
     served = Served(lake)
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="module")
+def behind(behind_lake: Lake) -> Iterator[Served]:
+    """A lake whose answers lead to rows and raw lines."""
+    served = Served(behind_lake)
     yield served
     served.stop()
 
@@ -103,6 +111,91 @@ def test_the_pipeline_shows_rejects_and_links_to_dagster(full: Served, visit: Op
     expect(page.locator(".cards").last).to_contain_text(re.compile("4 → [12]"))
 
 
+def test_a_choice_by_link_stays_where_it_is(full: Served, visit: Open) -> None:
+    page = visit(f"{full.url}/pipeline?layer=bronze&table=orders&theme=dark", height=500)
+    expect(page.get_by_role("img", name=re.compile("^silver, by 6 hours"))).not_to_have_count(0)
+    expect(page.get_by_role("link", name="2 lines of orders")).to_be_visible()
+    expect(page.get_by_text(re.compile("silver's window .* waits: raw/orders/")).first).to_be_visible()
+    page.evaluate("window.same = true")
+    page.get_by_role("link", name="not JSON").click()
+    expect(page).to_have_url(re.compile("reason=not.JSON&theme=dark"))
+    expect(page.get_by_text("alone. Show all reasons")).to_be_visible()
+    page.get_by_role("link", name="lineitem", exact=True).click()
+    shown(page).to_contain_text(re.compile("bronze/lineitem|raw/"))
+    expect(page.get_by_role("combobox", name="Table")).to_have_value("lineitem")
+    assert page.evaluate("window.same && window.scrollY > 0"), "the page was loaded anew"
+    page.go_back()
+    expect(page.get_by_role("combobox", name="Table")).to_have_value("orders")
+
+
+def test_from_an_answer_to_the_raw_line(behind: Served, visit: Open) -> None:
+    page = visit(f"{behind.url}/queries?query=q18_large_volume_customer")
+    page.locator(".tabulator-row").get_by_role("link", name="1", exact=True).click()
+    expect(page).to_have_url(re.compile("/rows.table=orders&key=1"))
+    expect(page.get_by_role("heading", name="orders 1")).to_be_visible()
+    expect(page.get_by_text("rows.json.gz, line 1").first).to_be_visible()
+    expect(page.locator("pre").first).to_contain_text('"o_comment": "again"')
+    page.get_by_role("link", name="7", exact=True).first.click()
+    expect(page.get_by_role("heading", name="customer 7")).to_be_visible()
+    assert page.title() != "broken"
+    page.get_by_label(re.compile("^Key")).fill("8")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Neither silver nor bronze has a row of customer with c_custkey = 8.")).to_be_visible()
+
+
+def test_a_parameter_a_range_and_another_day(behind: Served, visit: Open) -> None:
+    page = visit(f"{behind.url}/queries?query=q06_forecasting_revenue_change")
+    field = page.get_by_label("discount (decimal(3,2))")
+    expect(field).to_have_value("0.06")
+    field.fill("0.09")
+    page.keyboard.press("Enter")
+    shown(page).to_contain_text("discount = 0.09")
+    expect(page).to_have_url(re.compile("p.discount=0.09"))
+    field.fill("0.05")
+    page.keyboard.press("Enter")
+    shown(page).to_contain_text("discount = 0.05")
+    expect(page.locator(".tabulator-row").first).to_contain_text("48.00")
+    choose(page, "Facts since", BEHIND[1])
+    expect(page.locator(".tabulator-row").first).to_contain_text("24.00")
+    again = visit(page.url)
+    shown(again).to_contain_text(f"since {BEHIND[1]}")
+    choose(again, "Beside it", BEHIND[0])
+    expect(again.locator(".tabulator-col-title", has_text="change")).to_be_visible()
+
+
+def test_what_is_not_there_is_said_in_the_frame(full: Served, visit: Open) -> None:
+    page = visit(f"{full.url}/orders?segment=BUILDINGS")
+    expect(page.get_by_text("Did you mean BUILDING?")).to_be_visible()
+    choose(page, "Market segment", "BUILDING")
+    expect(page.get_by_text("which is not there")).to_be_hidden()
+    lost = page.context.new_page()  # Its console notes the 404.
+    answer = lost.goto(f"{full.url}/pipelines/x")
+    assert answer is not None and answer.status == 404
+    expect(lost.get_by_role("heading", name="There is no page here")).to_be_visible()
+    lost.get_by_role("link", name="Pipeline").last.click()
+    shown(lost).to_contain_text("Data as of")
+
+
+def test_a_first_view_transfers_less_than_a_megabyte_and_the_next_one_next_to_nothing(
+    full: Served, visit: Open
+) -> None:
+    page = visit("about:blank")
+    first, again = (transferred(page, f"{full.url}/queries?query=q05_local_supplier_volume") for _ in range(2))
+    assert 100_000 < first < 1_000_000 and again < 60_000, (first, again)
+
+
+def transferred(page: Page, url: str) -> int:
+    """The bytes that came over HTTP for a page, as they came."""
+    client, sizes = page.context.new_cdp_session(page), list[int]()
+    client.send("Network.enable")
+    client.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(url)
+    shown(page).to_contain_text("Data as of")
+    page.wait_for_load_state("networkidle")
+    client.detach()
+    return sum(sizes)
+
+
 def test_an_empty_place_says_what_to_run_and_fills_by_itself(fresh: Served, visit: Open) -> None:
     page = visit(fresh.url)
     expect(page.get_by_role("heading", name="There is no lake yet")).to_be_visible()
@@ -116,12 +209,13 @@ def test_an_empty_place_says_what_to_run_and_fills_by_itself(fresh: Served, visi
 
 def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> None:
     fill_gold(fresh.lake)
-    page = visit(fresh.url)
+    page = visit(f"{fresh.url}/orders")
     shown(page).to_contain_text("2024-01-03")
     place = Path(fresh.lake.uri)
     place.rename(f"{place}.away")
     place.write_text("not a folder")
-    expect(page.get_by_role("heading", name="The lake cannot be reached")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(r"not reachable since \d\d:\d\d, showing \d\d:\d\d"))).to_be_visible()
+    expect(page.locator(".tabulator-row").first).to_be_visible()
     place.unlink()
     Path(f"{place}.away").rename(place)
     expect(page.locator(".banner")).to_be_hidden()

@@ -51,7 +51,7 @@ def test_a_header_says_how_to_show_the_answer(tmp_path: Path) -> None:
     fields = "-- chart: bars name n\n-- unit n: orders\n-- title n: Number\n-- total: none\n-- live: o_ordertime\n"
     query = load(tmp_path, HEAD + fields + "SELECT 'a' AS name, count(*) AS n FROM orders")
     assert query.chart == Chart("bars", "name", ("n",))
-    assert (query.units, query.titles, query.total) == ({"n": "orders"}, {"n": "Number"}, False)
+    assert (query.units, query.titles, query.total) == ({"n": "orders"}, {"n": "Number"}, "none")
     assert query.live == "o_ordertime"
 
 

@@ -125,10 +125,10 @@ def test_a_function_says_what_it_is() -> None:
     assert (shown.units, shown.titles, shown.total) == (
         {"customers": "people"},
         {"customers": "All of them"},
-        False,
+        "none",
     )
     assert shown.chart == Chart("bars", "segment", ("customers",))
-    assert (query.chart, query.units, query.titles, query.total) == (None, {}, {}, True)
+    assert (query.chart, query.units, query.titles, query.total) == (None, {}, {}, "")
     assert (query.tables, query.columns) == (("customer",), (("segment", "VARCHAR"), ("customers", "BIGINT")))
 
 

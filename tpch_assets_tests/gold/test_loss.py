@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tpch_assets.gold.identity import shards_digest
+from tpch_assets.gold.history import shards_digest
 from tpch_assets.gold.loss import check_history, lost_history
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake, Refused

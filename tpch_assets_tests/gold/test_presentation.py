@@ -14,7 +14,7 @@ def test_a_header_without_a_word_leaves_all_to_the_dashboard() -> None:
 def test_a_header_says_all() -> None:
     fields = {"chart": "bars nation revenue  cost", "unit revenue": "USD", "title cost": "Cost of it", "total": "none"}
     assert parse(fields, COLUMNS) == Presentation(
-        Chart("bars", "nation", ("revenue", "cost")), {"revenue": "USD"}, {"cost": "Cost of it"}, total=False
+        Chart("bars", "nation", ("revenue", "cost")), {"revenue": "USD"}, {"cost": "Cost of it"}, total="none"
     )
     assert parse({"chart": "none"}, COLUMNS).chart == Chart("none")
 
@@ -28,7 +28,7 @@ def test_a_header_says_all() -> None:
         ({"chart": "bars nation revenu"}, "chart names revenu; the answer's columns are nation, revenue, cost"),
         ({"unit price": "USD"}, "unit names price"),
         ({"title price": "Price"}, "title names price"),
-        ({"total": "max"}, "total is max; allowed is none"),
+        ({"total": "max"}, "total is max; allowed are sum, mean"),
     ],
 )
 def test_a_mistake_is_one_sentence(fields: dict[str, str], words: str) -> None:

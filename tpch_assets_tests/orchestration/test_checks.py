@@ -1,5 +1,6 @@
 """Asset checks on broken data: each fails, with the right figures. Data is broken in copies of a sound day."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,12 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.calendar import floor
+from tpch_assets.lake import record
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import BATCH
-from tpch_assets.orchestration.checks import freshness_checks
+from tpch_assets.settings import current_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Graph, Place, graph
@@ -41,12 +43,21 @@ def check(
     """Run checks of one asset alone, for a partition or for all."""
     tags = {"dagster/partition": window} if window else {}
     keys = [dg.AssetCheckKey(dg.AssetKey([layer, table]), name) for name in names]
-    (result,) = loaded.run([dg.RunRequest(job_name=job or f"{layer}_job", asset_check_keys=keys, tags=tags)])
+    request = dg.RunRequest(job_name=job or f"{layer}_job", asset_check_keys=keys, tags=tags)
+    (result,) = loaded.run([request], raise_on_error=False)  # A blocking check that fails ends its run.
     return {evaluation.check_name: evaluation for evaluation in result.get_asset_check_evaluations()}
 
 
 def figures(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
-    return {name: value.value for name, value in evaluation.metadata.items()}
+    where = ("wrong partitions", "windows")
+    return {name: value.value for name, value in evaluation.metadata.items() if name not in where}
+
+
+def wrong(evaluation: dg.AssetCheckEvaluation) -> Any:
+    """The partitions that are wrong, wherever the run was."""
+    assert not evaluation.passed
+    found = evaluation.metadata
+    return (found.get("wrong partitions") or found["windows"]).value
 
 
 def replace(lake: Lake, layer: str, table: str, partition: str, rows: pa.Table) -> None:
@@ -86,7 +97,8 @@ def test_a_line_that_is_in_neither_table_is_missed(loaded: Graph) -> None:
     assert found[CLEAN].passed
     found = check(loaded, "bronze", "orders", ACCOUNTED, window=days.key(7))
     assert figures(found[ACCOUNTED]) == {"lines": 157, "rows": 156, "rejects": 0}
-    assert check(loaded, "bronze", "orders", ACCOUNTED, window=days.key(8))[ACCOUNTED].passed
+    elsewhere = check(loaded, "bronze", "orders", ACCOUNTED, window=days.key(8))[ACCOUNTED]
+    assert wrong(elsewhere) == [days.key(7)], "it is told until it is mended"
 
 
 def test_a_row_without_a_line_is_seen(loaded: Graph) -> None:
@@ -106,7 +118,7 @@ def test_a_double_key_is_seen(loaded: Graph) -> None:
     assert figures(found[UNIQUE]) == {"rows": rows.num_rows + 2, "without key": 0, "too many": 2}
     assert found[COMPLETE].passed
     assert not check(loaded, "silver", "orders", UNIQUE)[UNIQUE].passed
-    assert check(loaded, "silver", "orders", UNIQUE, window=days.key(48))[UNIQUE].passed
+    assert wrong(check(loaded, "silver", "orders", UNIQUE, window=days.key(48))[UNIQUE]) == [FIRST]
 
 
 def test_a_key_in_two_windows_is_seen(loaded: Graph) -> None:
@@ -159,7 +171,7 @@ def test_lines_without_an_order_are_seen(loaded: Graph) -> None:
             "rows without orders": orphans,
             "l_orderkey of some": list(map(str, gone.to_pylist()[:10])),
         }
-    assert check(loaded, "silver", "lineitem", ORPHANS, window=days.key(24))[ORPHANS].passed
+    assert wrong(check(loaded, "silver", "lineitem", ORPHANS, window=days.key(24))[ORPHANS]) == [FIRST]
 
 
 def test_a_parent_without_rows_is_seen(loaded: Graph) -> None:
@@ -173,7 +185,7 @@ def test_a_parent_without_rows_is_seen(loaded: Graph) -> None:
             "rows without lineitem": 2,
             "o_orderkey of some": list(map(str, gone.to_pylist())),
         }
-    assert check(loaded, "silver", "lineitem", COVERED, window=days.key(24))[COVERED].passed
+    assert wrong(check(loaded, "silver", "lineitem", COVERED, window=days.key(24))[COVERED]) == [FIRST]
 
 
 # Freshness
@@ -201,16 +213,46 @@ def freshness(loaded: Graph, **tables: str) -> dict[str, dg.AssetCheckEvaluation
     return {evaluation.asset_key.to_user_string(): evaluation for evaluation in found}
 
 
-def test_all_is_red_in_an_empty_lake(tmp_path: Path) -> None:
+def test_nothing_is_red_before_it_is_due(tmp_path: Path) -> None:
     with graph(Place(tmp_path)) as loaded:
+        record.agree(loaded.lake, current_settings(), BUSINESS)
         found = freshness(loaded)
-    assert len(found) == 3 + 3 + 2 + len(days.QUERIES)
-    assert {key for checks in freshness_checks(BUSINESS) for key in checks.check_keys} == {
-        e.asset_check_key for e in found.values()
-    }
-    for evaluation in found.values():
-        assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
-        assert figures(evaluation)["latest"] == "nothing yet"
+        assert len(found) == 3 + 3 + 2 + len(days.QUERIES)
+        for evaluation in found.values():
+            assert evaluation.passed and figures(evaluation) == {"latest": "nothing yet"}
+            assert "Nothing yet. The first is due by " in str(evaluation.description)
+        told = json.loads((file := Path(loaded.lake.uri, "lake.json")).read_text())
+        file.write_text(json.dumps({**told, "begun": (datetime.now(UTC) - timedelta(hours=8)).isoformat()}))
+        found = freshness(loaded, raw="orders", silver="orders", gold="q01_pricing_summary")
+        states = {name.split("/")[0]: (one.passed, one.severity.value) for name, one in found.items()}
+        assert states == {"raw": (False, "ERROR"), "silver": (False, "WARN"), "gold": (True, "WARN")}
+        assert "Very late: due since " in str(found["raw/orders"].description)
+
+
+def test_empty_files_batches_and_windows_are_not_the_newest_data(loaded: Graph) -> None:
+    empty = days.key(100)
+    for table in ("orders", "lineitem"):
+        loaded.place.deliver(table, empty, "some.json", b"")
+    with graph(loaded.place, generate=False) as own:
+        own.settle()
+        assert empty in snapshot(own.lake, own.lake.table("bronze", "orders")).by_partition()
+        assert days.key(96) in snapshot(own.lake, own.lake.table("silver", "orders")).by_partition()
+        found = freshness(own, raw="orders", bronze="orders", silver="orders", gold="q01_pricing_summary")
+    latest = {key.split("/")[0]: figures(one)["latest"] for key, one in found.items()}
+    assert latest == {"raw": days.key(95), "bronze": days.key(95), "silver": days.key(72), "gold": days.day(0)}
+
+
+def test_what_time_changes_is_watched_without_runs(loaded: Graph) -> None:
+    first = loaded.sensor("freshness_sensor")
+    names = {evaluation.check_name for evaluation in first.asset_events}
+    assert names == {"is_fresh", "every_raw_file_is_read", "feed_has_no_hole", "has_arrived"}
+    assert not first.run_requests and len(first.asset_events) > 3 + 3 + 2 + len(days.QUERIES)
+    assert loaded.sensor("freshness_sensor", first.cursor).asset_events == []
+    loaded.place.deliver("region", "backup", "a.json", b"")
+    (event,) = loaded.sensor("freshness_sensor", first.cursor).asset_events
+    assert (event.asset_key.path, event.check_name) == (["bronze", "region"], "every_raw_file_is_read")
+    assert not event.passed
+    loaded.instance.report_runless_asset_event(event)
 
 
 def test_a_day_long_past_is_red(loaded: Graph) -> None:
@@ -231,7 +273,7 @@ def test_freshness_follows_the_latest_partition(tmp_path: Path, state: str) -> N
     for layer, name in names.items():
         for partition in (latest[layer], "2020-01-01T0000"):
             if layer == "raw":
-                place.deliver(name, partition, "some.json", b"")
+                place.deliver(name, partition, "some.json", b"{}")
             else:
                 uri, rows = place.lake.table(layer, name), pa.table({"some": [1]})
                 written = write_file(place.lake, uri, partition, "{content}.parquet", partial(pq.write_table, rows))

@@ -16,7 +16,7 @@ import pytest
 from coiled.cli.run import run as coiled_run
 
 from dashboards.settings import DashboardSettings, load_dashboard_settings
-from tpch_assets.orchestration import dashboard_job
+from tpch_assets.orchestration import dashboard_job, on_coiled
 from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.orchestration.liveness import trouble
 from tpch_assets.settings import HEALTH, PREFIX, Settings, SettingsError, load_settings
@@ -124,9 +124,9 @@ def place(
     for name, text in {"server.py": SERVER, "in_coileds_place.py": COILED}.items():
         (environment / name).write_text(text)
     program = [environment / "in_coileds_place.py", environment, environment / "server.py"]
-    monkeypatch.setattr(dashboard_job, "PROGRAM", (sys.executable, *map(str, program)))
-    monkeypatch.setattr(dashboard_job, "PATIENCE", 0)
-    monkeypatch.setattr(dashboard_job, "START", 30)
+    monkeypatch.setattr(on_coiled, "PROGRAM", (sys.executable, *map(str, program)))
+    monkeypatch.setattr(on_coiled, "PATIENCE", 0)
+    monkeypatch.setattr(on_coiled, "START", 30)
     with dask.config.set({"coiled.token": TOKEN, "coiled.server": plane.url}):
         yield monkeypatch
 
@@ -191,7 +191,7 @@ def test_off_it_does_nothing_and_says_so(environment: Path, instance: dg.Dagster
 def test_the_machine_gets_the_settings_of_here_and_no_credentials(
     place: pytest.MonkeyPatch, environment: Path, port: int
 ) -> None:
-    dashboard_job.start(load_settings())
+    on_coiled.start(dashboard_job.DASHBOARD, load_settings())
     values = json.loads((environment / "values").read_text())
     assert values.pop("command") == ["python", "-m", "dashboards"]
     assert values["AWS_REGION"] == "eu-central-1"
@@ -211,7 +211,8 @@ def test_coileds_own_command_line_takes_the_command(place: pytest.MonkeyPatch) -
     place.setenv("TPCH_DASHBOARD_URL", "http://tpch.workspace.dask.host:5006")
     place.setenv("TPCH_DASHBOARD_IMAGE", "registry.example.org/tpch:1")
     settings = load_settings()
-    name, *arguments = dashboard_job.command(settings, "tpch-dashboard-prod", dashboard_job.environment(settings))
+    dashboard = dashboard_job.DASHBOARD
+    name, *arguments = on_coiled.command(dashboard, settings, on_coiled.environment(dashboard, settings))
     assert name == coiled_run.name
     given = coiled_run.make_context(name, arguments).params
     expected = {
@@ -250,7 +251,7 @@ def test_secrets_are_in_no_command_line_and_no_log(
 
 def test_every_secret_of_the_dashboard_is_known_as_one() -> None:
     names = [f"TPCH_DASHBOARD_{name}".upper() for name in DashboardSettings.model_fields]
-    found = {name.rsplit("_", 1)[-1] for name in names if dashboard_job.SECRET.fullmatch(name)}
+    found = {name.rsplit("_", 1)[-1] for name in names if on_coiled.SECRET.fullmatch(name)}
     assert found == {"AUTH", "KEY", "SECRET"}
     assert not [name for name in names if name.endswith(("_TOKEN", "_PASSWORD"))]
     assert not [name for name in Settings.model_fields if name.endswith(("_secret", "_key", "_token"))]
@@ -271,7 +272,7 @@ def test_what_cannot_start_on_coiled_is_one_sentence(
 ) -> None:
     place.setenv(name, value)
     with pytest.raises(SettingsError, match=words):
-        dashboard_job.start(load_settings())
+        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
     assert calls(environment) == []
 
 
@@ -282,23 +283,23 @@ def test_without_a_token_that_coiled_takes_its_program_is_never_called(
     place: pytest.MonkeyPatch, environment: Path, token: str | None, words: str
 ) -> None:
     with dask.config.set({"coiled.token": token}), pytest.raises(SettingsError, match=words):
-        dashboard_job.start(load_settings())
+        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
     assert calls(environment) == []
 
 
 def test_a_coiled_that_hangs_is_one_sentence(place: pytest.MonkeyPatch) -> None:
-    place.setattr(dashboard_job, "PROGRAM", (sys.executable, "-c", "import time; time.sleep(60)"))
-    place.setattr(dashboard_job, "START", 0.2)
+    place.setattr(on_coiled, "PROGRAM", (sys.executable, "-c", "import time; time.sleep(60)"))
+    place.setattr(on_coiled, "START", 0.2)
     with pytest.raises(dg.Failure) as error:
-        dashboard_job.start(load_settings())
+        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
     assert error.value.description == "`coiled cluster` did not end within 0.2 s."
 
 
 def test_a_machine_that_does_not_answer_is_one_sentence(place: pytest.MonkeyPatch, environment: Path) -> None:
     (environment / "server.py").write_text("")
-    place.setattr(dashboard_job, "lasting_trouble", lambda url, _: trouble(url))
+    place.setattr(on_coiled, "lasting_trouble", lambda url, _: trouble(url))
     with pytest.raises(dg.Failure) as error:
-        dashboard_job.start(load_settings())
+        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
     assert "Coiled started tpch-dashboard-prod, but http://localhost:" in str(error.value.description)
 
 

@@ -96,8 +96,8 @@ def test_a_silent_run_is_ended_after_three_times_the_usual_time(
     assert record.start_time and record.end_time
     usual = timedelta(seconds=record.end_time - record.start_time)
     monkeypatch.setattr(ours, "LEAST", timedelta(0))
-    assert ours._patience(instance, "nothing") == 3 * usual
-    assert ours._patience(instance, "another") == UNKNOWN
+    assert ours.patience(instance, "nothing") == 3 * usual
+    assert ours.patience(instance, "another") == UNKNOWN
     monkeypatch.undo()
     assert len(end_lost(instance, begun + LEAST + SECOND)) == 1
     assert _status(instance, run) == "FAILURE"

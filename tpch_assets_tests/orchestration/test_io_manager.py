@@ -41,6 +41,16 @@ ROWS = pa.table(
     }
 )
 
+TYPES = {
+    "id": "BIGINT",
+    "price": "DECIMAL(15,2)",
+    "name": "VARCHAR",
+    "day": "DATE",
+    "time": "TIMESTAMP WITH TIME ZONE",
+    "ratio": "DOUBLE",
+    "flag": "BOOLEAN",
+}
+
 
 def as_pandas(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=pd.ArrowDtype)
@@ -206,10 +216,17 @@ def test_partitions_are_stored_as_told(run: Runs) -> None:
     assert run.metadata(WINDOWS[1])["note"] == "last"
 
 
-def test_partitions_without_rows_are_stored_where_the_columns_are_told(run: Runs) -> None:
+def test_a_partition_without_a_file_is_not_made(run: Runs) -> None:
+    message = run.fails(by_window(TableUpdate({WINDOWS[0]: {}}, schema=ROWS.schema)), keys=WINDOWS[:1])
+    assert f"there is nothing to store of {WINDOWS[0]}" in message
+    assert run.table.version == -1
+
+
+def test_a_partition_can_be_emptied(run: Runs) -> None:
+    run(by_window(ROWS.slice(0, 1)), keys=WINDOWS[:1])
     run(by_window(TableUpdate({WINDOWS[0]: {}}, schema=ROWS.schema)), keys=WINDOWS[:1])
     assert run.rows().num_rows == 0
-    assert run.table.version >= 0
+    assert run.metadata(WINDOWS[0])["dagster/partition_row_count"] == 0
 
 
 def test_one_delayed_table_is_stored(run: Runs) -> None:
@@ -263,7 +280,7 @@ def test_raw_is_stored_as_json_lines(run: Runs, lake: Lake) -> None:
     (name,) = lake.store.names(lake.path("raw", "things", WINDOWS[0]))
     with open(lake.path("raw", "things", WINDOWS[0], name)) as file:
         assert file.read() == '{"id":1,"name":"a"}\n{"id":2,"name":null}\n'
-    assert run.metadata(WINDOWS[0], dg.AssetKey(["raw", "things"]))["dagster/row_count"] == 2
+    assert run.metadata(WINDOWS[0], dg.AssetKey(["raw", "things"]))["dagster/partition_row_count"] == 2
 
 
 # Loading.
@@ -371,15 +388,37 @@ def test_a_whole_tables_metadata(run: Runs) -> None:
     assert found["seconds"] > 0
     assert found["rows per second"] > 0
     assert [(c.name, c.type) for c in found["dagster/column_schema"].columns] == [
-        (column.name, str(column.type)) for column in ROWS.schema
+        (column.name, TYPES[column.name]) for column in ROWS.schema
     ]
 
 
 def test_each_partitions_metadata(run: Runs) -> None:
     run(by_window(ROWS, **BY_TIME), keys=WINDOWS[:4])
-    counts = [run.metadata(partition)["dagster/row_count"] for partition in WINDOWS]
+    counts = [run.metadata(partition)["dagster/partition_row_count"] for partition in WINDOWS]
     assert counts == [2, 1, 1, 0]
+    assert {run.metadata(partition)["dagster/row_count"] for partition in WINDOWS} == {4}
     for partition in WINDOWS:
         found = run.metadata(partition)
         assert found["bytes"] == sum(file.size for file in run.table.of({partition}))
         assert found["delta version"] == run.table.version
+
+
+def test_assets_whose_keys_end_alike_have_tables_of_their_own(instance: dg.DagsterInstance, lake: Lake) -> None:
+    def made(number: int, *key: str) -> dg.AssetsDefinition:
+        @dg.asset(key=list(key))
+        def asset() -> pa.Table:
+            return pa.table({"n": [number]})
+
+        return asset
+
+    keys = [("shop", "north", "sales"), ("shop", "south", "sales"), ("shop", "sales"), ("sales",)]
+    Runs(instance, lake)(*(made(number, *key) for number, key in enumerate(keys)))
+    tables = ["shop/north.sales", "shop/south.sales", "shop/sales", "sales/sales"]
+    assert [read(snapshot(lake, lake.path(table)))["n"].to_pylist() for table in tables] == [[0], [1], [2], [3]]
+
+    @dg.asset(ins={"sales": dg.AssetIn(key=list(keys[1]))})
+    def after(sales: pa.Table) -> pa.Table:
+        return sales
+
+    Runs(instance, lake)(made(1, *keys[1]), after)
+    assert read(snapshot(lake, lake.path("after/after"))).to_pylist() == [{"n": 1}]

@@ -1,9 +1,13 @@
 """gold: one asset per business query, with one answer per day over all of silver up to that day."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlencode
 
 import dagster as dg
 
+from tpch_assets.gold.blocked import check_blocked
+from tpch_assets.gold.days import days_with_data
 from tpch_assets.gold.identity import code_digest
 from tpch_assets.gold.loss import check_history
 from tpch_assets.gold.plan import RUNS_WHOLE, WARNING, plan_answers, snapshots_for
@@ -13,10 +17,12 @@ from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
 from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, place, refusals, word_of
 from tpch_assets.orchestration.assets.lineage import answer_columns
-from tpch_assets.orchestration.partitions import partitions
+from tpch_assets.orchestration.freshness import policy
+from tpch_assets.orchestration.partitions import backfills, partitions
+from tpch_assets.orchestration.report import nothing
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
-from tpch_assets.settings import Settings
+from tpch_assets.settings import DashboardAddress, Settings, load_address
 
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
@@ -30,32 +36,46 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
     @dg.asset(
         key=["gold", query.name],
         deps=[["silver", name] for name in query.tables],
-        description=f"**{query.title}.** {query.question}\n\n{_code(query)}",
+        description=f"{query.title}. {query.question}\n\n{_code(query)}",
         group_name="gold",
         kinds={"deltalake", "dask", "python" if query.function else "duckdb"},
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills(),
         pool=f"gold_{query.name}",
         retry_policy=RETRY,
+        freshness_policy=policy(GOLD),
         code_version=code_digest(query, business, settings.scale_factor),
         metadata={
             **({"parameters": query.param_expressions} if query.param_expressions else {}),
             **answer_columns(query, business),
             **place("gold", query.name),
+            "dashboard": dg.MetadataValue.url(_page(settings, query)),
         },
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
         days, opened = list(context.partition_keys), lake.open()
-        if word_of(context) != ACCEPT_LOSS:
-            with refusals():
-                silver = snapshots_for(query, business, opened)
+        with refusals():
+            silver = snapshots_for(query, business, opened)
+            if word_of(context) != ACCEPT_LOSS:
                 check_history(query, silver, snapshot(opened, opened.table("gold", query.name)))
-        update = plan_answers(query, business, opened, days, settings.scale_factor)
+            groups = query.groups or business.groups
+            there = days_with_data(opened, groups, days)
+            check_blocked(opened, query, business, there)
+        missing = f"silver has no rows of {' or '.join(name for group in groups for name in group.names)} in"
+        if not there:
+            raise dg.Failure(nothing("gold", missing, days), allow_retries=False)
+        update = plan_answers(query, business, opened, there, settings.scale_factor)
         _tell(context, update.extra)
-        return update
+        return replace(update, nothing=missing)
 
     return gold
+
+
+def _page(settings: Settings, query: Query) -> str:
+    """Return the address of a query's page on the dashboard."""
+    here = settings.dashboard_url or load_address(DashboardAddress).url
+    return f"{here.rstrip('/')}/queries?{urlencode({'query': query.name})}"
 
 
 def _code(query: Query) -> str:
@@ -77,11 +97,11 @@ def _tell(context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, in
 def _broken(query: BrokenQuery, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["gold", query.name],
-        description=f"**This query is broken.** {query.error}",
+        description=f"This query is broken. {query.error}",
         group_name="gold",
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills(),
     )
     def gold() -> None:
         raise dg.Failure(query.error, allow_retries=False)

@@ -4,11 +4,12 @@ from functools import partial
 
 import dagster as dg
 
-from tpch_assets.calendar import parse
+from tpch_assets.calendar import batch_key, parse
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BATCH, RAW
 from tpch_assets.orchestration.assets.common import RETRY, column_schema, place
-from tpch_assets.orchestration.partitions import partitions
+from tpch_assets.orchestration.freshness import policy
+from tpch_assets.orchestration.partitions import backfills, partitions_of
 from tpch_assets.raw.generated import GeneratedFile
 from tpch_assets.schema import Business, Source, Table
 from tpch_assets.settings import Settings
@@ -29,7 +30,7 @@ def _external(table: Table, settings: Settings) -> dg.AssetsDefinition:
         group_name="raw",
         kinds={"json"},
         owners=settings.owners,
-        partitions_def=partitions(RAW, settings.start),
+        partitions_def=partitions_of(table, RAW, settings.start),
         metadata={**column_schema(table), **place("raw", table.name)},
     )
     return dg.AssetsDefinition(specs=[spec])
@@ -44,21 +45,25 @@ def _generated(table: Table, settings: Settings, source: Source) -> dg.AssetsDef
         group_name="raw",
         kinds={"json"},
         owners=settings.owners,
-        partitions_def=partitions(RAW, settings.start),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        partitions_def=partitions_of(table, RAW, settings.start),
+        backfill_policy=backfills() if table.arrives == "every batch" else None,
         pool=f"raw_{table.name}",
         retry_policy=RETRY,
+        freshness_policy=policy(RAW) if table.arrives == "every batch" else None,
         metadata={**column_schema(table), **place("raw", table.name)},
     )
     def raw(context: dg.AssetExecutionContext) -> TableUpdate:
-        keys = [(key, (parse(key) - settings.start) // BATCH) for key in context.partition_keys]
+        # A table that comes once comes with the first batch.
+        asked = context.partition_keys if table.arrives == "every batch" else [batch_key(settings.start)]
+        keys = [(key, (parse(key) - settings.start) // BATCH) for key in asked]
         rows = partial(source.rows, table, scale_factor=settings.scale_factor, many=len(keys) >= MANY)
         return TableUpdate(
             {
                 key: {f"{table.name}.json": GeneratedFile(partial(rows, number=number, time=parse(key)))}
                 for key, number in keys
                 if source.delivers(table, number)
-            }
+            },
+            nothing=f"The source delivers nothing of {table.name} in",
         )
 
     return raw

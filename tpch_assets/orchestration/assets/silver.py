@@ -1,15 +1,19 @@
 """silver: compact tables with unique keys. Facts of a group are cut into shards at the same keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
+from tpch_assets.calendar import window_of
 from tpch_assets.lake.snapshot import Snapshots, existing, snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import KEEP, SILVER
 from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, column_schema, place, refusals, word_of
 from tpch_assets.orchestration.assets.lineage import same_columns
-from tpch_assets.orchestration.partitions import partitions
+from tpch_assets.orchestration.freshness import policy
+from tpch_assets.orchestration.partitions import backfills, partitions
+from tpch_assets.orchestration.report import nothing
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business, Group, Table
 from tpch_assets.settings import Settings
@@ -37,13 +41,14 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
                 f"and cut into shards by {table.shard_key}.",
                 kinds={"deltalake", "duckdb", "dask"},
                 owners=settings.owners,
+                freshness_policy=policy(SILVER),
                 metadata={**column_schema(table, PROVENANCE), **_lineage(table), **place("silver", table.name)},
             )
             for table in group.facts
         },
         group_name="silver",
         partitions_def=partitions(SILVER, settings.start),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=backfills(),
         pool=f"silver_{group.name}_shards",
         retry_policy=RETRY,
     )
@@ -51,8 +56,16 @@ def _facts(group: Group, settings: Settings) -> dg.AssetsDefinition:
         opened = lake.open()
         bronze = layer_snapshots(opened, "bronze", group)  # A fact of which nothing has come yet is empty.
         silver = layer_snapshots(opened, "silver", group)
+        there = _with_data(group, bronze, silver, context.partition_keys)
+        missing = f"bronze has nothing of {' or '.join(group.names)} in"
+        if not there:
+            raise dg.Failure(nothing("silver", missing, context.partition_keys), allow_retries=False)
         with refusals():
-            updates = _updates(group, bronze, silver, context, settings.shard_rows)
+            updates = _updates(group, bronze, silver, context, there, settings.shard_rows)
+        first, *others = group.names
+        if len(there) < len(context.partition_keys):  # The run fails for the others, once all tables have these.
+            beside = {name: updates[name] for name in others}
+            yield dg.Output(replace(updates[first], beside=beside, nothing=missing), output_name=_output(first))
         for name, update in updates.items():
             yield dg.Output(update, output_name=_output(name))
 
@@ -63,15 +76,27 @@ def _lineage(table: Table) -> dict[str, dg.TableColumnLineage]:
     return same_columns("bronze", table, [name for name, _, _ in PROVENANCE])
 
 
+def _with_data(group: Group, bronze: Snapshots, silver: Snapshots, asked: Sequence[str]) -> list[str]:
+    """Return those of some windows of which bronze has files, or silver still has what bronze had."""
+    there = {window_of(file.partition) for source in bronze.values() for file in source.files}
+    there |= {file.partition for source in silver.values() for file in source.files}
+    return [window for window in asked if window in there]
+
+
 def _updates(
-    group: Group, bronze: Snapshots, silver: Snapshots, context: dg.AssetExecutionContext, shard_rows: int
+    group: Group,
+    bronze: Snapshots,
+    silver: Snapshots,
+    context: dg.AssetExecutionContext,
+    asked: Sequence[str],
+    shard_rows: int,
 ) -> dict[str, TableUpdate]:
     """Return the updates of a group's tables, if they lose nothing and bronze is complete."""
     word = word_of(context)
     if word is None:
-        updates = plan_shards(group, bronze, silver, context.partition_keys, shard_rows)
+        updates = plan_shards(group, bronze, silver, asked, shard_rows)
     else:
-        updates = plan_again(group, bronze, silver, max(context.partition_keys), shard_rows)
+        updates = plan_again(group, bronze, silver, max(asked), shard_rows)
     windows = {window for update in updates.values() for window in update.files}
     check_complete(bronze[group.names[0]].lake, group, bronze, windows)
     if word != ACCEPT_LOSS:
@@ -85,10 +110,12 @@ def _output(table: str) -> str:
 
 
 def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
+    # The asset reads all of bronze. Mapping only the last partition saves Dagster from listing all partitions.
+    last = dg.LastPartitionMapping() if table.arrives == "every batch" else None
+
     @dg.asset(
         key=["silver", table.name],
-        # The asset reads all of bronze. Mapping only the last partition saves Dagster from listing all partitions.
-        deps=[dg.AssetDep(["bronze", table.name], partition_mapping=dg.LastPartitionMapping())],
+        deps=[dg.AssetDep(["bronze", table.name], partition_mapping=last)],
         description=f"{table.description} The {KEEP} row per {', '.join(table.key)}.",
         group_name="silver",
         kinds={"deltalake", "duckdb"},
@@ -99,9 +126,9 @@ def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
     )
     def silver(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
         opened, word = lake.open(), word_of(context)
-        bronze = existing(opened, opened.table("bronze", table.name))
         present = snapshot(opened, opened.table("silver", table.name))
         with refusals():
+            bronze = existing(opened, opened.table("bronze", table.name))
             if word != ACCEPT_LOSS and added_since(bronze, present) is None:
                 check_loss([table], {table.name: bronze}, {table.name: present})
             return plan_dimension(table, bronze, present, settings.shard_rows, again=word is not None)

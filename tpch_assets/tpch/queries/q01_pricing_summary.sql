@@ -16,6 +16,7 @@
 -- unit sum_disc_price: USD
 -- unit sum_charge: USD
 -- unit avg_price: USD
+-- unit avg_disc: share
 
 SELECT
     l_returnflag,

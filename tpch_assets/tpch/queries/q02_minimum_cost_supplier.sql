@@ -9,6 +9,9 @@
 -- title n_name: Nation
 -- title p_partkey: Part
 -- title p_mfgr: Manufacturer
+-- title s_address: Address
+-- title s_phone: Phone
+-- title s_comment: Comment
 -- unit s_acctbal: USD
 
 SELECT s_acctbal, s_name, n_name, p_partkey, p_mfgr, s_address, s_phone, s_comment

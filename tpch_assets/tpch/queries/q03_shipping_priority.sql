@@ -6,6 +6,7 @@
 -- title l_orderkey: Order
 -- title o_orderdate: Order date
 -- title o_shippriority: Ship priority
+-- title revenue: Revenue
 -- unit revenue: USD
 
 SELECT l_orderkey, sum(l_extendedprice * (1 - l_discount)) AS revenue, o_orderdate, o_shippriority

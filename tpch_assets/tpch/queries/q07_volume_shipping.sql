@@ -6,6 +6,7 @@
 -- title supp_nation: Supplier's nation
 -- title cust_nation: Customer's nation
 -- title l_year: Year
+-- title revenue: Revenue
 -- unit revenue: USD
 
 SELECT supp_nation, cust_nation, l_year, sum(volume) AS revenue

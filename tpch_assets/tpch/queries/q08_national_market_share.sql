@@ -6,6 +6,7 @@
 -- param type: 'ECONOMY ANODIZED STEEL'
 -- title o_year: Year
 -- title mkt_share: Market share
+-- unit mkt_share: share
 
 SELECT o_year, sum(CASE WHEN nation = $nation THEN volume ELSE 0 END) / sum(volume) AS mkt_share
 FROM (

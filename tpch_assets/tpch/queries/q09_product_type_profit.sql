@@ -4,6 +4,7 @@
 -- param color: 'green'
 -- title o_year: Year
 -- title sum_profit: Profit
+-- title nation: Nation
 -- unit sum_profit: USD
 
 SELECT nation, o_year, sum(amount) AS sum_profit

@@ -2,11 +2,14 @@
 -- Which twenty customers returned the most, by revenue lost in a quarter?
 -- source: TPC-H Q10
 -- param date: DATE '1993-10-01'
--- title c_custkey: Customer
--- title c_name: Name
+-- title c_custkey: Customer no.
+-- title c_name: Customer
 -- title revenue: Revenue lost
 -- title c_acctbal: Account balance
 -- title n_name: Nation
+-- title c_address: Address
+-- title c_phone: Phone
+-- title c_comment: Comment
 -- unit revenue: USD
 -- unit c_acctbal: USD
 

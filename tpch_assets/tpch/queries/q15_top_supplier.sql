@@ -2,9 +2,11 @@
 -- Which supplier brought the most revenue in a quarter?
 -- source: TPC-H Q15
 -- param date: DATE '1996-01-01'
--- title s_suppkey: Supplier
--- title s_name: Name
+-- title s_suppkey: Supplier no.
+-- title s_name: Supplier
 -- title total_revenue: Revenue
+-- title s_address: Address
+-- title s_phone: Phone
 -- unit total_revenue: USD
 
 WITH revenue (supplier_no, total_revenue) AS (

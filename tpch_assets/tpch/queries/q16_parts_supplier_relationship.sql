@@ -5,6 +5,9 @@
 -- param type: 'MEDIUM POLISHED'
 -- param sizes: [49, 14, 23, 45, 19, 3, 36, 9]
 -- title supplier_cnt: Suppliers
+-- title p_brand: Brand
+-- title p_type: Type
+-- title p_size: Size
 
 SELECT p_brand, p_type, p_size, count(DISTINCT ps_suppkey) AS supplier_cnt
 FROM partsupp, part

@@ -3,7 +3,7 @@
 -- source: TPC-H Q18
 -- param quantity: 300
 -- title c_name: Customer
--- title c_custkey: Customer's key
+-- title c_custkey: Customer no.
 -- title o_orderkey: Order
 -- title o_orderdate: Order date
 -- title o_totalprice: Total price

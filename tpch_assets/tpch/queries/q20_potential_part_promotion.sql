@@ -5,6 +5,7 @@
 -- param date: DATE '1994-01-01'
 -- param nation: 'CANADA'
 -- title s_name: Supplier
+-- title s_address: Address
 
 SELECT s_name, s_address
 FROM supplier, nation

@@ -4,7 +4,7 @@
 -- param codes: ['13', '31', '23', '29', '30', '18', '17']
 -- title cntrycode: Country code
 -- title numcust: Customers
--- title totacctbal: Account balance
+-- title totacctbal: Account balances
 -- unit totacctbal: USD
 
 SELECT cntrycode, count(*) AS numcust, sum(c_acctbal) AS totacctbal

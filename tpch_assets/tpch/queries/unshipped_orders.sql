@@ -5,6 +5,11 @@
 -- title orderkey: Order
 -- title ordertime: Ordered
 -- title next_shiptime: Next ships
+-- title segment: Segment
+-- title rank: Rank
+-- title customer: Customer
+-- title revenue: Revenue
+-- title lines: Lines
 -- unit revenue: USD
 
 SELECT segment, rank, orderkey, customer, ordertime, revenue, lines, next_shiptime

@@ -3,6 +3,10 @@
 -- live: l_shiptime
 -- title ship_hour: Hour of shipment
 -- title oldest_ordertime: Oldest order
+-- title segment: Segment
+-- title lines: Lines
+-- title revenue: Revenue
+-- title orders: Orders
 -- unit revenue: USD
 
 SELECT

@@ -1,5 +1,7 @@
 """Pages opened without a browser."""
 
+import html
+import re
 from typing import Any
 
 import param
@@ -19,6 +21,11 @@ class Location(param.Parameterized):
     def query_params(self) -> dict[str, Any]:
         pairs = (part.split("=", 1) for part in self.search.lstrip("?").split("&") if "=" in part)
         return {name: value.replace("%2F", "/") for name, value in pairs}
+
+
+def words(found: str) -> str:
+    """What people read of HTML."""
+    return html.unescape(re.sub("<[^>]*>", "", found))
 
 
 def open_page(page: type[Page], store: Store, search: str = "") -> Any:

@@ -9,9 +9,10 @@ import pytest
 
 from dashboards import app
 from dashboards.own import own
-from dashboards.pages.answers import Answers
 from dashboards.pages.pipeline import Pipeline
 from dashboards.pages.queries import Queries
+from dashboards.pages.rows import Rows
+from dashboards.pages.start import Start
 from dashboards.store import business
 from dashboards.store.store import Store
 from dashboards.store.why import why_no_answer
@@ -19,7 +20,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.settings import SettingsError
 from tpch_assets_tests.dashboards.another import QUERIES, fill, use_business
 from tpch_assets_tests.dashboards.lakes import gold, put
-from tpch_assets_tests.dashboards.pages.opened import open_page
+from tpch_assets_tests.dashboards.pages.opened import open_page, words
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
@@ -36,14 +37,17 @@ def rooms(lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
 
 
 def test_its_pages_are_the_general_ones_under_its_name(rooms: Store) -> None:
-    assert app.pages() == (Answers, Queries, Pipeline)
+    assert app.pages() == (Start, Queries, Rows, Pipeline)
     assert own().title == "Rooms"
 
 
 def test_the_front_page_lists_every_question(rooms: Store) -> None:
-    page = open_page(Answers, rooms)
-    for words in ("Warm rooms", "How warm is each room?", "2 rows, the first:", "attic", "21.50 °C", "2024-01-02"):
-        assert words in page.list.html
+    page = open_page(Start, rooms)
+    read = words(page.list.html)
+    for said in ("Warm rooms", "How warm is each room?", "Warmth, highest21.50 °Cattic", "as of 2024-01-02"):
+        assert said in read
+    assert "Celsius21.50 °C+1.50 °C on 2024-01-02" in read
+    assert page.list.html.count("<polyline") == 2
     assert 'href="./queries?query=warmest"' in page.list.html
     assert "very late" in page.list.html
     assert "Nothing of sensor has arrived" in page.list.html
@@ -55,17 +59,17 @@ def test_a_header_is_drawn(rooms: Store) -> None:
     assert list(page.query.options) == ["High ones", "Warm rooms", "The warmest"]
     assert page.chart.plot.title.text == "Warmth (°C) by room"
     assert page.history.lines() == {"attic": [20.0, 21.5], "cellar": [12.0, 12.0]}
-    assert page.figures.html == "", "no total"
+    assert words(page.figures.html) == "Warmth, highest21.50 °CatticWarmth, lowest12 °Ccellar", "no total"
     assert page.table.titles == {"room": "Room", "celsius": "Warmth (°C)"}
-    assert "2024-01-02" in page.parameters.html and "FROM reading" in page.sql.html
+    assert "2024-01-02" in page.head.html and "FROM reading" in words(page.sql.html)
     assert page.rows().column_names == ["room", "celsius"]
 
 
 def test_an_answer_of_one_row_shows_its_values(rooms: Store) -> None:
     page = open_page(Queries, rooms, "?query=warmest")
     assert page.chart is None
-    for words in ("21.50 °C", "+1.50 °C (+7.5%)", ">attic<", "Readings"):
-        assert words in page.figures.html
+    assert "Celsius21.50 °C+1.50 °C on 2024-01-02" in words(page.figures.html)
+    assert "Roomattic" in words(page.figures.html) and "Readings2" in words(page.figures.html)
     assert page.history.lines() == {"Celsius": [20.0, 21.5]}
 
 
@@ -74,7 +78,7 @@ def test_an_answer_without_rows_says_so(rooms: Store) -> None:
     rooms.poll()
     page = open_page(Queries, rooms, "?query=high")
     assert page.none.visible and "No row answers this question as of 2024-01-02." in page.none.html
-    assert "no rows" in open_page(Answers, rooms).list.html
+    assert "no rows" in open_page(Start, rooms).list.html
 
 
 def test_a_question_says_what_it_waits_for(rooms: Store) -> None:
@@ -99,7 +103,7 @@ def test_an_empty_lake_whose_files_land_says_where_to_put_them(
     use_business(monkeypatch, tmp_path / "queries", QUERIES)
     store = Store(lake)
     store.poll()
-    assert "Put JSON lines into <code>raw/" in open_page(Answers, store).head.html
+    assert "Put JSON lines into <code>raw/" in open_page(Start, store).head.html
 
 
 def test_a_business_without_questions_says_where_to_put_them(
@@ -108,8 +112,8 @@ def test_a_business_without_questions_says_where_to_put_them(
     use_business(monkeypatch, tmp_path / "queries", {})
     store = app.open_store(lake)
     store.poll()
-    assert app.pages() == (Answers, Pipeline)
-    page = open_page(Answers, store)
+    assert app.pages() == (Start, Rows, Pipeline)
+    page = open_page(Start, store)
     assert f"Put one .sql file per question into {tmp_path / 'queries'}" in page.list.html and page.body.visible
 
 
@@ -120,18 +124,18 @@ def test_a_broken_file_is_told_beside_the_others(lake: Lake, monkeypatch: pytest
     fill(lake)
     store = app.open_store(lake)
     store.poll()
-    for kind in (Answers, Queries):
+    for kind in (Start, Queries):
         page = open_page(kind, store)
         assert "wrong.sql:3" in page.body[-1].html and "rom" in page.body[-1].html
         assert str(tmp_path) not in page.body[-1].html
-    assert "21.50 °C" in open_page(Answers, store).list.html
+    assert "21.50 °C" in words(open_page(Start, store).list.html)
 
 
 def test_pages_of_another_business_are_not_offered_without_their_queries(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: Path
 ) -> None:
     use_business(monkeypatch, tmp_path / "queries", QUERIES, dashboard="dashboards.tpch")
-    assert app.pages() == (Answers, Queries, Pipeline)
+    assert app.pages() == (Start, Queries, Rows, Pipeline)
 
 
 @pytest.mark.parametrize(

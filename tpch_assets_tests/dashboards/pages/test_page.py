@@ -1,6 +1,7 @@
 """What all pages share: states of the lake, choices in the address, and that nothing from it goes unchecked."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,17 +46,31 @@ def test_without_gold_a_page_says_so(lake: Lake) -> None:
     assert open_page(Pipeline, store).body.visible
 
 
-def test_a_page_reports_an_unreachable_lake_and_recovers(filled: Lake) -> None:
+@pytest.mark.parametrize(
+    ("hide", "restore"),
+    [
+        pytest.param(lambda place: place.write_text("not a folder"), Path.unlink, id="not a folder"),
+        pytest.param(lambda place: None, lambda place: None, id="renamed"),
+        pytest.param(Path.mkdir, Path.rmdir, id="unmounted"),
+    ],
+)
+def test_a_page_reports_an_unreachable_lake_and_recovers(
+    filled: Lake, hide: Callable[[Path], object], restore: Callable[[Path], object]
+) -> None:
     store = Store(filled)
     store.poll()
     page = open_page(Orders, store)
     os.rename(filled.uri, f"{filled.uri}.away")
-    Path(filled.uri).write_text("not a folder")
+    hide(Path(filled.uri))
     store.poll()
     page.refresh()
-    assert store.state.kind == "unreachable"
-    assert "cannot be reached" in page.head.html and page.body.visible
-    os.unlink(filled.uri)
+    state = store.state
+    assert state.kind == "unreachable" and state.since is not None and state.seen is not None
+    assert f"since {state.since:%H:%M}, showing {state.seen:%H:%M} (UTC)" in page.head.html
+    assert page.body.visible and "<strong>2024-01-03</strong>" in page.head.html
+    store.poll()
+    assert store.state.since == state.since, "an outage begins once"
+    restore(Path(filled.uri))
     os.rename(f"{filled.uri}.away", filled.uri)
     store.poll()
     page.refresh()
@@ -132,6 +147,18 @@ def test_an_address_that_is_not_allowed_is_ignored(store: Store, value: str) -> 
     assert queries.query.value in business.queries()
     pipeline = open_page(Pipeline, store, f"?layer={value}&table={value}")
     assert (pipeline.layer.value, pipeline.table.value) == ("bronze", "orders")
+
+
+def test_an_address_that_names_what_is_not_there_says_so_until_somebody_chooses(store: Store) -> None:
+    page = open_page(Orders, store, "?segment=BUILDINGS&day=2024-02-30")
+    assert "segment <strong>BUILDINGS</strong>, which is not there" in page.head.html
+    assert "Did you mean <strong>BUILDING</strong>?" in page.head.html
+    assert "day <strong>2024-02-30</strong>" in page.head.html
+    page.segment.value = "BUILDING"
+    assert "which is not there" not in page.head.html
+    page = open_page(Queries, store, f"?query={EVIL}")
+    assert "&lt;img" in page.head.html and EVIL not in page.head.html
+    assert "which is not there" not in open_page(Orders, store, "?segment=BUILDING&day=latest").head.html
 
 
 def test_url_takes_only_what_is_allowed() -> None:

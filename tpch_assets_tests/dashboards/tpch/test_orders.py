@@ -9,7 +9,7 @@ from dashboards.store.store import Store
 from dashboards.tpch.orders import Orders
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.dashboards.lakes import DAYS, MONEY, gold, orders_of, totals_of
-from tpch_assets_tests.dashboards.pages.opened import open_page
+from tpch_assets_tests.dashboards.pages.opened import open_page, words
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
@@ -21,8 +21,8 @@ def test_orders_answers_for_its_segment_and_day(store: Store) -> None:
     assert "2024-01-02" in page.head.html
     assert len(page.table.value) == 20
     assert re.search("version <strong>3</strong> of gold/unshipped_totals", page.head.html)
-    assert "60" in page.figures.html and "as the day before" in page.figures.html
-    assert "42.00 M" in page.figures.html and "(+100.0%) against the day before" in page.figures.html
+    assert "60nothing new on 2024-01-02" in words(page.figures.html)
+    assert "42.00 M USD+21.00 M USD (+100.0 %) on 2024-01-02" in words(page.figures.html)
     assert "1 d 15 h" in page.figures.html and "as old as the day before" in page.figures.html
     rows = page.rows()
     assert set(rows["segment"].to_pylist()) == {"BUILDING"}

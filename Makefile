@@ -91,6 +91,7 @@ bench: install ## compare with other tools, and show where a replay's time goes
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.parse
 	$(BIN)/python -m benchmarks.replay
+	$(BIN)/python -m benchmarks.landing --files 8
 	$(BIN)/python -m benchmarks.planning
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.serving --swaps 100

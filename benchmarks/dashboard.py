@@ -170,8 +170,7 @@ def in_browser(server: Server) -> None:
             sizes.append(_transferred(page))
             begun = time.perf_counter()
             page.goto(url)
-            page.locator(".as-of").wait_for()
-            page.locator(".card .figure").first.wait_for()
+            page.locator(".sparkline").first.wait_for()
             views.append(time.perf_counter() - begun)
             page.wait_for_load_state("networkidle")
             page.goto(f"{url}/orders")
@@ -323,9 +322,8 @@ def _models(part: Any) -> Any:
 
 async def people(server: Server, count: int, seconds: float) -> None:
     """`count` people arrive one after the other, then all choose at once."""
-    everyone = [
-        Person(server.url, *(("orders", "Market segment") if number % 2 else ("queries", "Query"))) for number in range(count)
-    ]
+    choices = (("queries", "Query"), ("orders", "Market segment"))
+    everyone = [Person(server.url, *choices[number % 2]) for number in range(count)]
     before = server.cpu()
     for person in everyone:
         await person.open()

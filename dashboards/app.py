@@ -22,7 +22,9 @@ import psutil
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from panel.io.server import get_server
+from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import PeriodicCallback
+from tornado.iostream import IOStream
 from tornado.process import task_id
 
 from dashboards.bokeh_private import serve_first
@@ -81,7 +83,7 @@ def server(store: Store, settings: DashboardSettings, **options: object) -> Base
     # A page's HTML is the same for everybody, so it is sent at once. The process that the websocket reaches makes the
     # session when the websocket opens.
     pn.config.reuse_sessions = True
-    pn.config.session_key_func = lambda request: request.path
+    pn.config.session_key_func = _session_key
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["extra_patterns"] = [LIVENESS]
     given["compress_response"] = True
@@ -169,6 +171,12 @@ def _end_children() -> None:
     for child in psutil.wait_procs(children, 2)[1]:
         with suppress(psutil.NoSuchProcess):
             child.kill()
+
+
+def _session_key(request: HTTPServerRequest) -> tuple[int, str]:
+    """What a page's HTML belongs to: the port, since Panel keeps it for all servers of a process, and the path."""
+    stream: IOStream = request.connection.stream  # type: ignore[union-attr]
+    return stream.socket.getsockname()[1], request.path
 
 
 def _menu() -> dict[str, str]:

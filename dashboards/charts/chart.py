@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from bokeh.models import ColumnDataSource, DataRange1d, Plot, Scatter, VBar
+from bokeh.models.annotations import Title
 
 from dashboards.charts import plots
 from dashboards.charts.figures import COMPACT, short
@@ -82,11 +83,12 @@ def over_time(
 
 def describe_times(plot: Plot, data: Data) -> None:
     """Say in words what columns over time show."""
-    values, name = np.asarray(data["value"], dtype=float), plot.title.text if plot.title else ""
+    values, name = np.asarray(data["value"], dtype=float), plot.title.text if isinstance(plot.title, Title) else ""
     found = values[~np.isnan(values)]
     if not len(found):
         plots.describe(plot, f"Chart without data: {name}")
         return
-    first, last = (np.datetime_as_string(data["time"][place], "m").replace("T", " ") for place in (0, -1))
+    times = np.asarray(data["time"], dtype="datetime64[m]")
+    first, last = (str(times[place]).replace("T", " ") for place in (0, -1))
     words = f"{len(values)} columns from {first} to {last} UTC, between {short(found.min())} and {short(found.max())}"
     plots.describe(plot, f"Chart: {name}. {words}, the last {short(values[-1])}.")

@@ -82,22 +82,22 @@ def _highest(view: View, rows: pd.DataFrame) -> list[Figure]:
     """The highest figure that is drawn, and what it is of; of an answer without a total the lowest too."""
     if view.y is None or view.counts or view.more or not view.drawn or len(rows) < 2:
         return []
-    points = view.points(rows).dropna(subset=["y"]).reset_index(drop=True)
+    points = view.points(rows).dropna(subset=["y"])
     if len(points) < 2:
         return []
-    places = {"highest": points["y"].idxmax()}
+    found = {"highest": points.nlargest(1, "y")}
     if view.total == "none":
-        places["lowest"] = points["y"].idxmin()
+        found["lowest"] = points.nsmallest(1, "y")
     unit, name = view.unit_of(view.y), view.label(view.y)
     return [
-        Figure(f"{name}, {which}", with_unit(float(points.at[place, "y"]), unit), of=_of(view, points, place))
-        for which, place in places.items()
+        Figure(f"{name}, {which}", with_unit(float(one["y"].iloc[0]), unit), of=_of(view, one))
+        for which, one in found.items()
     ]
 
 
-def _of(view: View, points: pd.DataFrame, place: int) -> str:
+def _of(view: View, one: pd.DataFrame) -> str:
     """What a figure that is drawn is of, in words. Numbers need the name of their column."""
-    x = shown(points.at[place, "x"], name=True)
+    x = shown(one["x"].iloc[0], name=True)
     numbered = len(view.x) == 1 and x.replace(".", "").isdigit()
     words = f"{view.label(view.x[0])} {x}" if numbered else x
-    return f"{words}, {points.at[place, 'by']}" if view.by else words
+    return f"{words}, {one['by'].iloc[0]}" if view.by else words

@@ -39,9 +39,8 @@ class AnswerLayout:
 def width_of(rows: pd.DataFrame, look: Look) -> int:
     """Roughly how many pixels a table takes."""
     first = rows.head(50)
-    return sum(
-        CELL + LETTER * max(len(look.heading(name)), *(len(str(value)) for value in first[name]), 6) for name in first
-    )
+    letters = [max(6, len(look.heading(name)), *(len(str(value)) for value in first[name])) for name in rows.columns]
+    return sum(CELL + LETTER * count for count in letters)
 
 
 def _flex(basis: str) -> dict[str, str]:

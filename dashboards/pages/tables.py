@@ -34,6 +34,7 @@ class _Columns(TypedDict):
     text_align: dict[str, str]
     header_filters: dict[str, Filter]
     frozen_columns: list[str]
+    editors: dict[str, None]
 
 
 def cells(rows: pd.DataFrame, look: Look) -> pd.DataFrame:
@@ -120,6 +121,7 @@ def _columns(shown: pd.DataFrame, look: Look, titles: Mapping[str, str], links: 
         "text_align": {name: "right" for name in names if pd.api.types.is_numeric_dtype(shown[name])},
         "header_filters": {name: _filter(shown[name], headings[name]) for name in names},
         "frozen_columns": names[:1] if len(names) > FROZEN_FROM else [],
+        "editors": dict.fromkeys(names),  # A cell with an editor stops the Tab key, even if it cannot be edited.
     }
 
 

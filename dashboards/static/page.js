@@ -25,11 +25,42 @@ function show(name) {
 }
 
 function* plots() {
-  for (const doc of window.Bokeh?.documents ?? []) {
-    for (const model of doc.all_models) {
-      const view = model.type === 'Plot' ? window.Bokeh.index.find_one(model) : null
-      if (view != null) yield view
+  for (const model of models('Plot')) {
+    const view = window.Bokeh.index.find_one(model)
+    if (view != null) yield view
+  }
+}
+
+// What Tabulator leaves out of its tables: roles that screen readers understand, and sorting by keyboard.
+function mend() {
+  for (const model of models('DataTabulator')) {
+    const table = window.Bokeh.index.find_one(model)?.shadow_el?.querySelector('.tabulator')
+    if (table == null) continue
+    const header = table.querySelector(':scope > .tabulator-header')
+    const holder = table.querySelector(':scope > .tabulator-tableholder')
+    if (header == null || holder == null) continue
+    // The buttons of its pages may not stand in a grid, so the rows alone are one. Its header is elsewhere in the tree.
+    table.setAttribute('role', 'group')
+    table.removeAttribute('aria-owns')
+    header.id = 'header'
+    holder.setAttribute('role', 'grid')
+    holder.setAttribute('aria-owns', 'header')
+    holder.setAttribute('aria-label', 'Rows')
+    for (const empty of table.querySelectorAll('.empty')) empty.setAttribute('aria-hidden', 'true')
+    for (const column of table.querySelectorAll('.tabulator-sortable:not(.empty):not([tabindex])')) {
+      column.tabIndex = 0
+      column.addEventListener('keydown', (event) => {
+        if (event.target !== column || (event.key !== 'Enter' && event.key !== ' ')) return
+        event.preventDefault()
+        column.click()
+      })
     }
+  }
+}
+
+function* models(type) {
+  for (const doc of window.Bokeh?.documents ?? []) {
+    for (const model of doc.all_models) if (model.type.endsWith(type)) yield model
   }
 }
 
@@ -59,6 +90,7 @@ document.addEventListener('DOMContentLoaded', () => {
   })
   show(theme())
   window.setTimeout(follow, 1000)
+  window.setInterval(mend, 500) // Tables come, go and change columns, and nothing tells when they are drawn.
 })
 
 // The websocket ended: the server stopped, or this machine slept. The session is gone; the address has all choices.

@@ -27,13 +27,7 @@ from tpch_assets.lake.snapshot import Snapshot
 
 QUERY = "unshipped_orders"
 TOTALS = "unshipped_totals"
-TITLES = {
-    "orderkey": "Order",
-    "ordertime": "Ordered (UTC)",
-    "revenue": "Revenue",  # Its unit stands above, and the column shall fit.
-    "lines": "Lines",
-    "next_shiptime": "Next ships (UTC)",
-}
+TITLES = {"ordertime": "Ordered (UTC)", "next_shiptime": "Next ships (UTC)"}
 
 
 class Orders(DayPage):
@@ -114,14 +108,13 @@ class Orders(DayPage):
                 self.segment.param.update(options=segments, value=self.url.get("segment", segments, first))
 
     def _show_orders(self, rows: pd.DataFrame) -> None:
-        shown = rows.drop(columns=["segment"])
+        query = business.queries()[QUERY]
+        shown, look = rows.drop(columns=["segment"]), self.look.of(query)
         if self.table is None:
-            self.table = tabulator(
-                shown, self.look, titles=TITLES, stretch=True, links=links(business.queries()[QUERY])
-            )
+            self.table = tabulator(shown, look, titles=TITLES, stretch=True, links=links(query))
             self.place[:] = [self.table]
         else:
-            self.table.value = cells(shown, self.look)
+            self.table.value = cells(shown, look)
 
     def _show_totals(self, totals: Snapshot | None, day: str) -> None:
         if totals is None:

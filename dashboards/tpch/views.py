@@ -46,7 +46,7 @@ VIEWS: dict[str, View] = {
     ),
     "q22_global_sales_opportunity": View("columns", "Customers by country code", ("cntrycode",), "numcust"),
     "unshipped_orders": View("bars", "Revenue of the listed orders by segment", ("segment",), "revenue"),
-    "customer_baskets": View("lines", "Revenue by order number and segment", ("nth_order",), "revenue", by="segment"),
+    "customer_baskets": View("bars", "Revenue by segment", ("segment",), "revenue"),
     "unshipped_totals": View("bars", "Revenue waiting by segment", ("segment",), "revenue"),
 }
 

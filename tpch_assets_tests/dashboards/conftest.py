@@ -11,7 +11,7 @@ from dashboards import app
 from dashboards.store.store import Store
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.conftest import browser_path
-from tpch_assets_tests.dashboards.browsers import ARGUMENTS, Open
+from tpch_assets_tests.dashboards.browsers import ARGUMENTS, Open, Served
 from tpch_assets_tests.dashboards.lakes import fill_behind, fill_gold, fill_pipeline
 
 
@@ -37,6 +37,17 @@ def store(filled: Lake) -> Store:
     found.poll()
     found.poll_raw()
     return found
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A lake with three days of gold. Tests read it and do not change it."""
+    lake = Lake(str(tmp_path_factory.mktemp("full") / "lake"))
+    fill_gold(lake)
+    fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
+    served = Served(lake)
+    yield served
+    served.stop()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,6 @@ from tpch_assets_tests.dashboards.lakes import BEHIND, EVIL, fill_gold, fill_pip
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A lake with three days of gold. Tests read it and do not change it."""
-    lake = Lake(str(tmp_path_factory.mktemp("full") / "lake"))
-    fill_gold(lake)
-    fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
-    served = Served(lake)
-    yield served
-    served.stop()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +40,7 @@ def shown(page: Page) -> Any:
 
 
 def test_orders_by_segment_and_day(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     shown(page).to_contain_text("Data as of 2024-01-03, version")
     expect(page.locator(".cards")).to_contain_text("Revenue waiting")
     expect(page.locator("canvas").first).to_be_visible()
@@ -67,7 +56,7 @@ def test_orders_by_segment_and_day(full: Served, visit: Open) -> None:
 
 
 def test_a_table_sorts_filters_pages_and_downloads(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     first = page.locator(".tabulator-row").first
     expect(first).to_contain_text("Customer#000000001")
     page.locator(".tabulator-page", has_text="2").click()
@@ -214,7 +203,9 @@ def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> Non
     place = Path(fresh.lake.uri)
     place.rename(f"{place}.away")
     place.write_text("not a folder")
-    expect(page.get_by_role("heading", name=re.compile(r"not reachable since \d\d:\d\d, showing \d\d:\d\d"))).to_be_visible()
+    expect(
+        page.get_by_role("heading", name=re.compile(r"not reachable since \d\d:\d\d, showing \d\d:\d\d"))
+    ).to_be_visible()
     expect(page.locator(".tabulator-row").first).to_be_visible()
     place.unlink()
     Path(f"{place}.away").rename(place)
@@ -233,7 +224,7 @@ def test_gold_that_comes_while_a_page_is_built_appears(fresh: Served, visit: Ope
 
     page = visit("about:blank", slowed=6)
     page.on("websocket", lambda socket: socket.on("framereceived", document_arrives))
-    page.goto(fresh.url)
+    page.goto(f"{fresh.url}/orders")
     expect(page.locator(".tabulator-row").first).to_be_visible()
 
 
@@ -296,7 +287,7 @@ def zoom(page: Page) -> None:
     ],
 )
 def test_an_axis_of_time_names_the_day(full: Served, visit: Open, start: str, end: str, labels: list[str]) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     expect(page.locator("canvas").first).to_be_visible()
     assert page.evaluate(_LABELS, [start, end]) == labels
 
@@ -311,7 +302,7 @@ _LABELS = """([start, end]) => {
 
 
 def test_the_button_has_the_frame_of_the_menus_beside_it(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     button, menu = page.locator(".bk-btn"), page.get_by_role("combobox", name="Day")
     expect(button).to_be_visible()
     light = frame(menu)
@@ -325,12 +316,12 @@ def frame(of: Any) -> str:
     return of.evaluate("one => getComputedStyle(one).border")
 
 
-@pytest.mark.parametrize("path", ["", "/queries?query=q09_product_type_profit", "/pipeline"])
+@pytest.mark.parametrize("path", ["", "/orders", "/queries?query=q09_product_type_profit", "/pipeline"])
 @pytest.mark.parametrize("width", [390, 1920])
 def test_pages_fit_both_widths_and_themes(full: Served, visit: Open, path: str, width: int) -> None:
     page = visit(full.url + path, width, 844 if width == 390 else 1080)
     shown(page).to_contain_text("Data as of")
-    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.locator("canvas, .sparkline").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     too_wide = page.locator(".cards, select, .as-of, canvas").evaluate_all(
         "(found, width) => found.filter(one => one.getBoundingClientRect().right > width + 1).length", width
@@ -363,7 +354,7 @@ def contrast(of: Any) -> float:
 
 
 def test_the_keyboard_reaches_everything(full: Served, visit: Open) -> None:
-    page = visit(full.url)
+    page = visit(f"{full.url}/orders")
     shown(page).to_contain_text("Data as of")
     reached: set[str] = set()
     for _ in range(14):

@@ -23,7 +23,7 @@ from tpch_assets.gold.form import form_of
 from tpch_assets.gold.plan import plan_answers
 from tpch_assets.gold.queries import load_queries, parameters
 from tpch_assets.gold.stale import stale_days
-from tpch_assets.lake import recovery
+from tpch_assets.lake import listing, recovery
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.pieces import write_piece, write_raw
@@ -86,6 +86,7 @@ class Services:
 
     def begin(self) -> None:
         """What each service does first."""
+        listing._known.clear()  # As in a new process.
         recovery.repair(self.lake)
 
     def deliver(self, one: Delivery, stamp: int) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from tpch_assets.bronze.fingerprint import rejects_of
 from tpch_assets.bronze.plan import PROVENANCE, plan_again, plan_batches
 from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
@@ -73,12 +74,13 @@ def _bronze(table: Table, settings: Settings) -> dg.AssetsDefinition:
         if not keys:
             raise dg.Failure(f"raw/{table.name} has no file that could be read.", allow_retries=False)
         present = snapshot(opened, opened.table("bronze", table.name))
+        rejects = rejects_of(present)  # Before raw is listed.
         with refusals():
             if word := word_of(context):
                 listed = deliveries(opened, table.name, batch_key(settings.start), behind(max(keys)))
                 raw = {batch: files for batch, files in listed if is_batch(batch)}
                 return plan_again(table, raw, present, accept_loss=word == ACCEPT_LOSS)
-            update = plan_batches(table, files_of(opened, table.name, keys), present)
+            update = plan_batches(table, files_of(opened, table.name, keys), present, rejects)
             return replace(update, nothing=f"raw/{table.name} has no file of")
 
     def _delivered(context: dg.AssetExecutionContext, lake: Lake) -> list[str]:

@@ -75,13 +75,14 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
     schedules = {schedule.name for schedule in defs.schedules or []}
     sensors = {sensor.name for sensor in defs.sensors or []}
     layers = {f"{layer}_job" for layer in LAYERS}
-    assert jobs == layers | {"freshness_job", "maintenance_job", "dashboard_job", "costs_job"}
+    assert jobs == layers | {"freshness_job", "maintenance_job", "dashboard_job", "serving_job", "costs_job"}
     assert schedules == {
         "raw_schedule",
         "silver_schedule",
         "gold_schedule",
         "maintenance_schedule",
         "dashboard_schedule",
+        "serving_schedule",
         "costs_schedule",
     }
     assert sensors == {"bronze_sensor", "late_data_sensor", "freshness_sensor", "alerts_sensor"}
@@ -109,7 +110,8 @@ def test_automation_is_switched_on_by_its_setting(environment: Path, on: bool) -
     from tpch_assets.orchestration.assemble import assemble
 
     made = assemble(load_settings(automation=on), BUSINESS)
-    ours = [one for one in (*(made.schedules or []), *(made.sensors or [])) if one.name != "dashboard_schedule"]
+    servers = ("dashboard_schedule", "serving_schedule")
+    ours = [one for one in (*(made.schedules or []), *(made.sensors or [])) if one.name not in servers]
     assert {one.default_status.value for one in ours} == {"RUNNING" if on else "STOPPED"}
 
 

@@ -19,6 +19,7 @@ from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.lake.update import copy_table
 from tpch_assets.layers import GOLD
+from tpch_assets.models import library
 from tpch_assets.models.features import Feature
 from tpch_assets.models.predictor import Predictor
 from tpch_assets.schema.models import Derived
@@ -135,8 +136,6 @@ def load(lake: Lake, version: ModelVersion) -> Predictor:
     Raises:
         LakeError: It has no file, or the file is damaged.
     """
-    import xgboost
-
     if not version.path:
         raise LakeError(f"{version.model} {version.version} was not trained: {version.reason}")
     uri = lake.path(version.path)
@@ -145,7 +144,7 @@ def load(lake: Lake, version: ModelVersion) -> Predictor:
     if content is None or hashlib.sha256(content).hexdigest() != version.sha256:
         why = "does not exist" if content is None else "is damaged"
         raise LakeError(f"The model {uri} {why}: train it again, by materializing its day.")
-    booster = xgboost.Booster()
+    booster = library.xgboost().Booster()
     booster.load_model(bytearray(content))
     return Predictor(booster, version.features, version.derived)
 

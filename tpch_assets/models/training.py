@@ -16,7 +16,7 @@ import numpy as np
 from tpch_assets.compute.database import worker_threads
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.local_files import discard
-from tpch_assets.models import quality, registry
+from tpch_assets.models import library, quality, registry
 from tpch_assets.models.features import Feature, Matrix, names, types
 from tpch_assets.models.registry import Bin, Figures, ModelVersion
 from tpch_assets.models.rows import Labels, Source, read, with_categories
@@ -37,8 +37,8 @@ PARAMETERS: Mapping[str, int | float | str] = {
 }
 """XGBoost's parameters, unless a model has others."""
 THREADED_ROWS = 1_000_000
-"""From so many rows on, training uses all threads. They wait for each other at every split, so that with fewer rows
-they save nothing, and on a busy machine take many times as long."""
+"""From so many rows on, training uses all threads. They wait for each other at every split: with fewer rows they save
+nothing."""
 COMPARED_ROWS = 1_000_000
 """So many rows of the validation days, at most, tell how good a version is."""
 EXAMINED_ROWS = 100_000
@@ -97,8 +97,7 @@ def train(job: Job, day: str, training: Sequence[str], validation: Sequence[str]
     held, held_label = read(job.validation(validation), features)
     if problem := too_little(job.model, label, held_label):
         return Trained(features, {"training_rows": len(label), "rows": len(held_label)}, problem=problem)
-    import xgboost
-
+    xgboost = library.xgboost()
     threads = worker_threads() if len(rows) >= THREADED_ROWS else 1
     data = xgboost.QuantileDMatrix(rows, label, nthread=threads, **named(features, job.model))
     booster = xgboost.train({**parameters(job.model), "nthread": threads}, data, job.model.rounds)

@@ -11,6 +11,7 @@ import pytest
 
 from tpch_assets.compute import database
 from tpch_assets.compute.database import cursor, load_once
+from tpch_assets.settings import PREFIX, current_settings
 
 ROWS = 300_000  # Of eight bytes: some 2.4 MB, which DuckDB keeps as they are.
 
@@ -120,3 +121,18 @@ def test_a_forked_process_has_a_database_of_its_own(environment: Path) -> None:
     finally:
         child.kill()
         child.join(10)
+
+
+def test_a_query_beyond_the_memory_setting_spills_to_disk(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}MEMORY", "60MiB")
+    current_settings.cache_clear()
+    monkeypatch.setattr(database, "scratch", lambda: str(tmp_path))
+    with database._database.__wrapped__() as con:
+        (limit,) = con.execute("SELECT current_setting('memory_limit')").fetchone() or ("",)
+        assert limit == "60.0 MiB"
+        con.execute("CREATE TABLE large AS SELECT range, hash(range)::VARCHAR AS text FROM range(2_500_000)")
+        (spilled,) = con.execute("SELECT count(*) FROM duckdb_temporary_files()").fetchone() or (0,)
+        assert spilled, "what does not fit into memory is on disk"
+        assert con.execute("SELECT count(DISTINCT text) FROM large").fetchone() == (2_500_000,)

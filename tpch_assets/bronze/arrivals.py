@@ -129,7 +129,9 @@ def _pending(
     bronze = listing.listed(lake, lake.table("bronze", table.name))
     memory: Seen = {} if seen is None else seen
     settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
-    found = _lacking(table, bronze, settled)
+    have = _contents(bronze, settled)
+    wanted = {*_lacking(table, bronze, settled, have), *_strange_rejects(lake, bronze, settled, have)}
+    found = [batch for batch, _ in settled if batch in wanted]
     # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
     return found or ([settled[-1][0]] if settled and _has_other_columns(table, bronze) else [])
 
@@ -138,16 +140,28 @@ def _batches(listed: Iterable[Delivery]) -> list[Delivery]:
     return [(batch, files) for batch, files in listed if files and is_batch(batch)]
 
 
-def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery]) -> list[str]:
+Contents = dict[str, set[str]]
+"""By batch, what the names of its files say of their content."""
+
+
+def _contents(source: Snapshot, there: Iterable[Delivery]) -> Contents:
+    found: Contents = {batch: set() for batch, _ in there}
+    for stored in source.files:  # Of a long history, few are looked at.
+        if stored.partition in found:
+            found[stored.partition].add(BronzeName.parse(stored.name).content)
+    return found
+
+
+def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery], have: Contents) -> list[str]:
     """The batches with a raw file that bronze does not hold as it is now."""
-    naming, delivered = Naming.of(table, bronze), dict(there)
-    have: dict[str, set[str]] = {batch: set() for batch in delivered}
-    for stored in bronze.files:  # Of a long history, few are looked at.
-        if stored.partition in have:
-            have[stored.partition].add(BronzeName.parse(stored.name).content)
-    return [
-        batch for batch, files in delivered.items() if not all(naming.contents(file) & have[batch] for file in files)
-    ]
+    naming = Naming.of(table, bronze)
+    return [batch for batch, files in there if not all(naming.contents(file) & have[batch] for file in files)]
+
+
+def _strange_rejects(lake: Lake, bronze: Snapshot, there: Iterable[Delivery], have: Contents) -> set[str]:
+    """Batches with rejects of files that bronze does not hold: of a run that was overtaken, or died between commits."""
+    rejects = _contents(listing.listed(lake, f"{bronze.uri}_rejects"), there)
+    return {batch for batch, contents in rejects.items() if contents - have[batch]}
 
 
 def _has_other_columns(table: Table, bronze: Snapshot) -> bool:

@@ -102,7 +102,7 @@ def plan(
     shards, facts = shards_of(query, silver, day)
     group = next(group for group in query.groups if group.name == form.group)
     combine = _statement(lake, form.combine, values, _dimensions(business, silver, form.combine))
-    graph = _graph(query, business, silver, form.partial, values, group, shards[group.name])
+    graph = graph_of(query, business, silver, form.partial, values, group, shards[group.name])
     paths = graph.add(silver, shards[group.name])
     answer = graph.delayed(run_combine, combine, graph.partial, paths, _nothing(group), day)
     return answer, {**facts, "partials kept": graph.kept, ROWS_READ: graph.rows_read}
@@ -123,10 +123,10 @@ def needed_partials(query: Query, business: Business, silver: Snapshots, day: da
         return set()
     group = next(group for group in query.groups if group.name == form.group)
     shards = shards_of(query, silver, day)[0][group.name]
-    return _graph(query, business, silver, form.partial, values, group, shards).needed(shards)
+    return graph_of(query, business, silver, form.partial, values, group, shards).needed(shards)
 
 
-def _graph(
+def graph_of(
     query: Query,
     business: Business,
     silver: Snapshots,
@@ -135,6 +135,7 @@ def _graph(
     group: Group,
     shards: list[Shard],
 ) -> PartialGraph:
+    """The graph of a statement's partials over some shards, kept under the query's name."""
     lake = next(iter(silver.values())).lake
     partial = _statement(lake, statement, values, _dimensions(business, silver, statement))
     whole: list[str] = []

@@ -87,7 +87,7 @@ def stale_answers(
     for group in business.groups:
         with tolerant():
             if there.issuperset(group.names):
-                ready[group.name] = _ready(lake, group, silver, days)
+                ready[group.name] = ready_days(lake, group, silver, days)
     found: dict[str, dict[str, Reason]] = {}
     for query in queries:
         # An answer from dimensions alone is due when all facts of the day are there.
@@ -154,7 +154,7 @@ def _former(groups: list[FormerDigests], day: str) -> str:
     return together(group.of(day) for group in groups)
 
 
-def _ready(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
+def ready_days(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
     """The days that a group's shards are complete for, each with what an answer has to be made of."""
     stale = not_built(lake, group)[0]
     there = set.intersection(*(set(silver[name].by_partition()) for name in group.names))

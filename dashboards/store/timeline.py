@@ -16,7 +16,7 @@ from tpch_assets.calendar import batch_key, day_key, floor, parse, window_key, w
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 from tpch_assets.layers import BATCH, DAY, WINDOW
 from tpch_assets.schema import Group
-from tpch_assets.silver.stale import stale_windows_of
+from tpch_assets.silver.inputs import stale_windows_of
 
 DAYS = 3
 HOUR = timedelta(hours=1)

@@ -207,7 +207,7 @@ def _transferred(page: Any) -> dict[str, int]:
     client.send("Network.enable")
     client.on("Network.loadingFinished", lambda event: add("http", event["encodedDataLength"]))
     client.on("Network.webSocketFrameReceived", lambda event: add("websocket", len(event["response"]["payloadData"])))
-    page.on("framenavigated", lambda frame: counting.__setitem__(0, frame.url.count("/") == 3))
+    page.on("framenavigated", lambda frame: counting.__setitem__(0, frame.url.rstrip("/").count("/") == 2))
     return found
 
 

@@ -87,7 +87,7 @@ def server(store: Store, settings: DashboardSettings, **options: object) -> Base
     given = settings.serve_options() | {"show": False, "start": False, "verbose": False}
     given["extra_patterns"] = [LIVENESS]
     given["compress_response"] = True
-    given["default_handler_class"] = not_found(own().title, _menu())
+    given["default_handler_class"] = not_found(own().title, {} if settings.signs_in else _menu())
     given["title"] = {_slug(page): f"{page.name} · {own().title}" for page in pages()}
     made = get_server(routes(store, settings), **(given | options))  # type: ignore[arg-type]
     serve_first(made, rules(HERE / "static"))

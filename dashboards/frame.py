@@ -27,7 +27,7 @@ def not_found(brand: str, pages: Mapping[str, str]) -> type[RequestHandler]:
     """A handler of addresses that lead nowhere.
 
     Args:
-        pages: Names by path.
+        pages: Names by path; none where people sign in, as this page needs no sign-in.
     """
 
     class NotFound(RequestHandler):

@@ -76,6 +76,11 @@ class DashboardSettings(DashboardAddress):
             raise ValueError(f"TPCH_DASHBOARD_BASIC_AUTH={self.basic_auth}: there is no such file")
         return self
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether people have to sign in."""
+        return bool(self.basic_auth or self.oauth_provider)
+
     def serve_options(self) -> dict[str, object]:
         """Keyword arguments of `panel.serve`."""
         options: dict[str, object] = {

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,14 +111,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_for(true, seconds: float = PATIENCE):  # type: ignore[no-untyped-def]
-    """Wait until a condition holds, and return what it gave."""
+def wait_for(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
-    while not (found := true()):
+    while not true():
         if time.monotonic() > deadline:
             raise SystemExit(f"landing: nothing came of it in {seconds:g} s")
         time.sleep(0.05)
-    return found
 
 
 def wait_until_idle(instance: dg.DagsterInstance) -> None:

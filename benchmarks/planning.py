@@ -27,9 +27,9 @@ from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshot, snapshot
 from tpch_assets.layers import DAY, WINDOW
+from tpch_assets.silver.inputs import stale_windows_of
 from tpch_assets.silver.rows import PROVENANCE
 from tpch_assets.silver.shards import complete_shards, plan_shards
-from tpch_assets.silver.stale import stale_windows_of
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.tpch_tables import FACTS, GROUP, TABLES
 

@@ -1,7 +1,8 @@
 """Check the Containerfile without a container engine: run its instructions in a folder.
 
 A virtual environment replaces the base image's Python, and a folder replaces /opt/dagster. Instructions that need root
-are skipped: USER, and the RUN that adds a user. Then the image's command must respond, and the code location must load.
+are skipped: USER, and the RUN that adds a user. Then the code location must load, and the dashboard and the model's
+server must respond.
 
 python deploy/check_image.py
 """
@@ -64,19 +65,19 @@ class Image:
         else:
             shutil.copy(from_, to / source if target.endswith("/") else to)
 
-    def serves(self) -> None:
-        """Check that the image's command responds at its health endpoint."""
+    def serves(self, command: list[str], kind: str) -> None:
+        """Check that a command of the image responds at its health endpoint."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environment = {**self.environment, "TPCH_DASHBOARD_PORT": str(port), "TPCH_DASHBOARD_ADDRESS": "127.0.0.1"}
+        environment = {**self.environment, f"TPCH_{kind}_PORT": str(port), f"TPCH_{kind}_ADDRESS": "127.0.0.1"}
         environment["TPCH_LAKE"] = str(self.root / "lake")
-        process = subprocess.Popen(self.command, cwd=self.root, env=environment)
+        process = subprocess.Popen(command, cwd=self.root, env=environment)
         try:
             deadline = time.monotonic() + SECONDS
             while not _answers(f"http://127.0.0.1:{port}/liveness"):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{self.command} does not respond")
+                    raise SystemExit(f"{command} does not respond")
                 time.sleep(0.2)
         finally:
             process.terminate()
@@ -121,8 +122,11 @@ def main() -> None:
                 sys.stderr.write(f"{line}\n")
                 image.follow(*line.split(" ", 1))
         image.loads()
-        image.serves()
-    sys.stderr.write("The image's files install, its code location loads, and its dashboard responds.\n")
+        image.serves(image.command, "DASHBOARD")
+        image.serves(["python", "-m", "serving"], "SERVING")
+    sys.stderr.write(
+        "The image's files install, its code location loads, its dashboard and its model's server respond.\n"
+    )
 
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ class Settings(BaseSettings):
         ge=1_000,
         description="Approximate rows per silver shard, counted in the group's largest fact.",
     )
+    model_rows: int = Field(
+        default=20_000_000,
+        ge=1,
+        description="Rows up to which one worker trains a model; more are trained on by all workers together.",
+    )
     settle_seconds: float = Field(
         default=5,
         ge=0,

@@ -58,7 +58,7 @@ class Parameters:
 
     def written(self) -> dict[str, str]:
         """What differs from the query's own values."""
-        return {name: field.value for name, field in self.fields.items() if field.value != self._own.get(name)}
+        return {name: str(field.value) for name, field in self.fields.items() if field.value != self._own.get(name)}
 
     def values(self) -> dict[str, object] | None:
         """The values that differ from the query's own. None if one cannot be read: then this says which."""

@@ -11,7 +11,7 @@ import panel as pn
 from dashboards.bokeh_private import draw_at_once
 from dashboards.charts.chart import Chart, Data, over_time
 from dashboards.charts.looks import Look
-from dashboards.pages import costs, panels, timeline, trouble
+from dashboards.pages import alerts, costs, panels, timeline, trouble
 from dashboards.pages import pipeline_markup as markup
 from dashboards.pages.markup import escape, sentence
 from dashboards.pages.page import Page
@@ -110,7 +110,7 @@ class Pipeline(Page):
         self._drawn = drawn
 
     def _show_health(self, layers: dict[str, list[Health]], item: Health) -> None:
-        self.states.html = markup.layer_cards(layers)
+        self.states.html = markup.layer_cards(layers) + alerts.panel(self.store, self.settings.dagster_url)
         silver = item.layer == "silver"
         compactions = {one.name: compaction(self.store, one.name) for one in layers["silver"]} if silver else {}
         self.overview.html = markup.overview(item.layer, layers[item.layer], compactions, self.settings.dagster_url)
@@ -153,7 +153,9 @@ class Pipeline(Page):
             data = {"time": middle[known].to_numpy(), "value": sizes[key][known].astype(float).to_numpy()}
             self._show_chart(key, f"{title} per {markup.STEP[layer]}", width, colour, (layer, name), data)
 
-    def _show_chart(self, key: str, title: str, width: float | None, colour: int, of: tuple[str, str], data: Data) -> None:
+    def _show_chart(
+        self, key: str, title: str, width: float | None, colour: int, of: tuple[str, str], data: Data
+    ) -> None:
         """Put new data into the chart. Make a new one for another table, and none if there is no data."""
         if not len(data["time"]):
             self.charts.pop(key, None)

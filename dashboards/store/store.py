@@ -51,6 +51,7 @@ def table_keys() -> tuple[Key, ...]:
         *(("bronze", f"{name}_rejects") for name in names),
         ("operations", "costs"),
         *([REGISTRY] if business.models() else []),
+        ("operations", "alerts"),
     )
 
 

@@ -17,6 +17,7 @@ class Kind:
         over: How it says that they are over.
         do: What to do about it, a sentence.
         patience: It is told only if it lasts so long, as it often passes by itself.
+        event: It happened at a moment; others last.
     """
 
     one: str
@@ -24,6 +25,7 @@ class Kind:
     over: str
     do: str
     patience: timedelta = timedelta(0)
+    event: bool = False
 
 
 KINDS = {
@@ -32,6 +34,7 @@ KINDS = {
         "{count} runs of {scope} failed",
         "has succeeded since",
         "Read its log, mend the cause and run it again.",
+        event=True,
     ),
     "run stuck": Kind(
         "a run of {subject} makes no progress",
@@ -40,10 +43,11 @@ KINDS = {
         "Look at its log; terminate it in Dagster if it hangs.",
     ),
     "check failed": Kind(
-        "a check of {subject} failed",
+        "the check {subject} failed",
         "{count} checks of {scope} failed",
         "passes again",
         "See what the check counted, mend it and materialize the asset again.",
+        event=True,
     ),
     "rejects": Kind(
         "too many lines of {subject} are rejected",

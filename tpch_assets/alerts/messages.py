@@ -51,7 +51,7 @@ def begun(group: Sequence[Alert], links: Links) -> Message:
     kind = KINDS[conditions[0].kind]
     return Message(
         f"Begun: {_what(conditions)}",
-        f"{_capital(_what(conditions))} since {_moment(conditions[0].since)}{_named(conditions)}. "
+        f"{_capital(_what(conditions))} {_since(conditions)}{_named(conditions)}. "
         f"{kind.do} {_places(conditions, links)}",
     )
 
@@ -65,9 +65,9 @@ def over(group: Sequence[Alert], links: Links) -> Message:
 
 
 def line(alert: Alert) -> str:
-    """One alert in a list."""
+    """One alert in a list, without a full stop."""
     one = alert.condition
-    return f"{_capital(_what([one]))} since {_moment(one.since)}{_named([one])}"
+    return f"{_capital(_what([one]))} {_since([one])}{_named([one])}"
 
 
 def _what(conditions: Sequence[Condition]) -> str:
@@ -79,7 +79,10 @@ def _what(conditions: Sequence[Condition]) -> str:
 
 
 def _since(conditions: Sequence[Condition]) -> str:
-    return f"since {_moment(conditions[0].since)}"
+    first = _moment(conditions[0].since)
+    if not KINDS[conditions[0].kind].event:
+        return f"since {first}"
+    return f"at {first}" if len(conditions) == 1 else f"at {first} and later"
 
 
 def _ended(conditions: Sequence[Condition]) -> str:

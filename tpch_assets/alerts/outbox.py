@@ -46,14 +46,17 @@ def uri_of(lake: Lake) -> str:
 
 def stored_alerts(lake: Lake) -> list[Alert]:
     """All alerts that are remembered."""
-    rows = read(snapshot(lake, uri_of(lake))).to_pylist()
-    return [_alert(row) for row in rows if row["kind"] in KINDS]
+    return _alerts(read(snapshot(lake, uri_of(lake))))
 
 
 def open_alerts(lake: Lake, now: datetime | None = None) -> list[Alert]:
     """The alerts that are open, the oldest first. One that may pass by itself counts only after a while."""
-    moment = now or datetime.now(UTC)
-    found = [alert for alert in stored_alerts(lake) if alert.lasts(moment)]
+    return open_among(read(snapshot(lake, uri_of(lake))), now or datetime.now(UTC))
+
+
+def open_among(rows: pa.Table, now: datetime) -> list[Alert]:
+    """The same for whoever has read the table's rows."""
+    found = [alert for alert in _alerts(rows) if alert.lasts(now)]
     return sorted(found, key=lambda alert: (alert.condition.since, alert.key))
 
 
@@ -64,6 +67,10 @@ def store_alerts(lake: Lake, alerts: Iterable[Alert]) -> None:
     table, uri = pa.Table.from_pylist([_row(alert) for alert in alerts], SCHEMA), uri_of(lake)
     written = write_file(lake, uri, PARTITION, "{content}.parquet", partial(pq.write_table, table))
     commit(lake, uri, [written], {PARTITION}, schema=SCHEMA)
+
+
+def _alerts(rows: pa.Table) -> list[Alert]:
+    return [_alert(row) for row in rows.to_pylist() if row["kind"] in KINDS]
 
 
 def _row(alert: Alert) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import duckdb
 from tpch_assets.commands.options import Commands, add_command
 from tpch_assets.gold.form import SHIPPED, ship
 from tpch_assets.gold.queries import broken_queries, load_queries, parameters
+from tpch_assets.models.declared import broken_models, load_models, problem_of
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings, SettingsError, current_business, current_settings
 
@@ -48,6 +49,8 @@ def _ship(settings: Settings, business: Business) -> None:
 def _problems(settings: Settings, business: Business) -> Iterator[str]:
     queries, broken = load_queries(business), broken_queries(business)
     yield from (query.error for query in broken.values())
+    yield from (model.error for model in broken_models(business).values())
+    yield from filter(None, (problem_of(model, business) for model in load_models(business).values()))
     if not queries and not broken:
         yield f"{business.queries}: there is no query; add a file such as orders_per_day.sql"
     for name, query in queries.items():

@@ -10,12 +10,15 @@ from datetime import datetime
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.bronze.stored import declared
-from tpch_assets.calendar import batch_key, day_key, last_window, parse, window_of
+from tpch_assets.calendar import batch_key, day_key, day_of, last_window, parse, window_of
 from tpch_assets.gold.queries import Query, broken_queries, load_queries
 from tpch_assets.gold.stale import stale_answers
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import DAY, WINDOW
+from tpch_assets.models import registry
+from tpch_assets.models.declared import broken_models, load_models
+from tpch_assets.models.stale import due_models
 from tpch_assets.schema import Business, Table
 from tpch_assets.schema.changes import added
 from tpch_assets.settings import Settings
@@ -92,25 +95,39 @@ def _gold(
         latest = max((f.partition for f in snapshot(lake, lake.table("gold", query.name)).files), default=None)
         if latest and dimensions.intersection(query.tables):
             reasons.setdefault(latest, "dimension changed")
-        for reason in dict.fromkeys(reasons.values()):
-            days = tuple(sorted(day for day, why in reasons.items() if why == reason))
-            yield Work("gold", query.name, reason, days)
-    for broken in broken_queries(business).values():
+        yield from _by_reason(query.name, reasons)
+    for broken in (*broken_queries(business).values(), *broken_models(business).values()):
         yield Work("gold", broken.name, f"broken: {broken.error}")
+    models = load_models(business)
+    due = due_models(lake, business, models.values(), settings.start, now)
+    for bound in models.values():
+        causes: dict[str, str] = dict(due.get(bound.name, {}))
+        # What arrives concerns the latest day, and days that are new.
+        later = list(_days_after(lake, business, bound.query, settings.start, now, windows))
+        have = {one.day for one in registry.versions(lake, bound.name)}
+        for day in [*(day for day in later if day not in have), *later[-1:]]:
+            causes.setdefault(day, "data arrived")
+        yield from _by_reason(bound.name, causes)
+
+
+def _by_reason(name: str, reasons: Mapping[str, str]) -> Iterator[Work]:
+    for reason in dict.fromkeys(reasons.values()):
+        yield Work("gold", name, reason, tuple(sorted(day for day, why in reasons.items() if why == reason)))
 
 
 def _days_after(
     lake: Lake, business: Business, query: Query, start: datetime, now: datetime, windows: Mapping[str, set[str]]
 ) -> Iterable[str]:
-    """The days that windows to be built concern: those since the first, as far as silver then reaches."""
+    """The days that windows to be built concern: those with data since the first, as far as silver then reaches."""
     groups = query.groups or business.groups
     due = [window for group in groups for window in windows[group.name]]
     if not due:
         return []
-    reach = []
+    reach, filled = [], {day_of(window) for window in due}
     for group in groups:
-        there = {file.partition for name in group.names for file in snapshot(lake, lake.table("silver", name)).files}
-        reach.append(max(there | windows[group.name], default=""))
+        files = [file for name in group.names for file in snapshot(lake, lake.table("silver", name)).files]
+        reach.append(max({file.partition for file in files} | windows[group.name], default=""))
+        filled |= {day_of(file.partition) for file in files if file.rows}
     days: Sequence[str] = [day_key(start + i * DAY) for i in range((now - start) // DAY)]
     first = min(due)
-    return [day for day in days if first <= last_window(day) <= min(reach)]
+    return [day for day in days if day in filled and first <= last_window(day) <= min(reach)]

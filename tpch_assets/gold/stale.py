@@ -82,18 +82,22 @@ def stale_answers(
         blocked = {*blocked_dimensions(lake, business)}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
     ready: dict[str, dict[str, str]] = {}
+    data: dict[tuple[Group, ...], set[str]] = {}
     former = {group.name: FormerDigests(group, silver) for group in business.groups}
     for group in business.groups:
         with tolerant():
             if there.issuperset(group.names):
-                ready[group.name] = _ready(lake, group, silver, days)
+                ready[group.name] = ready_days(lake, group, silver, days)
     found: dict[str, dict[str, Reason]] = {}
     for query in queries:
         # An answer from dimensions alone is due when all facts of the day are there.
         groups = [group.name for group in query.groups]
         of_groups = [ready.get(name, {}) for name in groups or ready]
         wanted = [day for day in days if of_groups and all(day in of_group for of_group in of_groups)]
-        wanted = with_data(query.groups or business.groups, silver, wanted)
+        of = query.groups or business.groups
+        if of not in data:
+            data[of] = set(with_data(of, silver, days))
+        wanted = [day for day in wanted if day in data[of]]
         if not wanted or not there.issuperset(query.tables) or blocked.intersection(query.tables):
             continue
         with tolerant():
@@ -150,7 +154,7 @@ def _former(groups: list[FormerDigests], day: str) -> str:
     return together(group.of(day) for group in groups)
 
 
-def _ready(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
+def ready_days(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
     """The days that a group's shards are complete for, each with what an answer has to be made of."""
     stale = not_built(lake, group)[0]
     there = set.intersection(*(set(silver[name].by_partition()) for name in group.names))

@@ -4,7 +4,7 @@ A partial is needed if the answer of the latest day is made of it. One that is d
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,13 +24,23 @@ Needs = Callable[[str], bool]
 """Whether a file is needed, by its path below a folder."""
 
 
-def sweep(business: Business, lake: Lake, scale_factor: float, now: datetime, keep: timedelta) -> list[str]:
+def sweep(
+    business: Business,
+    lake: Lake,
+    scale_factor: float,
+    now: datetime,
+    keep: timedelta,
+    others: Mapping[str, Needs] | None = None,
+) -> list[str]:
     """Delete what has been needed by nothing for as long as `keep`, which is longer than any run takes.
+
+    Args:
+        others: What of folders is needed that are not of queries.
 
     Returns:
         The paths of what was deleted.
     """
-    needs = _needs(business, lake, scale_factor, now)
+    needs = _needs(business, lake, scale_factor, now) | dict(others or {})
     known, unneeded, deleted = _known(lake), dict[str, str](), list[str]()
     for file in lake.store.files(lake.path(FOLDER)):
         folder, _, name = file.name.partition("/")
@@ -50,18 +60,18 @@ def sweep(business: Business, lake: Lake, scale_factor: float, now: datetime, ke
 def _needs(business: Business, lake: Lake, scale_factor: float, now: datetime) -> dict[str, Needs]:
     """By folder, what of it is needed; all of one of which that cannot be told now."""
     queries = load_queries(business)
-    found: dict[str, Needs] = dict.fromkeys(broken_queries(business), _all)
+    found: dict[str, Needs] = dict.fromkeys(broken_queries(business), all_needed)
     verdicts: set[str] = set()
     for name, query in queries.items():
-        found[name] = _all
-        with _told():
-            found[name] = partial(_has_key_in, _keys(query, business, lake, scale_factor))
+        found[name] = all_needed
+        with told():
+            found[name] = keys_needed(_keys(query, business, lake, scale_factor))
         if query.plain is not None and query.groups:
             values = parameters(query, scale_factor, now.date())
             verdicts.add(form.kept_name(query, business, values))
     found[form.KEPT] = verdicts.__contains__
-    found[fingerprints.COLUMNS] = _all
-    with _told():
+    found[fingerprints.COLUMNS] = all_needed
+    with told():
         sums = {
             fingerprints.kept_name(table, file.path)
             for table in business.dimensions
@@ -71,8 +81,14 @@ def _needs(business: Business, lake: Lake, scale_factor: float, now: datetime) -
     return found
 
 
-def _all(_: str) -> bool:
+def all_needed(_: str) -> bool:
+    """All of a folder is needed."""
     return True
+
+
+def keys_needed(keys: set[str]) -> Needs:
+    """Of a folder the partials with these keys are needed."""
+    return partial(_has_key_in, keys)
 
 
 def _has_key_in(keys: set[str], file: str) -> bool:
@@ -80,7 +96,7 @@ def _has_key_in(keys: set[str], file: str) -> bool:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Go on where it cannot be told what is needed: a table is damaged or half written, and then nothing is deleted."""
     with suppress(LakeError, HalfWritten):
         yield

@@ -74,15 +74,6 @@ def _derived(one: Derived, of: list[Floats]) -> Floats:
             return of[0] - of[1]
         case "weekday":
             return (of[0] + 3) % 7  # 1970 began on a Thursday.
-        case "month":
-            return _months(of[0])
-
-
-def _months(days: Floats) -> Floats:
-    known = ~np.isnan(days)
-    months = np.full(len(days), nan)
-    months[known] = days[known].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return months
 
 
 def encoders(features: Sequence[Feature]) -> list[Callable[[object], float]]:

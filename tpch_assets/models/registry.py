@@ -19,6 +19,7 @@ from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.lake.update import copy_table
 from tpch_assets.layers import GOLD
+from tpch_assets.models import library
 from tpch_assets.models.features import Feature
 from tpch_assets.models.predictor import Predictor
 from tpch_assets.schema.models import Derived
@@ -107,6 +108,12 @@ def versions(lake: Lake, model: str) -> list[ModelVersion]:
     return _versions(_table(lake), model)
 
 
+def paths(lake: Lake) -> set[str]:
+    """The files of all versions of all models, below the lake."""
+    table = _table(lake)
+    return set(read(table)["path"].to_pylist()) if table.files else set()
+
+
 def champion(lake: Lake, model: str) -> ModelVersion | None:
     """The version that serves, if any."""
     return champion_of(versions(lake, model))
@@ -129,8 +136,6 @@ def load(lake: Lake, version: ModelVersion) -> Predictor:
     Raises:
         LakeError: It has no file, or the file is damaged.
     """
-    import xgboost
-
     if not version.path:
         raise LakeError(f"{version.model} {version.version} was not trained: {version.reason}")
     uri = lake.path(version.path)
@@ -139,7 +144,7 @@ def load(lake: Lake, version: ModelVersion) -> Predictor:
     if content is None or hashlib.sha256(content).hexdigest() != version.sha256:
         why = "does not exist" if content is None else "is damaged"
         raise LakeError(f"The model {uri} {why}: train it again, by materializing its day.")
-    booster = xgboost.Booster()
+    booster = library.xgboost().Booster()
     booster.load_model(bytearray(content))
     return Predictor(booster, version.features, version.derived)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from cachetools import LRUCache
 
 from tpch_assets.alerts.conditions import Condition
 from tpch_assets.bronze.arrivals import pending_of
@@ -15,7 +16,7 @@ from tpch_assets.calendar import key_format, parse
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.instance import EXECUTED, LEAST, last_news, patience
-from tpch_assets.orchestration.jobs import range_of
+from tpch_assets.orchestration.jobs import job_name, range_of
 from tpch_assets.orchestration.setbacks import Failure, failures_of, reason_of
 from tpch_assets.schema import Business
 
@@ -23,6 +24,7 @@ REMEMBERED, RUNS = timedelta(days=2), 200
 """How far back failed runs count, and how many runs are read."""
 WAITING = timedelta(minutes=30)
 """How long a run may be queued."""
+_ASSETS: LRUCache[str, frozenset[str]] = LRUCache(2000)  # By run.
 WILL_RETRY = "dagster/will_retry"  # Set by Dagster on a failed run that it will run again.
 
 
@@ -37,11 +39,10 @@ class Finished:
     ended: datetime
 
     @classmethod
-    def of(cls, record: dg.RunRecord) -> "Finished":
+    def of(cls, instance: dg.DagsterInstance, record: dg.RunRecord) -> "Finished":
         run = record.dagster_run
         ended = datetime.fromtimestamp(record.end_time or record.update_timestamp.timestamp(), UTC)
-        assets = frozenset("/".join(key.path) for key in run.asset_selection or ())
-        return cls(run.run_id, run.job_name, assets, range_of(run.tags), ended)
+        return cls(run.run_id, run.job_name, _assets(instance, run), range_of(run.tags), ended)
 
     @property
     def subject(self) -> str:
@@ -55,14 +56,20 @@ def failed_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Conditi
     Those of bronze are left to `set_aside`, as bronze is asked for in smaller pieces until the batch at fault is known.
     """
     failed = [
-        record for record in _records(instance, dg.DagsterRunStatus.FAILURE, now) if not _goes_on(record.dagster_run)
+        Finished.of(instance, record)
+        for record in _records(instance, dg.DagsterRunStatus.FAILURE, now)
+        if not _goes_on(record.dagster_run) and record.dagster_run.job_name != job_name("bronze")
     ]
-    runs = [run for run in map(Finished.of, failed) if run.job != "bronze_job"]
-    if not runs:
+    if not failed:
         return
-    succeeded = [Finished.of(record) for record in _records(instance, dg.DagsterRunStatus.SUCCESS, now)]
+    jobs, first_end = {run.job for run in failed}, min(run.ended for run in failed).timestamp()
+    succeeded = [
+        Finished.of(instance, record)
+        for record in _records(instance, dg.DagsterRunStatus.SUCCESS, now)
+        if record.dagster_run.job_name in jobs and (record.end_time or first_end) >= first_end
+    ]
     same: dict[tuple[str, str], list[Finished]] = {}
-    for run in unmended(runs, succeeded):
+    for run in unmended(failed, succeeded):
         same.setdefault((run.subject, _words(run.range)), []).append(run)
     for (subject, partition), found in same.items():
         first, last = (pick(found, key=lambda run: run.ended) for pick in (min, max))
@@ -99,11 +106,8 @@ def failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]
             continue
         asset = "/".join(key.asset_key.path)
         counts = ", ".join(f"{name} {value.value}" for name, value in list(found.metadata.items())[:3])
-        detail = f"{key.name.replace('_', ' ')}: {counts}" if counts else key.name.replace("_", " ")
-        since = datetime.fromtimestamp(record.create_timestamp, UTC)
-        yield Condition(
-            "check failed", asset.split("/")[0], f"{asset}: {key.name}", since, "", detail, f"/assets/{asset}"
-        )
+        since, path = datetime.fromtimestamp(record.create_timestamp, UTC), f"/assets/{asset}"
+        yield Condition("check failed", asset.split("/")[0], f"{key.name} of {asset}", since, "", counts, path)
 
 
 def set_aside(instance: dg.DagsterInstance, lake: Lake, business: Business, now: datetime) -> Iterator[Condition]:
@@ -122,6 +126,17 @@ def set_aside(instance: dg.DagsterInstance, lake: Lake, business: Business, now:
 
 def _records(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, now: datetime) -> Sequence[dg.RunRecord]:
     return instance.get_run_records(dg.RunsFilter(statuses=[status], updated_after=now - REMEMBERED), limit=RUNS)
+
+
+def _assets(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
+    """The assets that a finished run was for. Runs that were not launched name them in their log alone."""
+    if run.run_id not in _ASSETS:
+        keys = set(run.asset_selection or ())
+        for entry in [] if keys else instance.all_logs(run.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):
+            if entry.dagster_event and entry.dagster_event.asset_key:
+                keys.add(entry.dagster_event.asset_key)
+        _ASSETS[run.run_id] = frozenset("/".join(key.path) for key in keys)
+    return _ASSETS[run.run_id]
 
 
 def _goes_on(run: dg.DagsterRun) -> bool:

@@ -2,10 +2,12 @@
 
 import dagster as dg
 
+from tpch_assets.gold.queries import load_queries
 from tpch_assets.orchestration.alerts import alerts_sensor
 from tpch_assets.orchestration.assets.bronze import bronze_assets
 from tpch_assets.orchestration.assets.costs import COSTS_JOB, cost_assets, cost_checks, cost_schedule
 from tpch_assets.orchestration.assets.gold import gold_assets
+from tpch_assets.orchestration.assets.models import model_assets, model_checks
 from tpch_assets.orchestration.assets.raw import raw_assets
 from tpch_assets.orchestration.assets.silver import silver_assets
 from tpch_assets.orchestration.checks import data_checks
@@ -30,7 +32,7 @@ def planner_of(settings: Settings, business: Business) -> Planner:
 
 def _data_checks(settings: Settings, business: Business) -> list[dg.AssetChecksDefinition]:
     """Return the checks that run together with their assets."""
-    return [*data_checks(business), gold_checks(settings, business)]
+    return [*data_checks(business), gold_checks(settings, business), *model_checks(business)]
 
 
 def assemble(settings: Settings, business: Business) -> dg.Definitions:
@@ -49,7 +51,8 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *bronze_assets(settings, business),
             *silver_assets(settings, business),
             *gold_assets(settings, business),
-            *cost_assets(settings),
+            *model_assets(settings, business),
+            *cost_assets(settings, load_queries(business)),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],
         jobs=[*jobs.values(), maintenance_job, *(job for job, _ in servers), COSTS_JOB],

@@ -14,8 +14,11 @@ from tpch_assets.calendar import parse
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import apart, snapshot
+from tpch_assets.lake.listing import listed
+from tpch_assets.lake.snapshot import apart
 from tpch_assets.layers import LAYERS, Layer, in_words
+from tpch_assets.models import registry
+from tpch_assets.models.declared import load_models
 from tpch_assets.orchestration.jobs import FRESH
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
@@ -42,7 +45,7 @@ def freshness(lake: Lake, settings: Settings, business: Business, now: datetime)
 
 def _watched(business: Business) -> list[tuple[Layer, list[str]]]:
     streams, facts = [t.name for t in business.streams], [t.name for t in business.facts]
-    gold = list(load_queries(business))
+    gold = [*load_queries(business), *load_models(business)]
     names = {"raw": streams, "bronze": streams, "silver": facts, "gold": gold}
     return [(LAYERS[layer], found) for layer, found in names.items()]
 
@@ -105,5 +108,7 @@ def _latest(lake: Lake, layer: Layer, name: str) -> str | None:
     """The newest partition with data. An answer without rows is an answer."""
     if layer.name == "raw":
         return arrivals.latest(lake, name, datetime.now(UTC))
-    files = snapshot(lake, lake.table(layer.name, name)).files
+    if layer.name == "gold" and (versions := registry.versions(lake, name)):
+        return versions[-1].day
+    files = listed(lake, lake.table(layer.name, name)).files
     return max((file.partition for file in files if file.rows or layer.name == "gold"), default=None)

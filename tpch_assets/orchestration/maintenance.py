@@ -10,6 +10,8 @@ from tpch_assets.gold.sweep import sweep
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import opened
+from tpch_assets.models import housekeeping
+from tpch_assets.models.housekeeping import needs_of_models
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.orchestration.ticks import schedule_status
 from tpch_assets.schema import Business
@@ -53,11 +55,24 @@ def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
     faults = []
     for uri in lake.tables():
         try:
-            if opened(lake, uri):
+            if table := opened(lake, uri):
                 say(f"{uri}: {len(vacuum(delta_table(uri)))} files deleted")
+                _flush(lake, uri, table.version())
         except Exception as error:  # noqa: BLE001 - the job fails with it, when the other tables are done
             faults.append(f"{printable(uri)}: {error}")
     return faults
+
+
+def sweep_models(lake: Lake) -> int:
+    """Delete files of models that left the registry a week ago or never entered it. Returns their number."""
+    return len(housekeeping.sweep(lake, datetime.now(UTC), KEEP_FILES))
+
+
+def _flush(lake: Lake, uri: str, since: int) -> None:
+    """Make all commits after a version survive a power loss: a vacuum makes some, and flushes none."""
+    now = opened(lake, uri)
+    for version in range(since + 1, now.version() + 1 if now else 0):
+        lake.store.flush_commit(uri, version)
 
 
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:
@@ -79,8 +94,15 @@ def maintenance(settings: Settings, business: Business) -> tuple[dg.JobDefinitio
 
     @dg.op(description="Delete partials that no answer has needed for most of a day.")
     def sweep_partials(context: dg.OpExecutionContext, lake: LakeResource) -> None:
-        deleted = sweep(business, lake.open(), settings.scale_factor, datetime.now(UTC), KEEP_PARTIALS)
+        opened = lake.open()
+        deleted = sweep(
+            business, opened, settings.scale_factor, datetime.now(UTC), KEEP_PARTIALS, needs_of_models(business, opened)
+        )
         context.log.info(f"{len(deleted)} partials deleted")
+
+    @dg.op(description="Delete files of models that left the registry a week ago or never entered it.")
+    def delete_models(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        context.log.info(f"{sweep_models(lake.open())} files of models deleted")
 
     @dg.op(description="Delete finished runs older than TPCH_KEEP_RUNS_DAYS.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
@@ -90,6 +112,7 @@ def maintenance(settings: Settings, business: Business) -> tuple[dg.JobDefinitio
     def maintenance_job() -> None:
         vacuum_tables()
         sweep_partials()
+        delete_models()
         delete_runs()
 
     schedule = dg.ScheduleDefinition(

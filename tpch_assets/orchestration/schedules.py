@@ -7,7 +7,7 @@ sensors.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -21,6 +21,8 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import printable
 from tpch_assets.lake.snapshot import apart, snapshot
 from tpch_assets.layers import BATCH, GOLD, LATE, RAW, SILVER, cron
+from tpch_assets.models.declared import load_models
+from tpch_assets.models.stale import due_models
 from tpch_assets.orchestration import setbacks
 from tpch_assets.orchestration.due import Due, due_in_groups, due_in_silver, lost_in_gold
 from tpch_assets.orchestration.jobs import PARTITIONS_PER_RUN, Job, Requests
@@ -70,6 +72,17 @@ class Planner:
         if missing and (once := missing_once(lake, self.business)):
             requests += self.requests.for_ranges("raw", {table.name: [batch_key(start)] for table in once})
         return Found(requests, "Every batch that has ended is in raw.")
+
+    def catch_up(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
+        """The same at once for what the schedule should have requested some time ago, at most once per batch.
+
+        So a new lake has data within seconds, and not at the schedule's next tick.
+        """
+        now = datetime.now(UTC)
+        if cursor and now - datetime.fromisoformat(cursor) < BATCH:
+            return Found(reason=f"It was requested less than {RAW.every} ago.", cursor=cursor)
+        found = self.raw(lake, now - BATCH // 3)
+        return replace(found, cursor=now.isoformat() if found.requests else cursor)
 
     def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
@@ -143,12 +156,18 @@ class Planner:
     def days(
         self, lake: Lake, until: datetime, faults: list[str] | None = None, *, accept_loss: bool = False
     ) -> list[dg.RunRequest]:
-        """Request days with answers that are missing, or not made by the current query from the current silver."""
+        """Request days with answers that are missing, or not made by the current query from the current silver.
+
+        The same goes for models, but for what changed since: it concerns the latest day alone.
+        """
         start, scale_factor = self.settings.start, self.settings.scale_factor
         stale = stale_days(
             lake, self.business, self._queries, start, until, scale_factor, accept_loss=accept_loss, faults=faults
         )
-        return self.ranges("gold", stale)
+        models = load_models(self.business).values()
+        due = due_models(lake, self.business, models, start, until, faults)
+        # Runs of their own: a version that is kept back fails its run.
+        return self.ranges("gold", stale) + self.ranges("gold", {name: list(found) for name, found in due.items()})
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""
@@ -221,9 +240,18 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
 
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
-    """Return the sensors of bronze and of late data."""
+    """Return the sensors of raw, bronze and late data."""
     look = LOOK_REMOTE if Lake(planner.settings.lake).remote else LOOK
     return [
+        layer_sensor(
+            planner.settings,
+            "raw_sensor",
+            [jobs["raw"]],
+            30,
+            "Every 30 seconds: generate what raw_schedule should have generated before, as on a new lake.",
+            ["raw"],
+            planner.catch_up,
+        ),
         layer_sensor(
             planner.settings,
             "bronze_sensor",

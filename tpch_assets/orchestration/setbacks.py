@@ -5,6 +5,7 @@ growing intervals; all others go on. A file that is delivered again counts as ne
 bronze is told by its table alone, and what failed by the runs.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ REMEMBERED, RUNS = timedelta(days=2), 200
 """How far back failed runs count, and how many of them are read."""
 FIRST, LONGEST = timedelta(minutes=5), timedelta(hours=1)
 """The interval after a batch first failed alone. It doubles each time, up to the longest."""
+_OURS = re.compile(rf"{__name__.split('.')[0]}\.[\w.]+: ")
 SHARE = 4
 """A range that failed is asked for in so many pieces."""
 
@@ -120,11 +122,14 @@ def _failures(records: Iterable[dg.RunRecord]) -> Iterable[Failure]:
 
 
 def reason_of(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed, in one line."""
+    """Why a run failed, in one line: the first of our own errors, or what is behind all others."""
     for entry in instance.all_logs(run_id, dg.DagsterEventType.STEP_FAILURE):
         error = entry.dagster_event.step_failure_data.error if entry.dagster_event else None
-        while error is not None and error.cause is not None:
+        messages = []
+        while error is not None:
+            messages.append(error.message)
             error = error.cause
-        if error is not None:
-            return " ".join(error.message.split())[:200]
+        if messages:
+            told = next(filter(_OURS.match, messages), messages[-1])
+            return " ".join(_OURS.sub("", told).split())[:200]
     return f"its process ended; see run {run_id}"

@@ -3,6 +3,8 @@
 `lake.record` and `compute.budget` provide the reasons. `ticks` makes schedules and sensors skip or fail.
 """
 
+import logging
+
 import dagster as dg
 
 from tpch_assets.compute import budget
@@ -25,18 +27,18 @@ def check_lake(lake: Lake) -> None:
         raise dg.Failure(str(error), allow_retries=False) from None
 
 
-def check_run(context: dg.OutputContext) -> None:
+def check_run(run_id: str, log: logging.Logger) -> None:
     """Fail if the day's budget is spent. Warn in the run's log if most of it is.
 
     Raises:
         dg.Failure: The budget is spent. The message says how much, and until when runs wait.
     """
-    if context.run_id in _begun:
+    if run_id in _begun:
         return
     settings = current_settings()
     if reason := budget.reason_to_wait(settings):
         raise dg.Failure(f"Nothing was computed. {reason}", allow_retries=False)
     found = budget.spending(settings)
     if found and found.state == "alert":
-        context.log.warning(f"{found}; at 100 % runs wait")
-    _begun.add(context.run_id)
+        log.warning(f"{found}; at 100 % runs wait")
+    _begun.add(run_id)

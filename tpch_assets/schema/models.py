@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Operation = Literal["days between", "weekday", "month"]
-OPERATIONS: Mapping[Operation, int] = {"days between": 2, "weekday": 1, "month": 1}
+Operation = Literal["days between", "weekday"]
+OPERATIONS: Mapping[str, int] = {"days between": 2, "weekday": 1}
 """What a derived feature may be, and of how many dates."""
 
 
@@ -18,7 +18,7 @@ class Derived:
     """A feature that is computed from dates, by the same code when a model is trained and when it predicts.
 
     Attributes:
-        operation: `days between` is the first date minus the second; `weekday` is 0 on Monday; `month` is 1 in January.
+        operation: `days between` is the first date minus the second; `weekday` is 0 on Mondays.
         of: The dates.
     """
 

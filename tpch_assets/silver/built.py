@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from tpch_assets.calendar import window_of
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import Listing, listing, lock
-from tpch_assets.lake.snapshot import DataFile, Snapshots
+from tpch_assets.lake.snapshot import Snapshots
 from tpch_assets.schema import Group
-from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.shards import inputs_digest
+from tpch_assets.silver.inputs import inputs_digest, is_built
 
 GROUPS = 16  # Of so many groups this process knows the windows at most.
 
@@ -93,10 +92,3 @@ def _is_built(known: _Known, group: Group, tables: dict[tuple[str, str], Listing
     if not wanted and not any(shards):
         return True
     return is_built(inputs_digest(wanted), shards)
-
-
-def is_built(inputs: str, tables: Iterable[Iterable[DataFile]]) -> bool:
-    """Whether all tables hold the same shards of a window, and none but those built from these inputs."""
-    first, *others = ({ShardName.parse(file.name) for file in files} for files in tables)
-    ids = {shard.id for shard in first}
-    return {shard.inputs for shard in first} == {inputs} and all({s.id for s in shards} == ids for shards in others)

@@ -1,12 +1,12 @@
 """Plans the shards of a group of facts, so that each table is unique by key and compact.
 
 The tables of a group are cut at the same keys into shards, window by window. A key belongs to the window in which any
-row of it first arrived. Of rows with the same primary key one stays (`layers.KEEP`). Windows that share a key are built
-together, in one commit. Which windows have to be built belongs in `stale.py`.
+row of it first arrived. Of rows with the same primary key one stays (`layers.KEEP`). A window is built in one commit
+with the homes of its keys. Which windows have to be built belongs in `stale.py`.
 """
 
-import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import arrow_schema
@@ -14,10 +14,11 @@ from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
 from tpch_assets.lake.update import Content, TableUpdate
 from tpch_assets.schema import Group, Table
 from tpch_assets.schema.changes import Declared
+from tpch_assets.silver.inputs import digest, inputs, stale_windows_of
 from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges
-from tpch_assets.silver.rows import VERSION, Homes, Part, ShardRows, declaration, silver_columns
+from tpch_assets.silver.rows import Homes, Part, ShardRows, declaration, silver_columns
 from tpch_assets.silver.shard_name import ShardName
-from tpch_assets.silver.sharing import in_windows, sharing
+from tpch_assets.silver.sharing import concerned, in_windows, neighbours
 
 Shard = tuple[DataFile, ...]
 """The files of a shard, in the order of the group's tables."""
@@ -30,19 +31,20 @@ class HalfWritten(RuntimeError):
 def plan_shards(
     group: Group, bronze: Snapshots, silver: Snapshots, windows: Collection[str], shard_rows: int
 ) -> dict[str, TableUpdate]:
-    """The updates of a group's tables that build `windows`, and windows that share a key with them.
+    """The updates of a group's tables that build `windows`, and the homes of keys that these have news of.
 
-    All tables get the same names up to the content. Of windows that are built together a name holds the inputs of all:
-    each of them is new where any is.
+    All tables get the same names up to the content. A name holds the inputs of all windows that the shard is built
+    from: it is new where any of them is.
 
     Raises:
         Refused: A table's declaration changed so that it has to be made again.
     """
     properties = {table.name: declaration(table, silver[table.name]) for table in group.facts}
-    files = _plan(group, bronze, silver, windows, shard_rows)
+    planned = _plan(group, bronze, silver, windows, shard_rows)
     return {
         table.name: TableUpdate(
-            files[table.name],
+            planned.files[table.name],
+            keep=tuple(planned.keep[table.name]),
             base=silver[table.name].version,
             schema=arrow_schema(silver_columns(table, bronze[table.name], silver[table.name])),
             properties=properties[table.name],
@@ -57,10 +59,10 @@ def plan_again(
     """The updates that replace a group's tables as wholes, as they are declared now: all windows up to the `last`."""
     nothing = {name: Snapshot(source.lake, source.uri, -1) for name, source in silver.items()}
     windows = {window_of(file.partition) for source in bronze.values() for file in source.files}
-    files = _plan(group, bronze, nothing, {window for window in windows if window <= last}, shard_rows)
+    planned = _plan(group, bronze, nothing, {window for window in windows if window <= last}, shard_rows)
     return {
         table.name: TableUpdate(
-            files[table.name],
+            planned.files[table.name],
             base=silver[table.name].version,
             schema=arrow_schema(silver_columns(table, bronze[table.name], nothing[table.name])),
             properties=Declared.of(table).properties,
@@ -70,70 +72,74 @@ def plan_again(
     }
 
 
-def _plan(
-    group: Group, bronze: Snapshots, silver: Snapshots, windows: Collection[str], shard_rows: int
-) -> dict[str, dict[str, dict[str, Content]]]:
-    """Files by table and window."""
-    files: dict[str, dict[str, dict[str, Content]]] = {table.name: {} for table in group.facts}
-    done: set[str] = set()
-    for window in sorted(windows):
-        if window not in done:
-            together = sharing(group, bronze, silver, {window})
-            _plan_windows(group, bronze, silver, together, shard_rows, files)
-            done |= together
-    return files
+@dataclass
+class _Planned:
+    """Files to write and paths to keep, by table and window."""
+
+    files: dict[str, dict[str, dict[str, Content]]]
+    keep: dict[str, list[str]]
 
 
-def _plan_windows(
+def _plan(group: Group, bronze: Snapshots, silver: Snapshots, windows: Collection[str], shard_rows: int) -> _Planned:
+    """What builds some windows, and those that they concern.
+
+    A stale window that is concerned has news of its own: what it had before tells which others these concern, and is
+    gone once it is built. So it is built as one that was asked for.
+    """
+    found = _Planned({table.name: {} for table in group.facts}, {table.name: [] for table in group.facts})
+    stale = set(stale_windows_of(group, bronze, silver))
+    wanted, concerning = set(windows), set[str]()
+    todo = sorted(wanted)
+    for window in todo:
+        others = concerned(group, bronze, silver, window)
+        concerning |= others
+        todo += sorted((others & stale) - wanted)
+        wanted |= others & stale
+    for window in sorted(wanted | concerning):
+        _plan_window(group, bronze, silver, window, shard_rows, found, again=window in wanted)
+    return found
+
+
+def _plan_window(
     group: Group,
     bronze: Snapshots,
     silver: Snapshots,
-    windows: set[str],
+    window: str,
     shard_rows: int,
-    files: dict[str, dict[str, dict[str, Content]]],
+    found: _Planned,
+    *,
+    again: bool,
 ) -> None:
-    """Add the files of windows that are built together."""
-    digests = {window: inputs(group, bronze, window) for window in sorted(windows)}
-    together = digest(digests.values()) if len(windows) > 1 else ""
+    """Add the files of a window.
+
+    Args:
+        again: Write all of them. Otherwise those stay that are built from the same.
+    """
+    cuts = _cuts(group, bronze, silver, window, shard_rows)
     columns = {t.name: silver_columns(t, bronze[t.name], silver[t.name]) for t in group.facts}
-    parts: list[Part] = [(t, bronze[t.name].bare, in_windows(bronze[t.name], windows)) for t in group.facts]
-    for window, of_window in digests.items():
-        cuts = _cuts(group, bronze, silver, window, shard_rows)
-        for table, source, candidates in parts:
-            planned = files[table.name].setdefault(window, {})
-            for index, (low, high) in enumerate(ranges(cuts)):
-                planned[str(ShardName(of_window, index, len(cuts) + 1, together))] = ShardRows(
-                    table,
-                    columns[table.name],
-                    source,
-                    overlapping(candidates, table.shard_key, low, high),
-                    between(table.shard_key, low, high),
-                    _homes(parts, window, low, high) if together else None,
-                )
-
-
-def _homes(parts: list[Part], window: str, low: Key | None, high: Key | None) -> Homes:
-    return Homes(window, tuple((t, source, overlapping(files, t.shard_key, low, high)) for t, source, files in parts))
-
-
-def inputs(group: Group, bronze: Snapshots, window: str) -> str:
-    """Names the bronze files of a window: another name means that silver has to be built again."""
-    return inputs_digest(
-        f"{table.name}/{file.path}"
-        for table in group.facts
-        for file in bronze[table.name].files
-        if window_of(file.partition) == window
-    )
-
-
-def inputs_digest(files: Iterable[str]) -> str:
-    """Names the files that a window is built from, given as `<table>/<path>`, and how."""
-    how = [] if VERSION == 1 else [f"version {VERSION}"]  # Lakes of the first version go on without a rebuild.
-    return digest([*how, *sorted(files)])
-
-
-def digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    present = {name: {ShardName.parse(f.name).id: f.path for f in silver[name].of({window})} for name in group.names}
+    for table in group.facts:
+        found.files[table.name].setdefault(window, {})
+    sharing = neighbours(group, bronze, window, cuts)
+    for index, ((low, high), others) in enumerate(zip(ranges(cuts), sharing, strict=True)):
+        sources = sorted({window, *others})
+        of_sources = [inputs(group, bronze, source) for source in sources]
+        together = digest(of_sources) if others else ""
+        name = ShardName(of_sources[sources.index(window)], index, len(cuts) + 1, together)
+        if not again and all(name.id in of_table for of_table in present.values()):
+            for table_name, of_table in present.items():
+                found.keep[table_name].append(of_table[name.id])
+            continue
+        parts: list[Part] = [
+            (t, bronze[t.name].bare, overlapping(in_windows(bronze[t.name], sources), t.shard_key, low, high))
+            for t in group.facts
+        ]
+        homes = Homes(window, tuple(parts)) if others else None
+        for table, source, files in parts:
+            rows = between(table.shard_key, low, high)
+            found.files[table.name][window][str(name)] = ShardRows(
+                table, columns[table.name], source, files, rows, homes
+            )
 
 
 def _cuts(group: Group, bronze: Snapshots, silver: Snapshots, window: str, shard_rows: int) -> list[Key]:

@@ -1,36 +1,60 @@
-"""Windows that hold rows with the same colocation key, which have to be built together."""
+"""Windows that hold rows with the same colocation key: which have to be built for the sake of another, and from what.
 
-from collections.abc import Collection
+A key's home is the window in which any row of it first arrived. Another window may deliver more rows of it. So news of
+a window concern the homes of its keys, as they are and as they were, and no window besides: those that have other keys
+in common with a home are left alone.
+"""
+
+from collections.abc import Collection, Iterable
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
 from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
 from tpch_assets.schema import Group
-from tpch_assets.silver.ranges import Range, overlapping, scan
+from tpch_assets.silver.ranges import Key, Range, literal, overlapping, scan
 from tpch_assets.silver.rows import Part, keys_of
 
 
-def sharing(group: Group, bronze: Snapshots, silver: Snapshots, windows: set[str]) -> set[str]:
-    """`windows`, and all others that hold rows of the same keys, now or before.
+def concerned(group: Group, bronze: Snapshots, silver: Snapshots, window: str) -> set[str]:
+    """The windows that have to be built when `window` has news: itself, and the homes of its keys, now and before."""
+    found = {window, *_built_with_rows_of(window, silver)}
+    ours = _in_bronze(group, bronze, {window})
+    ours += [(table, silver[table.name], tuple(silver[table.name].of({window}))) for table in group.facts]
+    low, high = _range(ours)
+    if low is None:
+        return found
+    near = _near(group, bronze, low, high)
+    if any(window_of(file.partition) != window for _, _, files in near for file in files):
+        found |= _homes(ours, near)
+    there = _near(group, silver, low, high)
+    partitions = {file.partition for _, _, files in there for file in files} - found
+    for other in sorted(partitions):
+        files = [(table, source, tuple(f for f in some if f.partition == other)) for table, source, some in there]
+        if _share(ours, files):
+            found.add(other)
+    return found
 
-    The result is closed: no window outside of it shares a key with one inside.
-    """
-    found, looked = set(windows), set[str]()
-    while found != looked:
-        looked = set(found)
-        found |= _built_with_rows_of(found, silver)
-        ours: list[Part] = [(table, bronze[table.name], in_windows(bronze[table.name], found)) for table in group.facts]
-        ours += [(table, silver[table.name], tuple(silver[table.name].of(found))) for table in group.facts]
-        low, high = _range(ours)
-        if low is None:
-            continue
-        others: list[Part] = []
-        for table in group.facts:
-            source = bronze[table.name]
-            near = overlapping(source.files, table.shard_key, low, high, closed=True)
-            others.append((table, source, tuple(file for file in near if window_of(file.partition) not in found)))
-        if any(files for _, _, files in others):
-            found |= _windows_with_keys_of(ours, others)
+
+def neighbours(group: Group, bronze: Snapshots, window: str, cuts: list[Key]) -> list[set[str]]:
+    """For each of a window's shards, the other windows that hold rows of the shard's keys."""
+    found: list[set[str]] = [set() for _ in range(len(cuts) + 1)]
+    ours = _in_bronze(group, bronze, {window})
+    low, high = _range(ours)
+    if low is None:
+        return found
+    near = [
+        (table, source, tuple(file for file in files if window_of(file.partition) != window))
+        for table, source, files in _near(group, bronze, low, high)
+    ]
+    if any(files for _, _, files in near):
+        index = " + ".join(["0", *(f"(key >= {literal(cut)})::INTEGER" for cut in cuts)])
+        with cursor() as con:
+            shared = con.execute(
+                f"SELECT DISTINCT _batch, {index} FROM ({keys_of(near, ', _batch')}) "
+                f"SEMI JOIN ({keys_of(ours)}) USING (key)"
+            ).fetchall()
+        for batch, place in shared:
+            found[place].add(window_of(batch))
     return found
 
 
@@ -39,19 +63,32 @@ def in_windows(source: Snapshot, windows: Collection[str]) -> tuple[DataFile, ..
     return tuple(file for file in source.files if window_of(file.partition) in windows)
 
 
-def _built_with_rows_of(windows: set[str], silver: Snapshots) -> set[str]:
-    """Windows whose files hold rows that arrived in `windows`: a redelivery may have taken these rows back."""
+def _in_bronze(group: Group, bronze: Snapshots, windows: Collection[str]) -> list[Part]:
+    return [(table, bronze[table.name], in_windows(bronze[table.name], windows)) for table in group.facts]
+
+
+def _near(group: Group, layer: Snapshots, low: Key, high: Key | None) -> list[Part]:
+    """The files of a layer that may hold keys of a range, both ends included."""
+    return [
+        (table, layer[table.name], overlapping(layer[table.name].files, table.shard_key, low, high, closed=True))
+        for table in group.facts
+    ]
+
+
+def _built_with_rows_of(window: str, silver: Snapshots) -> set[str]:
+    """Windows whose files hold rows that arrived in `window`: a redelivery may have taken these rows back."""
     found: set[str] = set()
     for source in silver.values():
         for file in source.files:
-            if file.rows and _may_hold_batches_of(windows, source, file) and _batches_in(source, file) & windows:
+            may = file.partition not in found and file.rows and _may_hold_batches_of(window, source, file)
+            if may and window in _batches_in(source, file):
                 found.add(file.partition)
     return found
 
 
-def _may_hold_batches_of(windows: set[str], source: Snapshot, file: DataFile) -> bool:
-    extent = bounds(source, file, "_batch")
-    return extent is not None and any(file.partition < window <= window_of(str(extent[1])) for window in windows)
+def _may_hold_batches_of(window: str, source: Snapshot, file: DataFile) -> bool:
+    extent = bounds(source, file, "_batch") if file.partition < window else None
+    return extent is not None and window <= window_of(str(extent[1]))
 
 
 def _batches_in(source: Snapshot, file: DataFile) -> set[str]:
@@ -61,16 +98,27 @@ def _batches_in(source: Snapshot, file: DataFile) -> set[str]:
     return {window_of(batch) for (batch,) in batches}
 
 
-def _range(parts: list[Part]) -> Range:
+def _range(parts: Iterable[Part]) -> Range:
     """The least and the greatest colocation key in some files."""
     found = [bounds(source, file, table.shard_key) for table, source, files in parts for file in files]
     known = [extent for extent in found if extent is not None]
     return (min(low for low, _ in known), max(high for _, high in known)) if known else (None, None)
 
 
-def _windows_with_keys_of(ours: list[Part], others: list[Part]) -> set[str]:
+def _homes(ours: list[Part], near: list[Part]) -> set[str]:
+    """The windows in which our keys first arrived."""
+    with cursor() as con:
+        batches = con.execute(
+            f"SELECT DISTINCT min(_batch) FROM ({keys_of(near, ', _batch')}) SEMI JOIN ({keys_of(ours)}) USING (key) "
+            "GROUP BY key"
+        ).fetchall()
+    return {window_of(batch) for (batch,) in batches}
+
+
+def _share(ours: list[Part], others: list[Part]) -> bool:
+    """Whether any of our keys is among those of others."""
     with cursor() as con:
         found = con.execute(
-            f"SELECT DISTINCT _batch FROM ({keys_of(others, ', _batch')}) SEMI JOIN ({keys_of(ours)}) USING (key)"
-        ).fetchall()
-    return {window_of(batch) for (batch,) in found}
+            f"SELECT 1 FROM ({keys_of(others)}) SEMI JOIN ({keys_of(ours)}) USING (key) LIMIT 1"
+        ).fetchone()
+    return found is not None

@@ -4,16 +4,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from tpch_assets.calendar import parse, window_of
+from tpch_assets.calendar import parse
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import listed
 from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.built import is_built, not_built
+from tpch_assets.silver.built import not_built
 from tpch_assets.silver.dimensions import added_since, is_held
 from tpch_assets.silver.loss import loss, waiting
-from tpch_assets.silver.shards import inputs_digest
 
 
 def layer_snapshots(lake: Lake, layer: str, group: Group) -> Snapshots:
@@ -49,25 +48,6 @@ def due_windows(lake: Lake, group: Group, until: datetime) -> Due:
         if window not in held and (reason := next(filter(None, reasons), None)):
             held[window] = f"silver's window {window} is not built again: {reason}"
     return Due([window for window in stale if window not in held], held)
-
-
-def stale_windows_of(group: Group, bronze: Snapshots, silver: Snapshots) -> list[str]:
-    """The windows whose bronze files are not the ones that silver was built from, or whose shards are half written.
-
-    Half a shard is left where a run was cut off between its commits. What it was built for may be another window, which
-    need not be stale any more.
-    """
-    wanted: dict[str, list[str]] = {}
-    for name in group.names:
-        for file in bronze[name].files:
-            wanted.setdefault(window_of(file.partition), []).append(f"{name}/{file.path}")
-    have = {name: silver[name].by_partition() for name in group.names}
-    windows = wanted.keys() | {window for built in have.values() for window in built}
-    return sorted(
-        window
-        for window in windows
-        if not is_built(inputs_digest(wanted.get(window, ())), [have[name].get(window, ()) for name in group.names])
-    )
 
 
 def stale_dimensions(lake: Lake, business: Business, faults: list[str] | None = None) -> list[Table]:

@@ -48,7 +48,7 @@ class Watch:
 
 def test_a_message_is_one_sentence_with_what_to_do_and_links() -> None:
     assert begun([Alert(FAILED, NOW)], LINKS).text == (
-        "A run of silver/orders, 2026-01-01T1800 failed since 2026-01-02 03:04 UTC (disk full). Read its log, mend the "
+        "A run of silver/orders, 2026-01-01T1800 failed at 2026-01-02 03:04 UTC (disk full). Read its log, mend the "
         "cause and run it again. Dagster: http://dagster.example/runs/0a1b Dashboard: http://dashboard.example/pipeline"
     )
 

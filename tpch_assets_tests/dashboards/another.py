@@ -8,6 +8,7 @@ import pytest
 from dashboards.store import business
 from tpch_assets.lake.lake import Lake
 from tpch_assets.schema import Business, Column, Table
+from tpch_assets.schema.models import Model
 from tpch_assets_tests.conftest import use
 from tpch_assets_tests.dashboards.lakes import gold, put
 
@@ -52,13 +53,17 @@ DAYS = {"2024-01-01": 20.0, "2024-01-02": 21.5}
 
 
 def use_business(
-    place: pytest.MonkeyPatch, folder: Path, queries: dict[str, str], dashboard: str | None = None
+    place: pytest.MonkeyPatch,
+    folder: Path,
+    queries: dict[str, str],
+    dashboard: str | None = None,
+    models: tuple[Model, ...] = (),
 ) -> None:
     """Let the dashboard show this business, with some queries, instead of the one in the settings."""
     folder.mkdir()
     for name, text in queries.items():
         (folder / f"{name}.sql").write_text(text)
-    other = Business(TABLES, folder, dashboard=dashboard)
+    other = Business(TABLES, folder, dashboard=dashboard, models=models)
     use(place, business="another.rooms")
     place.setattr(business, "current_business", lambda: other)
 

@@ -26,9 +26,18 @@ from dagster_cloud_cli.config import DagsterCloudConfigDefaultsMerger
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
 from dashboards.settings import DashboardSettings
+from serving.settings import ServingSettings
 from tpch_assets.deployment import LONGEST, DeploymentError, deployment, slug
 from tpch_assets.layers import LAYERS
-from tpch_assets.settings import DASHBOARD_PREFIX, PREFIX, PROJECT, Settings, SettingsError, load_settings
+from tpch_assets.settings import (
+    DASHBOARD_PREFIX,
+    PREFIX,
+    PROJECT,
+    SERVING_PREFIX,
+    Settings,
+    SettingsError,
+    load_settings,
+)
 from tpch_assets_tests.conftest import BROWSERS
 from tpch_assets_tests.tpch_tables import TABLES
 
@@ -368,6 +377,7 @@ def test_the_tests_run_on_every_python_that_is_named_in_a_container_with_an_init
         "make chromium",
         "make check",
         "make test",
+        "make chaos-proof SHORT=1",
         "make proof",
     ]
 
@@ -429,7 +439,7 @@ def _is_for_types(node: ast.AST) -> bool:
 def test_what_the_code_imports_is_declared() -> None:
     """Not only there by chance, since another package brings it."""
     declared = {plain(name) for name in PYPROJECT["project"]["dependencies"]}
-    ours = {"tpch_assets", "dashboards"}
+    ours = {"tpch_assets", "dashboards", "serving"}
     imported = set()
     for package in ours:
         for path in (PROJECT / package).rglob("*.py"):
@@ -597,6 +607,7 @@ def test_prices_are_defined_and_settings_and_files_are_there() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     own = {DASHBOARD_PREFIX + name.upper() for name in DashboardSettings.model_fields}
     named = {name for name in re.findall(r"TPCH_[A-Z_]+", GUIDE) if not name.endswith("_")}
+    own |= {SERVING_PREFIX + name.upper() for name in ServingSettings.model_fields}
     assert named <= known | own
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", GUIDE) if "://" not in link]
     files = [f"../{name}" for name in re.findall(r"file://(\S+)", GUIDE)]

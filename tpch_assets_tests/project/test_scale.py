@@ -36,8 +36,8 @@ from tpch_assets.lake.snapshot import DataFile, Snapshot, read, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.settings import PROJECT, current_settings
+from tpch_assets.silver.inputs import stale_windows_of
 from tpch_assets.silver.shards import plan_shards
-from tpch_assets.silver.stale import stale_windows_of
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days
 from tpch_assets_tests.conftest import START

@@ -12,9 +12,9 @@ from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import BATCH, WINDOW
 from tpch_assets.silver.built import not_built
+from tpch_assets.silver.inputs import stale_windows_of
 from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.shards import HalfWritten, complete_shards, plan_shards
-from tpch_assets.silver.stale import stale_windows_of
 from tpch_assets_tests.conftest import START, Bronze
 from tpch_assets_tests.tpch_tables import FACTS, GROUP, TABLES
 
@@ -75,7 +75,16 @@ class Flow:
                 for window, files in plan[name].files.items()
                 for file, rows in files.items()
             ]
-            commit(self.lake, uri, written, set(plan[name].files), base=silver[name].version)
+            update = plan[name]
+            commit(
+                self.lake,
+                uri,
+                written,
+                set(update.files),
+                schema=update.schema,
+                keep=update.keep,
+                base=silver[name].version,
+            )
         return set(plan["orders"].files)
 
     def build_stale(self) -> None:
@@ -169,6 +178,23 @@ def test_of_rows_with_one_key_the_last_arrival_wins(
     flow.build_stale()
     flow.check()
     assert [row[2] for row in flow.found()["orders"][FIRST] if row[0] == 1] == ["late"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["part-9.json", "part-10.json"],
+        ["9/a.json", "10/a.json"],
+        ["a", "b-2", "b-10"],
+        ["p-09", "p-9", "p-0010", "p-11x"],
+    ],
+)
+def test_files_of_a_batch_come_in_the_order_of_their_numbers(flow: Flow, names: list[str]) -> None:
+    flow.deliver(
+        "orders", batch_in(FIRST), {name: [(1, 0, name), (index, 0, "")] for index, name in enumerate(names, 2)}
+    )
+    flow.build_stale()
+    assert [row[2] for row in flow.found()["orders"][FIRST] if row[0] == 1] == names[-1:]
 
 
 def test_an_order_redelivered_in_a_later_window_stays_in_its_first_with_its_newest_rows(flow: Flow) -> None:
@@ -504,3 +530,60 @@ def run_some(chance: random.Random, flow: Flow, windows: list[str]) -> None:
     delivered = {window_of(batch) for files in flow.delivered.values() for batch in files}
     if chosen := [window for window in chosen if window in delivered]:
         flow.build(chosen, tables=FACTS if chance.random() < 0.8 else FACTS[:1])
+
+
+# What updates across windows cost.
+
+
+def test_a_window_with_late_rows_concerns_their_homes_and_none_of_the_homes_other_neighbours(flow: Flow) -> None:
+    """Each window updates orders of the one before, as a shop's feed does: the chain does not reach back."""
+    for number, window in enumerate(WINDOWS[:5]):
+        flow.orders(batch_in(window), 10 * number, 10 * number + 1, 10 * (number - 1))
+        flow.build_stale()
+    flow.orders(batch_in(WINDOWS[5]), 50, 40, 10, comment="new")
+    assert flow.build([WINDOWS[5]]) == {WINDOWS[5], WINDOWS[4], WINDOWS[1]}
+    assert flow.stale() == []
+    flow.check()
+
+
+def test_a_redelivery_concerns_the_homes_of_its_keys_as_they_were_and_as_they_are(flow: Flow) -> None:
+    for window, keys in ((FIRST, (1, 2)), (SECOND, (2, 3)), (THIRD, (3, 4)), (WINDOWS[3], (4, 5))):
+        flow.orders(batch_in(window), *keys)
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 2)  # 3 moves on to the third window.
+    assert flow.build([SECOND]) == {FIRST, SECOND, THIRD}
+    flow.check()
+    flow.orders(batch_in(FIRST), 1, 2, 3)  # And now it comes back, before all of them.
+    assert flow.build([FIRST]) == {FIRST, THIRD}
+    flow.check()
+    flow.orders(batch_in(THIRD, 1), 5)
+    assert flow.build([THIRD]) == {FIRST, THIRD, WINDOWS[3]}
+    flow.check()
+
+
+def test_news_of_a_stale_home_are_not_lost_when_it_is_built_for_another(flow: Flow) -> None:
+    """What a window had before tells whom its news concern; they are followed before that is gone."""
+    flow.orders(batch_in(SECOND), 7, 8)
+    flow.orders(batch_in(THIRD), 8, 9)
+    flow.build_stale()
+    flow.orders(batch_in(SECOND), 7)  # 8 moves on to the third window.
+    flow.orders(batch_in(WINDOWS[3]), 7, comment="new")  # This one concerns the second.
+    assert flow.build([WINDOWS[3]]) == {SECOND, THIRD, WINDOWS[3]}
+    assert flow.stale() == []
+    flow.check()
+
+
+def test_of_a_home_only_the_shards_are_written_that_an_update_falls_into(bronze: Bronze) -> None:
+    flow = Flow(bronze, shard_rows=50)
+    flow.orders(batch_in(FIRST), *range(200))
+    flow.lines(batch_in(FIRST), *((key, 1) for key in range(200)))
+    flow.build_stale()
+    before = {name: {file.path for file in source.files} for name, source in flow.silver().items()}
+    assert len(before["orders"]) == 4
+    flow.orders(batch_in(SECOND), 120, 1000, comment="new")
+    plan = plan_shards(GROUP, bronze.snapshots(), flow.silver(), [SECOND], 50)
+    assert {name: len(plan[name].files[FIRST]) for name in FACTS} == {"orders": 1, "lineitem": 1}
+    flow.build_stale()
+    flow.check()
+    after = {name: {file.path for file in source.of({FIRST})} for name, source in flow.silver().items()}
+    assert {name: len(after[name] & before[name]) for name in FACTS} == {"orders": 3, "lineitem": 3}

@@ -3,7 +3,7 @@
 `compute.costs` provides Coiled's figures; this module makes a table, a check and a schedule of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -29,6 +29,8 @@ SCHEMA = pa.schema(
         ("runs", pa.int64()),
     ]
 )
+# Said here: to ask DuckDB would start its threads before a replay forks its processes.
+TYPES = {"day": "DATE", "layer": "VARCHAR", "dollars": "DECIMAL(18,4)", "run_seconds": "DOUBLE", "runs": "BIGINT"}
 DESCRIPTIONS = {
     "day": "The day (UTC).",
     "layer": "raw, bronze, silver or gold.",
@@ -44,11 +46,17 @@ COSTS_JOB = dg.define_asset_job(
 )
 
 
-def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Return the asset. Today's partition holds what has been spent so far."""
+def cost_assets(settings: Settings, answers: Iterable[str] = ()) -> list[dg.AssetsDefinition]:
+    """Return the asset. Today's partition holds what has been spent so far.
+
+    Args:
+        answers: The assets of gold, whose runs end a day. Below them the asset leaves raw alone at the graph's root, so
+            that Dagster lets an operator materialize one day of all assets.
+    """
 
     @dg.asset(
         key=KEY,
+        deps=[dg.AssetDep(["gold", name], partition_mapping=dg.LastPartitionMapping()) for name in answers],
         description="The cost of each layer per day, from Coiled's own figures, and the time of its runs.",
         group_name="operations",
         kinds={"deltalake"},
@@ -61,7 +69,7 @@ def cost_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         retry_policy=RETRY,
         metadata={
             "dagster/column_schema": dg.TableSchema(
-                [dg.TableColumn(field.name, str(field.type), DESCRIPTIONS[field.name]) for field in SCHEMA]
+                [dg.TableColumn(field.name, TYPES[field.name], DESCRIPTIONS[field.name]) for field in SCHEMA]
             ),
             **place("operations", "costs"),
         },

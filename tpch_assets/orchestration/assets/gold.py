@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import dagster as dg
 
@@ -21,7 +22,7 @@ from tpch_assets.orchestration.partitions import backfills, partitions
 from tpch_assets.orchestration.report import nothing
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
-from tpch_assets.settings import Settings
+from tpch_assets.settings import DashboardAddress, Settings, load_address
 
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
@@ -35,7 +36,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
     @dg.asset(
         key=["gold", query.name],
         deps=[["silver", name] for name in query.tables],
-        description=f"**{query.title}.** {query.question}\n\n{_code(query)}",
+        description=f"{query.title}. {query.question}\n\n{_code(query)}",
         group_name="gold",
         kinds={"deltalake", "dask", "python" if query.function else "duckdb"},
         owners=settings.owners,
@@ -49,6 +50,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
             **({"parameters": query.param_expressions} if query.param_expressions else {}),
             **answer_columns(query, business),
             **place("gold", query.name),
+            "dashboard": dg.MetadataValue.url(_page(settings, query)),
         },
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
@@ -70,6 +72,12 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
     return gold
 
 
+def _page(settings: Settings, query: Query) -> str:
+    """Return the address of a query's page on the dashboard."""
+    here = settings.dashboard_url or load_address(DashboardAddress).url
+    return f"{here.rstrip('/')}/queries?{urlencode({'query': query.name})}"
+
+
 def _code(query: Query) -> str:
     if query.function:
         return f"```python\n{query.function.text}\n```"
@@ -89,7 +97,7 @@ def _tell(context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, in
 def _broken(query: BrokenQuery, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=["gold", query.name],
-        description=f"**This query is broken.** {query.error}",
+        description=f"This query is broken. {query.error}",
         group_name="gold",
         owners=settings.owners,
         partitions_def=partitions(GOLD, settings.start),

@@ -1,0 +1,209 @@
+"""Alerts of real failures: the sensor over a real Dagster instance and lake tells a local webhook."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from tpch_assets.alerts import lake_conditions
+from tpch_assets.alerts.outbox import open_alerts, store_alerts, stored_alerts, uri_of
+from tpch_assets.orchestration.alert_conditions import Finished, stuck_runs, unmended
+from tpch_assets.orchestration.alerts import NAME, SEEN
+from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests import days
+from tpch_assets_tests.alerts.servers import Hook, webhook
+from tpch_assets_tests.days import Graph, Place, graph
+from tpch_assets_tests.orchestration.messages import Messages
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ACCOUNTED = "every_line_is_in_bronze_or_rejects"
+
+
+def _region(number: int) -> dict[str, object]:
+    return {"r_regionkey": number, "r_name": "EUROPE", "r_comment": ""}
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with webhook() as found:
+        yield found
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Hook) -> Iterator[Graph]:
+    """The table `region` alone. Its second batch cannot be read, and half of its third is no JSON."""
+    for layer in ("bronze", "silver"):
+        monkeypatch.setattr(f"tpch_assets.orchestration.assets.{layer}.RETRY", dg.RetryPolicy(max_retries=0))
+    place = Place(tmp_path)
+    place.deliver("region", days.key(0), "a.json", [_region(0)])
+    place.deliver("region", days.key(2), "a.json", b'{"r_regionkey": 2, "r_name": "ASIA", "r_comment": ""}\nno\n')
+    bad = Path(place.lake.uri, "raw/region", days.key(1), "b.json")
+    bad.parent.mkdir(parents=True)
+    bad.symlink_to("/proc/self/mem")
+    settings = {
+        "alert_webhook_url": hook.url,
+        "alert_dashboard_url": "http://127.0.0.1:9",
+        "alert_disk_share": 1,
+        "generate": False,
+    }
+    with graph(place, **settings) as found:
+        yield found
+
+
+def _run(loaded: Graph, layer: str, *batch: str) -> None:
+    loaded.run([days.request(layer, ["region"], *batch)], raise_on_error=False)
+
+
+def _wait_in_thought(loaded: Graph, minutes: float) -> None:
+    """Have everything that is known be so much older."""
+    before = timedelta(minutes=minutes)
+    store_alerts(loaded.lake, [replace(alert, seen=alert.seen - before) for alert in stored_alerts(loaded.lake)])
+
+
+def test_real_failures_are_told_once_when_they_begin_and_once_when_they_are_over(loaded: Graph, hook: Hook) -> None:
+    _run(loaded, "bronze", days.key(0))
+    _run(loaded, "bronze", days.key(1))
+    _run(loaded, "bronze", days.key(2))
+    log = Path(loaded.lake.uri, "silver/region/_delta_log/00000000000000000000.json")
+    log.parent.mkdir(parents=True)
+    log.write_text("no log")
+    _run(loaded, "silver")
+    raw = Path(loaded.lake.uri, "raw/region", days.key(0), "a.json")
+    whole = raw.read_bytes()
+    raw.write_bytes(2 * whole)
+    check = dg.AssetCheckKey(dg.AssetKey(["bronze", "region"]), ACCOUNTED)
+    counted = dg.RunRequest(job_name="bronze_job", asset_check_keys=[check], tags={"dagster/partition": days.key(0)})
+    loaded.run([counted])
+
+    assert loaded.sensor(NAME, SEEN).skip_message == "4 alerts open."
+    assert loaded.sensor(NAME, SEEN).skip_message == "4 alerts open."
+    told = sorted(hook.texts)
+    assert [re.split(" since | at ", text)[0] for text in told] == [
+        "A run of silver/region failed",
+        f"Raw files of raw/region/{days.key(1)} are set aside, as they cannot be read",
+        f"The check {ACCOUNTED} of bronze/region failed",
+        "Too many lines of bronze/region are rejected",
+    ]
+    assert "silver/region cannot be opened" in told[0] and "http://127.0.0.1:3000/runs/" in told[0]
+    assert "Input/output error" in told[1]
+    assert "(lines 2, rejects 0, rows 1)" in told[2]
+    assert "(1 of 3 lines of the newest day)" in told[3] and "http://127.0.0.1:3000/assets/bronze/region" in told[3]
+
+    _wait_in_thought(loaded, 3)
+    assert loaded.sensor(NAME, SEEN).skip_message == "5 alerts open."
+    assert hook.texts[4].startswith("The dashboard http://127.0.0.1:9 does not answer since")
+
+    raw.write_bytes(whole)
+    loaded.run([counted])
+    Path(loaded.lake.uri, "raw/region", days.key(1), "b.json").unlink()
+    loaded.place.deliver("region", days.key(2), "a.json", [_region(2)])
+    _run(loaded, "bronze", days.key(2))
+    shutil.rmtree(log.parent.parent)
+    _run(loaded, "silver")
+    assert loaded.sensor(NAME).skip_message == "Nothing is wrong."
+    assert len(hook.texts) == 10 and all(text.startswith("Over since") for text in hook.texts[5:])
+    assert not open_alerts(loaded.lake)
+
+
+def test_whatever_fails_in_alerts_fails_nothing_else(loaded: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_: object) -> Iterator[None]:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(lake_conditions, "rejects", break_down)
+    messages = Messages()
+    assert loaded.sensor(NAME, log=messages).skip_message == "Nothing is wrong."
+    assert messages.texts == ["Alerts of the kind “rejects” stay as they are, since looking for them failed: broken"]
+    log = Path(uri_of(loaded.lake), "_delta_log", "00000000000000000000.json")
+    log.parent.mkdir(parents=True)
+    log.write_text("no log")
+    messages = Messages()
+    assert loaded.sensor(NAME, log=messages).skip_message == "Alerts could not be told; see the tick's log."
+    assert any("operations/alerts cannot be opened" in text for text in messages.texts)
+
+
+# What the lake shows
+
+
+def test_late_layers_and_missing_answers_of_a_lake(tmp_path: Path) -> None:
+    place = days.whole_day().copy(tmp_path)
+    questions = len(days.QUERIES)
+    shutil.rmtree(Path(place.lake.uri, "gold", "q06_forecasting_revenue_change"))
+    begin = datetime.fromisoformat(f"{days.day(0)}T00:00+00:00")
+    found = {
+        hours: list(lake_conditions.late(place.lake, BUSINESS, begin + timedelta(hours=hours)))
+        for hours in (24.1, 24.9, 31.5, 49.5)
+    }
+    assert {hours: sorted({one.scope for one in late}) for hours, late in found.items()} == {
+        24.1: [],
+        24.9: ["bronze", "raw"],
+        31.5: ["bronze", "raw", "silver"],
+        49.5: ["bronze", "gold", "raw", "silver"],
+    }
+    assert sum(one.scope == "gold" for one in found[49.5]) == questions - 1
+    first = next(one for one in found[49.5] if one.subject == "raw/orders")
+    assert (first.since, first.detail) == (begin + timedelta(hours=24.5), f"its newest batch is {days.key(95)}")
+
+    for hours, missing in ((24.9, []), (25.1, [("gold/q06_forecasting_revenue_change", days.day(0))])):
+        moment = begin + timedelta(hours=hours)
+        answers = lake_conditions.answers_missing(place.lake, BUSINESS, moment)
+        assert [(one.subject, one.partition) for one in answers] == missing
+
+
+def test_a_disk_that_is_too_full(tmp_path: Path) -> None:
+    lake = Place(tmp_path).lake
+    assert [one.subject for one in lake_conditions.disks(lake, str(tmp_path), 0.0, NOW)] == ["the lake"]
+    assert list(lake_conditions.disks(lake, str(tmp_path), 1.0, NOW)) == []
+
+
+# What runs show
+
+
+def _finished(hour: int, assets: str, *ends: str, job: str = "silver_job") -> Finished:
+    chosen = frozenset(f"silver/{name}" for name in assets.split())
+    return Finished(str(hour), job, chosen, (ends[0], ends[-1]) if ends else None, NOW + timedelta(hours=hour))
+
+
+@pytest.mark.parametrize(
+    ("mended", "later"),
+    [
+        (True, [_finished(2, "a b", "2026-01-01T0000", "2026-01-01T0600")]),
+        (
+            True,
+            [
+                _finished(2, "a", "2026-01-01T0000", "2026-01-01T1200"),
+                _finished(3, "b", "2026-01-01T0000"),
+                _finished(4, "b", "2026-01-01T0600"),
+            ],
+        ),
+        (True, [_finished(2, "", "2026-01-01T0000", "2026-01-01T0600")]),
+        (False, [_finished(0, "a b", "2026-01-01T0000", "2026-01-01T0600")]),
+        (False, [_finished(2, "a b", "2026-01-01T0000")]),
+        (False, [_finished(2, "a", "2026-01-01T0000", "2026-01-01T0600")]),
+        (False, [_finished(2, "a b", "2026-01-01T0000", "2026-01-01T0600", job="gold_job")]),
+        (False, [_finished(2, "a b")]),
+    ],
+)
+def test_a_failed_run_is_mended_once_others_cover_it(mended: bool, later: list[Finished]) -> None:
+    run = _finished(1, "a b", "2026-01-01T0000", "2026-01-01T0600")
+    assert unmended([run], later) == ([] if mended else [run])
+
+
+def test_a_failed_run_without_partitions_is_mended_by_the_same_assets() -> None:
+    run = _finished(1, "a b")
+    assert unmended([run], [_finished(2, "a")]) == [run]
+    assert unmended([run], [_finished(2, "a b c")]) == []
+
+
+def test_runs_that_say_nothing_are_stuck(instance: dg.DagsterInstance) -> None:
+    job, now = dg.GraphDefinition(name="silver_job").to_job(), datetime.now(UTC)
+    for status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS):
+        instance.create_run_for_job(job, status=status, tags={"dagster/partition": days.key(0)})
+    assert list(stuck_runs(instance, now + timedelta(minutes=20))) == []
+    found = list(stuck_runs(instance, now + timedelta(minutes=40)))
+    assert [one.detail for one in found] == 2 * ["its log says nothing new"]
+    assert {(one.subject, one.partition) for one in found} == {("silver", days.key(0))}

@@ -15,7 +15,7 @@ ROOM := 2097152
 COUNT := import json, sys; print(*(f"{len(found)} {kind}" for kind, found in json.load(open(sys.argv[1])).items()), sep=", ")
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo dev dashboard serve test check bench rates proof image-check chromium clean
+.PHONY: help install lock demo dev dashboard serve test chaos chaos-proof check bench rates proof image-check chromium clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -66,6 +66,15 @@ serve: install .env ## run only the model's server, on http://127.0.0.1:8080
 test: install ## run all tests; without a browser, skip the dashboard's browser tests
 	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
 		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# The suite prints its seed; CHAOS_SEED=7 sets it. DAYS are those of the simulator.
+chaos: install ## break everything that can break, and see that nothing is lost (docs/chaos.md)
+	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
+		$(BIN)/python -m pytest tpch_assets_tests/chaos tpch_assets_tests/commands -m chaos --numprocesses 2 --dist worksteal && \
+		$(BIN)/python -m tpch_assets_tests.chaos.simulator --jobs 2 --days $(or $(DAYS),500) $(if $(CHAOS_SEED),--first $(CHAOS_SEED))
+
+chaos-proof: install ## make mistakes in a copy of the code, and see that tests notice (SHORT=1: some)
+	$(BIN)/python -m tpch_assets_tests.chaos.proof $(if $(SHORT),--short)
 
 # Dagster's own checks use a temporary DAGSTER_HOME, so they do not affect the checkout or anything that runs in it.
 check: install ## check lint, types, import rules, and that Dagster loads the definitions

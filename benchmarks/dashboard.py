@@ -188,7 +188,8 @@ def in_browser(server: Server) -> None:
         browser.close()
     report("first view, new browser profile", views)
     over_http, over_websocket = ([size[kind] for size in sizes] for kind in ("http", "websocket"))
-    say(f"{'first view, transferred':<44} {max(over_http) / 1e6:.2f} MB over HTTP, {max(over_websocket) / 1e6:.2f} MB after it")
+    after = f"{max(over_websocket) / 1e6:.2f} MB over the websocket"
+    say(f"{'first view, transferred':<44} {max(over_http) / 1e6:.2f} MB over HTTP, {after}")
     report("change of segment, in the browser", segments)
     report("change of query, in the browser", queries)
     report("a parameter, computed on the spot", computed)

@@ -20,6 +20,7 @@ from benchmarks.published import ANSWERS, ROWS, Answer, Row
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
+from tpch_assets.layers import BATCHES_PER_DAY
 from tpch_assets.settings import current_business, load_settings
 
 
@@ -43,12 +44,13 @@ def main() -> None:
     print(f"answers as published: {len(ANSWERS[scale_factor])}, with their row counts and {figures} figures")
 
 
-def replay(folder: Path, scale_factor: int) -> None:
-    """Fill a fresh lake in `folder` with one day."""
+def replay(folder: Path, scale_factor: float, days: int = 1) -> None:
+    """Fill a fresh lake in `folder` with the days before this one."""
     (folder / "home").mkdir()
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
-    ours = {"DAGSTER_HOME": str(folder / "home"), "TPCH_LAKE": str(folder / "lake"), "TPCH_START": str(yesterday)}
+    start = (datetime.now(UTC) - timedelta(days=days)).date()
+    ours = {"DAGSTER_HOME": str(folder / "home"), "TPCH_LAKE": str(folder / "lake"), "TPCH_START": str(start)}
     command = [str(Path(sys.executable).with_name("tpch-assets")), "replay", "--scale-factor", str(scale_factor)]
+    command += ["--batches", str(days * BATCHES_PER_DAY)]
     done = subprocess.run(command, env={**os.environ, **ours}, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"the replay failed:\n{done.stdout}{done.stderr}")

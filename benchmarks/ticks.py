@@ -81,7 +81,7 @@ def fill(lake: Lake, start: datetime, days: int) -> int:
         made |= {f"silver/{table.name}": [f"{w}/{name}" for w, name in names.items()] for table in group.facts}
     for place, paths in made.items():
         layer, name = place.split("/")
-        add(lake, layer, name, paths)
+        add(lake, layer, name, paths, empty=window_of(batch_key(start + DAY)) if layer == "silver" else "")
     for table in BUSINESS.dimensions:
         write = partial(one_row, table.stored_columns)
         uri = lake.table("silver", table.name)
@@ -100,8 +100,8 @@ def one_row(columns: Iterable[tuple[str, str]], path: str) -> None:
     copy_query(f"SELECT {nulls(columns)}", path, "FORMAT parquet")
 
 
-def add(lake: Lake, layer: str, name: str, paths: list[str]) -> None:
-    """Add files to a table that is made if need be."""
+def add(lake: Lake, layer: str, name: str, paths: list[str], empty: str = "") -> None:
+    """Add files to a table that is made if need be; those of one partition without rows, so that nobody opens them."""
     uri = lake.table(layer, name)
     schema = Schema.from_arrow(arrow_schema([("key", "BIGINT"), ("_batch", "VARCHAR")]))
     if not os.path.isdir(uri):
@@ -111,7 +111,7 @@ def add(lake: Lake, layer: str, name: str, paths: list[str]) -> None:
     for begin in range(0, len(paths), ADDS):
         once = CommitProperties(max_commit_retries=0, app_transactions=[Transaction("benchmark", table.version() + 1)])
         table.create_write_transaction(
-            list(actions(paths[begin : begin + ADDS], rows=0 if layer == "silver" else 1)),
+            list(actions(paths[begin : begin + ADDS], empty)),
             "append",
             schema,
             commit_properties=once,
@@ -121,11 +121,16 @@ def add(lake: Lake, layer: str, name: str, paths: list[str]) -> None:
         table.create_checkpoint()
 
 
-def actions(paths: Iterable[str], rows: int) -> Iterator[AddAction]:
-    """What a commit says of files. Those without rows nobody will open."""
+def actions(paths: Iterable[str], empty: str) -> Iterator[AddAction]:
+    """What a commit says of files."""
     for number, path in enumerate(paths):
         bounds = {"key": number, "_batch": path.split("/")[0]}
-        stats = {"numRecords": rows, "minValues": bounds, "maxValues": bounds, "nullCount": {"key": 0, "_batch": 0}}
+        stats = {
+            "numRecords": 0 if bounds["_batch"] == empty else 1,
+            "minValues": bounds,
+            "maxValues": bounds,
+            "nullCount": {"key": 0, "_batch": 0},
+        }
         yield AddAction(path, 1000, {}, 0, True, json.dumps(stats))
 
 

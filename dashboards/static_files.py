@@ -14,6 +14,7 @@ from pathlib import Path
 from bokeh.embed.bundle import extension_dirs
 from bokeh.server.views.multi_root_static_handler import MultiRootStaticHandler
 from bokeh.server.views.static_handler import StaticHandler
+from tornado.routing import PathMatches, Rule
 from tornado.web import StaticFileHandler
 
 from tpch_assets.compute.database import scratch
@@ -24,7 +25,7 @@ YEAR = 365 * 24 * 3600
 
 
 class Compressed(StaticFileHandler):
-    """A file as gzip if the browser reads that. Files of one version are kept for a year, others are asked for again."""
+    """A file as gzip if the browser reads that. Files of a version are kept for a year, others are asked for again."""
 
     _plain: str | None = None
 
@@ -41,7 +42,7 @@ class Compressed(StaticFileHandler):
         return _copy(found, os.stat(found).st_mtime_ns)
 
     def get_content_size(self) -> int:
-        """Bytes of what is sent. Tornado's own would be those of the file before `validate_absolute_path` changed it."""
+        """Bytes of what is sent. Tornado's own would be those of the file that is not compressed."""
         assert self.absolute_path is not None
         return os.path.getsize(self.absolute_path)
 
@@ -63,20 +64,20 @@ class _OfBokeh(Compressed, StaticHandler):
     """BokehJS."""
 
 
-class _OfExtensions(Compressed, MultiRootStaticHandler):
+class _OfExtensions(Compressed, MultiRootStaticHandler):  # type: ignore[misc]  # Its root is a mapping.
     """Panel's."""
 
 
-def rules(own: Path) -> list[tuple[object, ...]]:
+def rules(own: Path) -> list[Rule]:
     """Handlers that go before Bokeh's and Panel's own.
 
     Args:
         own: The folder of the dashboard's own files.
     """
     return [
-        (r"/static/extensions/(.*)", _OfExtensions, {"root": extension_dirs}),
-        (r"/static/(.*)", _OfBokeh),
-        (r"/files/(.*)", Compressed, {"path": str(own)}),
+        Rule(PathMatches(r"/static/extensions/(.*)"), _OfExtensions, {"root": extension_dirs}),
+        Rule(PathMatches(r"/static/(.*)"), _OfBokeh),
+        Rule(PathMatches(r"/files/(.*)"), Compressed, {"path": str(own)}),
     ]
 
 

@@ -76,7 +76,7 @@ class Follower:
     def _stumble(self, reason: str) -> None:
         if self.trouble is None or self.trouble.reason != reason:
             kept = f"version {self.served.version.version} stays in force" if self.served else "there is no model yet"
-            LOG.warning("The registry cannot be followed, %s: %s", kept, reason)
+            LOG.warning("%s; %s.", f"{reason[:1].upper()}{reason[1:]}".rstrip("."), kept)
         self.trouble = Trouble(self.trouble.since if self.trouble else datetime.now(UTC), reason)
 
     def _repeat(self) -> None:

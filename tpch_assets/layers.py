@@ -80,6 +80,10 @@ class Layer:
         """How often it is made, in words."""
         return every(self.step)
 
+    def counted(self, count: int) -> str:
+        """So many partitions, in words: `1 batch`, `96 batches`."""
+        return f"{count:,} {self.partition}{'' if count == 1 else 'es' if self.partition.endswith('ch') else 's'}"
+
     def lag(self, begin: datetime, now: datetime) -> timedelta:
         """Time since the end of a partition that began at `begin`."""
         return now - (begin + self.step)

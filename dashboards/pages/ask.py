@@ -5,7 +5,6 @@ How answers are drawn does not belong here, but in `queries`; how they are compu
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 import pandas as pd
@@ -17,18 +16,14 @@ from dashboards.pages.parameters import Parameters
 from dashboards.pages.parts import select
 from dashboards.pages.url import Url
 from dashboards.store import business
-from dashboards.store.answers import answer, days, frame, to_frame
+from dashboards.store.answers import answer, days, frame
 from dashboards.store.business import Query
-from dashboards.store.on_the_spot import Outcome, Stop
+from dashboards.store.computed import computed
 from dashboards.store.store import Store
-from tpch_assets.calendar import window_key
-from tpch_assets.calendar import parse as parse_key
 from tpch_assets.lake.snapshot import Snapshot
 
 BEGINNING = {"the beginning": ""}
 ALONE = {"no other day": ""}
-Computed = tuple[pa.Table, pd.DataFrame]
-"""An answer exactly, and for the screen."""
 
 
 @dataclass(frozen=True)
@@ -104,20 +99,8 @@ class Ask:
         return self._computed(query, day, values)
 
     def _computed(self, query: Query, day: str, values: dict[str, object]) -> Answer:
-        silver = {name: self._store.table("silver", name) for name in business.inputs(query)}
-        found = {name: source for name, source in silver.items() if source is not None}
-        if missing := silver.keys() - found.keys():
-            return Answer(None, f"silver/{min(missing)} does not exist yet.", ("missing",), computed=True)
-        versions = tuple((source.uri, source.id, source.version) for source in found.values())
         since = self.since.value
-        key = ("answer", query.name, versions, day, since, repr(sorted(values.items())))
-
-        def compute(running: Callable[[Stop], None]) -> Computed:
-            first = window_key(parse_key(since)) if since else ""
-            made = business.compute(query, found, date.fromisoformat(day), values, first, running)
-            return made, to_frame(made)
-
-        outcome: Outcome[Computed] | None = self._store.spot.ask(key, compute, self._done)
+        key, outcome = computed(self._store, query, day, values, since, self._done)
         if outcome is None:
             return Answer(None, "Computing …", ("pending", key), computed=True)
         if outcome.result is None:

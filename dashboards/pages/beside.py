@@ -3,23 +3,35 @@
 Choosing the days does not belong here, but in `ask`.
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import pandas as pd
 
 CHANGE = "change"
 
 
 def side_by_side(
-    rows: pd.DataFrame, other: pd.DataFrame, day: str, other_day: str
+    rows: pd.DataFrame,
+    other: pd.DataFrame,
+    day: str,
+    other_day: str,
+    names_things: Callable[[str], bool] = lambda column: False,
 ) -> tuple[pd.DataFrame, dict[str, str]] | None:
     """Rows with the figures of both days and their difference, and headings by column, `{}` standing for its own name.
 
     Rows belong together that are about the same: whose columns other than figures are alike.
 
+    Args:
+        names_things: Whether a column's whole numbers name things rather than count them.
+
     Returns:
         None if nothing tells which row belongs to which.
     """
-    figures = [name for name in rows.columns if _is_figure(rows[name])]
+    figures = [name for name in rows.columns if _is_figure(rows[name]) and not names_things(name)]
     keys = [name for name in rows.columns if name not in figures]
+    if any(_nested(rows[name]) or _nested(other[name]) for name in keys):
+        return None
     # Whole numbers may name things, such as years: as many of them as it takes to tell rows apart.
     while figures and (_ambiguous(rows, keys) or _ambiguous(other, keys)):
         whole = next((name for name in figures if pd.api.types.is_integer_dtype(rows[name])), None)
@@ -52,4 +64,8 @@ def _is_figure(column: pd.Series) -> bool:
 def _ambiguous(rows: pd.DataFrame, keys: list[str]) -> bool:
     if not keys:
         return len(rows) != 1
-    return bool(rows.astype({name: str for name in keys if rows[name].dtype == object}).duplicated(keys).any())
+    return bool(rows.duplicated(keys).any())
+
+
+def _nested(column: pd.Series) -> bool:
+    return column.dtype == object and any(isinstance(value, dict | list | np.ndarray) for value in column)

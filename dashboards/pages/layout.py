@@ -6,10 +6,10 @@ import panel as pn
 from dashboards.charts.looks import Look
 from dashboards.pages.parts import column, wrapping_row
 
-LETTER, CELL = 8, 30
+LETTER, CELL = 8, 34
 """Pixels of a letter in a table, and of a cell's margins."""
-NARROW = 460
-"""Pixels. A table up to this width stands beside the charts, a wider one below them in all of the page's width."""
+NARROW = 800
+"""Pixels. A table up to this width stands beside the charts if there is room, a wider one always below them."""
 
 
 class AnswerLayout:
@@ -22,7 +22,7 @@ class AnswerLayout:
         for part in (chart, history):
             part.styles = _flex("400px")
         self.view = column(figures, wrapping_row(chart, history, table, gap="16px 24px"))
-        self._beside: bool | None = None
+        self._basis = ""
 
     def fit(self, rows: pd.DataFrame, look: Look, *, beside: bool) -> None:
         """Put the table of `rows` beside the charts or below them.
@@ -30,10 +30,11 @@ class AnswerLayout:
         Args:
             beside: There are charts.
         """
-        beside = beside and width_of(rows, look) <= NARROW
-        if beside != self._beside:
-            self._table.styles = _flex("340px" if beside else "100%")
-            self._beside = beside
+        width = width_of(rows, look)
+        basis = f"{max(width, 340)}px" if beside and width <= NARROW else "100%"
+        if basis != self._basis:
+            self._table.styles = _flex(basis)
+            self._basis = basis
 
 
 def width_of(rows: pd.DataFrame, look: Look) -> int:

@@ -13,7 +13,8 @@ from dashboards.store import business
 from dashboards.store.business import Query
 
 # A value with a comma or a quote in it is quoted, as `rows_behind.key_of` reads it.
-_KEY = """[{columns}].map((name) => String(obj[name])).map((text) => /[",]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text).join(",")"""
+_QUOTED = """/[",]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text"""
+_KEY = f"[{{columns}}].map((name) => String(obj[name])).map((text) => {_QUOTED}).join(',')"
 
 
 def links(query: Query) -> dict[str, HTMLTemplateFormatter]:
@@ -22,7 +23,7 @@ def links(query: Query) -> dict[str, HTMLTemplateFormatter]:
 
 
 def link(table: str, columns: Sequence[str]) -> HTMLTemplateFormatter:
-    """A cell that links to the row of a table whose key is in some columns of its own row. Text is never read as HTML."""
+    """A cell that links to the row of a table whose key is in some columns of its row. Text is never read as HTML."""
     key = _KEY.format(columns=", ".join(map(dumps, columns)))
     target = f"./rows?table={quote(table, safe='')}&amp;key=<%- encodeURIComponent({key}) %>"
     return HTMLTemplateFormatter(template=f'<a href="{target}" style="color: inherit"><%- value %></a>')

@@ -10,6 +10,7 @@ import pandas as pd
 import panel as pn
 
 from dashboards.bokeh_private import draw_at_once
+from dashboards.charts.chart import Chart
 from dashboards.charts.figures import SHARE, short
 from dashboards.charts.history import History
 from dashboards.charts.labels import label
@@ -60,6 +61,7 @@ class Model(Page):
         self.heading, self.none, self.cards, self.table = block(), block(), block(), block()
         self.history_place, self.calibration, self.importance = place(), place(), place()
         self.history, self.results, self.what_if = History(), Results(), WhatIf()
+        self._charts: dict[str, Chart | None] = {}
         self._drawn: tuple[object, ...] | None = None
         self.figure.margin = (8, 12, 4, 0)
         follow = column(choices_row(self.figure), self.history_place)
@@ -125,12 +127,19 @@ class Model(Page):
             + [(one.predicted, one.predicted, "As predicted") for one in best.calibration],
             columns=["predicted", "share", "what"],
         )
-        replace_chart(self.calibration, None if bins.empty else self.results.draw(CALIBRATION, bins, new=False))
+        self._draw(self.calibration, CALIBRATION, bins)
         shares = pd.DataFrame(
             [(label(name), share) for name, share in best.importances.items()], columns=["feature", "share"]
         )
-        replace_chart(self.importance, None if shares.empty else self.results.draw(IMPORTANCE, shares, new=False))
+        self._draw(self.importance, IMPORTANCE, shares)
         self.what_if.show(best)
+
+    def _draw(self, where: pn.Column, view: View, rows: pd.DataFrame) -> None:
+        """Draw rows in their place. A plot that is there already is filled anew, and stays where it is."""
+        chart = None if rows.empty else self.results.draw(view, rows, new=False)
+        if chart is not self._charts.get(view.title):
+            replace_chart(where, chart)
+        self._charts[view.title] = chart
 
 
 def _sentence(best: ModelVersion | None) -> str:

@@ -104,9 +104,9 @@ class Page:
         from_ = source if of or not source.startswith("version") else f"From {source}"
         self.as_of = f'<p class="muted as-of">{of}{from_}. Times are UTC.</p>'
 
-    def follow_choices(self, *selects: pn.widgets.Select) -> None:
+    def follow_choices(self, *widgets: pn.widgets.Widget) -> None:
         """Show and write to the address what people choose, and choose what the address says after it changed."""
-        for widget in selects:
+        for widget in widgets:
             widget.param.watch(lambda _: self.chosen(), "value")
         self.url.watch(self._address_changed)
 

@@ -58,7 +58,7 @@ class Parameters:
 
     def written(self) -> dict[str, str]:
         """What differs from the query's own values."""
-        return {name: field.value for name, field in self.fields.items() if field.value != self._own.get(name)}
+        return {name: str(field.value) for name, field in self.fields.items() if field.value != self._own.get(name)}
 
     def values(self) -> dict[str, object] | None:
         """The values that differ from the query's own. None if one cannot be read: then this says which."""
@@ -91,8 +91,10 @@ class Parameters:
         field = pn.widgets.TextInput(
             label=f"{name} ({query.param_types[name].lower()})",
             max_length=LONGEST,
-            width=200,
             margin=(0, 12, 4, 0),
+            sizing_mode="stretch_width",  # A fixed width would make the page as wide as all fields in a row.
+            max_width=200,
+            styles={"flex": "1 1 160px"},
             stylesheets=[css("parts")],
         )
         field.param.watch(lambda _: None if self._filling else self._changed(), "value")

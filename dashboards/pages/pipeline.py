@@ -153,7 +153,9 @@ class Pipeline(Page):
             data = {"time": middle[known].to_numpy(), "value": sizes[key][known].astype(float).to_numpy()}
             self._show_chart(key, f"{title} per {markup.STEP[layer]}", width, colour, (layer, name), data)
 
-    def _show_chart(self, key: str, title: str, width: float | None, colour: int, of: tuple[str, str], data: Data) -> None:
+    def _show_chart(
+        self, key: str, title: str, width: float | None, colour: int, of: tuple[str, str], data: Data
+    ) -> None:
         """Put new data into the chart. Make a new one for another table, and none if there is no data."""
         if not len(data["time"]):
             self.charts.pop(key, None)

@@ -87,8 +87,7 @@ def reject_reasons(lines: pd.DataFrame, total: int, name: str, chosen: str) -> s
     ]
     scope = f"{total:,} lines" if total <= len(lines) else f"the newest {len(lines):,} of {total:,} lines"
     alone = (
-        f"<p>Below are those with the reason “{escape(chosen)}” alone. "
-        f'<a href="{all_lines}">Show all reasons</a></p>'
+        f'<p>Below are those with the reason “{escape(chosen)}” alone. <a href="{all_lines}">Show all reasons</a></p>'
         if chosen in set(lines["_reason"])
         else ""
     )

@@ -148,7 +148,7 @@ class Queries(DayPage):
         if other is None:
             self.beside_place[:] = []
             return
-        found = side_by_side(rows, other, day, other_day)
+        found = side_by_side(rows, other, day, other_day, self.look.names_things)
         if found is None:
             words = (
                 f"Nothing tells which row of {day} belongs to which of {other_day}: below is the answer of {other_day}."
@@ -192,7 +192,9 @@ class Queries(DayPage):
         assert rows is not None
         view = self.look.view_of(query, rows)
         if found.computed:  # It has no history, and no day before.
-            self.figures.html = cards([figure.card for figure in figures(view, self.look.of(query), [rows], day)])
+            self.figures.html = cards(
+                [(one.title, one.value, one.of) for one in figures(view, self.look.of(query), [rows], day)]
+            )
             self._show_chart(view, rows, new)
             self.history_place.visible = False
             self.layout.fit(rows, self.look.of(query), beside=self.chart is not None)

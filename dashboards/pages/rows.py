@@ -53,7 +53,7 @@ class Rows(Page):
         self.key.value = self.url.text("key")[:LONGEST]
 
     def show(self) -> None:
-        name, key = self.table.value, self.key.value.strip()
+        name, key = self.table.value, str(self.key.value).strip()
         table = business.table(name)
         self.key.label = f"Key ({', '.join(table.key)})"
         if not key:

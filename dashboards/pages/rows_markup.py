@@ -71,7 +71,9 @@ def _pointed(of: Table, other: Table, row: Row | None, look: Look) -> str:
         return f"<h2>{escape(other.name)}</h2>" + sentence(f"silver/{other.name} has no row that {by} points to.")
     lines = [[_cell(other, name, row, own=True) for name in other.column_names]]
     headings = [look.heading(name) for name in other.column_names]
-    return f"<h2>{escape(other.name)}</h2>" + table(headings, lines, f"The row of silver/{other.name} that {by} points to")
+    return f"<h2>{escape(other.name)}</h2>" + table(
+        headings, lines, f"The row of silver/{other.name} that {by} points to"
+    )
 
 
 def _deliveries(found: Behind) -> str:
@@ -79,7 +81,11 @@ def _deliveries(found: Behind) -> str:
     if not found.deliveries:
         return head + sentence("Bronze does not hold the delivery any more.")
     lines = [_delivery(found.table, one, alone=len(found.deliveries) == 1) for one in found.deliveries]
-    more = f'<p class="note">{found.more_deliveries:,} older deliveries are not shown.</p>' if found.more_deliveries else ""
+    more = (
+        f'<p class="note">{found.more_deliveries:,} older deliveries are not shown.</p>'
+        if found.more_deliveries
+        else ""
+    )
     return head + "".join(lines) + more
 
 
@@ -87,7 +93,11 @@ def _delivery(of: Table, one: Delivery, *, alone: bool) -> str:
     kept = "" if alone else " · silver keeps this one" if one.kept else " · an earlier one"
     where = f"raw/{of.name}/{one.batch}/{one.file}" + (f", line {one.line.number:,}" if one.line.number else "")
     batch = f'<a href="./pipeline?layer=bronze&amp;table={escape(of.name)}">batch {escape(one.batch)}</a>'
-    text = f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere" tabindex="0">{escape(one.line.text)}</pre>' if one.line.text else sentence(one.line.why)
+    text = (
+        f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere" tabindex="0">{escape(one.line.text)}</pre>'
+        if one.line.text
+        else sentence(one.line.why)
+    )
     return f"<p><code>{escape(where)}</code> · {batch}{escape(kept)}</p>{text}"
 
 

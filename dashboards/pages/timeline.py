@@ -17,7 +17,7 @@ LOOKS: Mapping[State, tuple[str, str, float, str]] = {
     "whole": ("whole", "#2e9d4e", 1.0, ""),
     "rejects": ("whole, with rejected lines", "#b86e00", 1.0, "top"),
     "stale": ("to be built again", "#8e5bbf", 0.75, ""),
-    "part": ("in part", "#d1392b", 0.5, ""),
+    "partly": ("in part", "#d1392b", 0.5, ""),
     "missing": ("missing", "#d1392b", 0.25, ""),
     "due": ("not due yet", "#7d838c", 0.1, ""),
     "unknown": ("not known", "none", 0.0, ""),

@@ -47,7 +47,8 @@ def _window(window: str, why: str) -> str:
 def _check(check: FailedCheck, dagster_url: str) -> str:
     layer, _, name = check.asset.partition("/")
     page = f'<a href="?layer={escape(layer)}&amp;table={escape(name)}">{escape(check.asset)}</a>'
-    run = f'<a href="{escape(dagster_url)}/runs/{escape(check.run)}" target="_blank" rel="noopener">its run in Dagster ↗</a>'
+    href = escape(f"{dagster_url}/runs/{check.run}")
+    run = f'<a href="{href}" target="_blank" rel="noopener">its run in Dagster ↗</a>'
     state = "red" if check.error else "amber"
     words = f"{check.name.replace('_', ' ')} failed at {check.time:%Y-%m-%d %H:%M}"
     more = f" ({check.words})" if check.words else ""

@@ -28,6 +28,7 @@ class WhatIf:
         self.button.on_click(self._ask)
         self.view = column(self.heading, self.row, self.button, self.answer)
         self._version: ModelVersion | None = None
+        self._asking = False
 
     def show(self, version: ModelVersion) -> None:
         """Offer the features of a version. Fields that stay keep what somebody wrote."""
@@ -57,12 +58,13 @@ class WhatIf:
         }
 
     async def _ask(self, _: object) -> None:
-        assert self._version is not None
-        self.button.disabled = True
+        if self._version is None or self._asking:
+            return
+        self._asking = True  # A button that is disabled meanwhile would lose the keyboard's focus.
         try:
             self.answer.html = told(await predict(self._version.model, self.record()), self._version)
         finally:
-            self.button.disabled = False
+            self._asking = False
 
 
 def told(found: Prediction, version: ModelVersion) -> str:

@@ -80,7 +80,7 @@ class OnTheSpot:
             self._run(*self._wanted.get())
 
     def _run(self, key: Hashable, compute: Compute[Result]) -> None:
-        outcome = self._outcome(compute)
+        outcome = cast(Outcome[object], self._outcome(compute))
         with self._lock:
             self._done[key] = outcome
             listeners = self._begun.pop(key)

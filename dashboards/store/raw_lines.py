@@ -39,7 +39,9 @@ class Line:
         return Line(0, "", "The file was delivered again since, without this line.")
 
 
-def lines_of(lake: Lake, table: Table, batch: str, file: str, key: Mapping[str, object], until: float) -> list[Line] | Line:
+def lines_of(
+    lake: Lake, table: Table, batch: str, file: str, key: Mapping[str, object], until: float
+) -> list[Line] | Line:
     """The lines of a raw file with this key, in their order; or one that says why they cannot be shown.
 
     Args:

@@ -72,7 +72,9 @@ class Behind:
 
 def key_text(values: Sequence[object]) -> str:
     """A key as it stands in an address: its values with commas between them."""
-    return ",".join(f'"{text.replace(chr(34), chr(34) * 2)}"' if {",", '"'} & set(text) else text for text in map(str, values))
+    return ",".join(
+        f'"{text.replace(chr(34), chr(34) * 2)}"' if {",", '"'} & set(text) else text for text in map(str, values)
+    )
 
 
 def key_of(table: Table, text: str) -> Row:
@@ -83,7 +85,9 @@ def key_of(table: Table, text: str) -> Row:
     """
     values = next(csv.reader([text]), [])
     if len(values) != len(table.key):
-        raise NoSuchRow(f"A key of {table.name} has {len(table.key)} values ({', '.join(table.key)}), not {len(values)}.")
+        raise NoSuchRow(
+            f"A key of {table.name} has {len(table.key)} values ({', '.join(table.key)}), not {len(values)}."
+        )
     found: Row = {}
     with cursor() as connection:
         for name, value in zip(table.key, values, strict=True):

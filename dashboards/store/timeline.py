@@ -16,16 +16,16 @@ from tpch_assets.calendar import batch_key, day_key, floor, parse, window_key, w
 from tpch_assets.lake.snapshot import DataFile, Snapshot
 from tpch_assets.layers import BATCH, DAY, WINDOW
 from tpch_assets.schema import Group
-from tpch_assets.silver.stale import stale_windows_of
+from tpch_assets.silver.inputs import stale_windows_of
 
 DAYS = 3
 HOUR = timedelta(hours=1)
 CELLS: Mapping[str, timedelta] = {"raw": HOUR, "bronze": HOUR, "silver": WINDOW, "gold": DAY}
 """How long a stretch is that is drawn as one; of batches several."""
 
-State = Literal["whole", "rejects", "stale", "part", "missing", "due", "unknown"]
+State = Literal["whole", "rejects", "stale", "partly", "missing", "due", "unknown"]
 """`due`: it is not time yet. `stale`: it was built from other files than there are now. `unknown`: not listed."""
-_WORST_LAST: tuple[State, ...] = ("unknown", "due", "whole", "rejects", "stale", "part", "missing")
+_WORST_LAST: tuple[State, ...] = ("unknown", "due", "whole", "rejects", "stale", "partly", "missing")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def next_due(layer: str, now: datetime) -> tuple[datetime, datetime]:
 
 def _newest(store: Store) -> datetime | None:
     keys = [raw.latest for raw in store.raw.values()]
-    keys += [max(table.by_partition()) for (layer, _), table in store.tables.items() if layer == "bronze" and table.files]
+    keys += [
+        max(table.by_partition()) for (layer, _), table in store.tables.items() if layer == "bronze" and table.files
+    ]
     return max(map(parse, keys), default=None)
 
 
@@ -123,9 +125,9 @@ def _of_batches(layer: str, state: Callable[[str, bool], tuple[State, int, int]]
             batches = [batch_key(begin + number * BATCH) for number in range(CELLS[layer] // BATCH)]
             states = [state(batch, parse(batch) + BATCH + allowed <= now) for batch in batches]
             worst = max((one for one, _, _ in states), key=_WORST_LAST.index)
-            there, wanted = (sum(one[index] for one in states) for index in (1, 2))
+            there, wanted = sum(count for _, count, _ in states), sum(count for _, _, count in states)
             if worst == "missing" and there:
-                worst = "part"
+                worst = "partly"
             found.append(Cell(begin, begin + CELLS[layer], worst, f"{there} of {wanted} batches of tables"))
         return found
 
@@ -192,7 +194,7 @@ def _state(count: int, wanted: int, over: bool) -> State:
         return "whole"
     if not over:
         return "due"
-    return "part" if count else "missing"
+    return "partly" if count else "missing"
 
 
 def _steps(day: datetime, step: timedelta) -> Iterable[datetime]:

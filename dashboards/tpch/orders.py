@@ -3,6 +3,8 @@
 This is the only page that names a query or column. Pages for any business are in `dashboards.pages`.
 """
 
+from pathlib import Path
+
 import pandas as pd
 import panel as pn
 import pyarrow as pa
@@ -22,11 +24,16 @@ from dashboards.pages.url import Location
 from dashboards.settings import DashboardSettings
 from dashboards.store import business
 from dashboards.store.answers import answer, day_before, days, frame
+from dashboards.store.computed import Computed, computed
 from dashboards.store.store import Store
 from tpch_assets.lake.snapshot import Snapshot
 
 QUERY = "unshipped_orders"
 TOTALS = "unshipped_totals"
+HIGHEST, OLDEST = "highest", "oldest"
+LISTS = {"the highest revenue": HIGHEST, "the longest wait": OLDEST}
+OLDEST_SQL = Path(__file__).parent / "oldest_unshipped.sql"
+"""Gold does not keep these orders: they are computed on the spot."""
 TITLES = {"ordertime": "Ordered (UTC)", "next_shiptime": "Next ships (UTC)"}
 
 
@@ -45,49 +52,71 @@ class Orders(DayPage):
     ) -> None:
         super().__init__(store, settings, location, look)
         self.segment = select("Market segment", [""], "")
+        self.first = select("Orders with", LISTS, HIGHEST)
         self.csv = download(self.rows, "unshipped_orders.csv")
-        self.figures, self.ships, self.place = block(), place(), place()
+        self.figures, self.said, self.ships, self.place = block(), block(), place(), place()
+        self._document = pn.state.curdoc
+        self._exact: pa.Table | None = None
         self.table: pn.widgets.Tabulator | None = None
         self.chart: Chart | None = None
         self._drawn: tuple[object, ...] | None = None
         self.body[:] = [
-            choices_row(self.segment, self.day, self.csv),
+            choices_row(self.segment, self.first, self.day, self.csv),
             self.figures,
+            self.said,
             grid((self.place, 10), (self.ships, 4)),
         ]
-        self.follow_choices(self.segment, self.day)
+        self.first.value = self.url.get("first", list(LISTS.values()), HIGHEST)
+        self.follow_choices(self.segment, self.first, self.day)
 
     def ready(self) -> bool:
         found = self.store.table("gold", QUERY)
         return bool(found and found.files)
 
     def choices(self) -> dict[str, str | None]:
-        return {"segment": self.segment.value, **super().choices()}
+        first = None if self.first.value == HIGHEST else self.first.value
+        return {"segment": self.segment.value, "first": first, **super().choices()}
 
     def read_choices(self) -> None:
         self.segment.value = self.url.get("segment", self.segment.options, self.segment.value)
+        self.first.value = self.url.get("first", list(LISTS.values()), HIGHEST)
         super().read_choices()
 
     def rows(self) -> pa.Table:
-        """The orders shown, exactly as gold holds them."""
-        source = self._source()
-        found = answer(self.store, source, self.day_of(source))
-        return found.filter(pc.equal(found["segment"], self.segment.value))
+        """The orders shown, exactly as gold holds them, or as they were computed."""
+        assert self._exact is not None
+        return self._exact.filter(pc.equal(self._exact["segment"], self.segment.value))
 
     def show(self) -> None:
         source, totals = self._source(), self.store.table("gold", TOTALS)
         self._offer_segments(source)
         self.offer_days(source)
         day = self.day_of(source)
-        now = (source.uri, source.version, totals and totals.version, self.segment.value, day)
-        if now == self._drawn:
+        key, listed, said = self._listed(source, day)
+        now = (source.uri, source.version, totals and totals.version, self.segment.value, day, key)
+        self.said.html, self.said.visible = said, bool(said)
+        if now == self._drawn or listed is None:
             return
+        self._exact, rows = listed
         with draw_at_once(pn.state.curdoc):
-            self._show_orders(self._of_segment(source, day))
+            self._show_orders(rows[rows["segment"] == self.segment.value].reset_index(drop=True))
             self._show_totals(totals if totals and day in totals.by_partition() else None, day)
         self.csv.filename = f"unshipped_orders_{self.segment.value}_{day}.csv"
         self.name_sources(day, source, *([totals] if totals else []))
         self._drawn = now
+
+    def _listed(self, source: Snapshot, day: str) -> tuple[object, Computed | None, str]:
+        """What names the orders of all segments, the orders, and what to say while or why there are none."""
+        if self.first.value == HIGHEST:
+            return HIGHEST, (answer(self.store, source, day), frame(self.store, source, day)), ""
+        key, outcome = computed(self.store, business.query_in(OLDEST_SQL), day, {}, "", self._done)
+        if outcome is None:
+            return key, None, sentence("Computing the oldest orders …")
+        return key, outcome.result, sentence(outcome.error) if outcome.error else ""
+
+    def _done(self) -> None:
+        if self._document is not None:
+            self._document.add_next_tick_callback(self.refresh)
 
     def _source(self) -> Snapshot:
         source = self.store.table("gold", QUERY)
@@ -109,7 +138,7 @@ class Orders(DayPage):
 
     def _show_orders(self, rows: pd.DataFrame) -> None:
         query = business.queries()[QUERY]
-        shown, look = rows.drop(columns=["segment"]), self.look.of(query)
+        shown, look = rows.drop(columns=["segment", "rank"], errors="ignore"), self.look.of(query)
         if self.table is None:
             self.table = tabulator(shown, look, titles=TITLES, stretch=True, links=links(query))
             self.place[:] = [self.table]

@@ -8,7 +8,7 @@ from dashboards.charts.views import TOP, View
 
 VIEWS: dict[str, View] = {
     "q01_pricing_summary": View(
-        "columns", "Discounted price by return flag and line status", ("l_returnflag", "l_linestatus"), "sum_disc_price"
+        "columns", "Discounted price by flag and status", ("l_returnflag", "l_linestatus"), "sum_disc_price"
     ),
     "q02_minimum_cost_supplier": View("bars", "Offers by nation", ("n_name",), None, total="rows", rows="Offers"),
     "q03_shipping_priority": View("bars", "Revenue of the ten orders", ("l_orderkey",), "revenue"),

@@ -55,7 +55,9 @@ def late(lake: Lake, business: Business, now: datetime) -> Iterator[Condition]:
 def _newest(lake: Lake, layer: str, name: str, now: datetime) -> str | None:
     if layer == "raw":
         return arrivals.latest(lake, name, now)
-    return max(_partitions(lake, layer, name), default=None)
+    rows = _partitions(lake, layer, name)
+    # An answer without rows is one; elsewhere what is empty is no data.
+    return max((key for key, count in rows.items() if count or layer == "gold"), default=None)
 
 
 def rejects(lake: Lake, business: Business, rate: float) -> Iterator[Condition]:

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from tpch_assets.bronze.fingerprint import BronzeName, Naming, digest
 from tpch_assets.bronze.stored import declared
 from tpch_assets.calendar import batch_key, is_batch
+from tpch_assets.lake import listing
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.latest import Latest
 from tpch_assets.lake.snapshot import Snapshot, apart
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
@@ -117,7 +117,7 @@ def _swept(listed: Iterator[Delivery]) -> tuple[list[Delivery], str]:
 def incomplete(lake: Lake, table: Table, bronze: Snapshot, since: str, until: str) -> list[str]:
     """Batches from `since` on and before `until` of which bronze lacks a raw file, however young that is."""
     there = _batches(deliveries(lake, table.name, since, until))
-    return _lacking(table, bronze, there, _contents(bronze)) if there else []
+    return _lacking(table, bronze, there) if there else []
 
 
 def _pending(
@@ -126,10 +126,12 @@ def _pending(
     there = _batches(listed)
     if not there:
         return []
-    bronze, have = _BRONZE.of(lake, lake.table("bronze", table.name))
+    bronze = listing.listed(lake, lake.table("bronze", table.name))
     memory: Seen = {} if seen is None else seen
     settled = [(batch, files) for batch, files in there if _settled(f"{table.name}/{batch}", files, settle, memory)]
-    found = _lacking(table, bronze, settled, have)
+    have = _contents(bronze, settled)
+    wanted = {*_lacking(table, bronze, settled, have), *_strange_rejects(lake, bronze, settled, have)}
+    found = [batch for batch, _ in settled if batch in wanted]
     # Columns that were declared since are added by the next commit: without news, by one that brings nothing.
     return found or ([settled[-1][0]] if settled and _has_other_columns(table, bronze) else [])
 
@@ -139,24 +141,27 @@ def _batches(listed: Iterable[Delivery]) -> list[Delivery]:
 
 
 Contents = dict[str, set[str]]
-"""By batch, what the names of bronze's files say of their content."""
+"""By batch, what the names of its files say of their content."""
 
 
-def _contents(bronze: Snapshot) -> Contents:
-    return {
-        batch: {BronzeName.parse(file.name).content for file in files} for batch, files in bronze.by_partition().items()
-    }
-
-
-_BRONZE = Latest(_contents)
+def _contents(source: Snapshot, there: Iterable[Delivery]) -> Contents:
+    found: Contents = {batch: set() for batch, _ in there}
+    for stored in source.files:  # Of a long history, few are looked at.
+        if stored.partition in found:
+            found[stored.partition].add(BronzeName.parse(stored.name).content)
+    return found
 
 
 def _lacking(table: Table, bronze: Snapshot, there: Iterable[Delivery], have: Contents) -> list[str]:
     """The batches with a raw file that bronze does not hold as it is now."""
     naming = Naming.of(table, bronze)
-    return [
-        batch for batch, files in there if not all(naming.contents(file) & have.get(batch, set()) for file in files)
-    ]
+    return [batch for batch, files in there if not all(naming.contents(file) & have[batch] for file in files)]
+
+
+def _strange_rejects(lake: Lake, bronze: Snapshot, there: Iterable[Delivery], have: Contents) -> set[str]:
+    """Batches with rejects of files that bronze does not hold: of a run that was overtaken, or died between commits."""
+    rejects = _contents(listing.listed(lake, f"{bronze.uri}_rejects"), there)
+    return {batch for batch, contents in rejects.items() if contents - have[batch]}
 
 
 def _has_other_columns(table: Table, bronze: Snapshot) -> bool:

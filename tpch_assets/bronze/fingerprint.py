@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tpch_assets.compute.database import sql_types
-from tpch_assets.lake.snapshot import Snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot, snapshot
 from tpch_assets.raw.files import RawFile
 from tpch_assets.schema import Column, Table
 
@@ -99,6 +99,16 @@ class Naming:
         """The `content` of names that stand for a raw file as it is now."""
         former = self.former if PARSER == 1 else ()
         return {_content(file, self.origin), *(name for columns in former for name in former_contents(file, columns))}
+
+
+def same_lines(file: DataFile) -> tuple[str, BronzeName]:
+    """What a bronze file and the file with its rejects have in common, also while one of them is being filled."""
+    return file.partition, replace(BronzeName.parse(file.name), filled="")
+
+
+def rejects_of(bronze: Snapshot) -> Snapshot:
+    """The rejects of a bronze table, now."""
+    return snapshot(bronze.lake, f"{bronze.uri}_rejects")
 
 
 def file_hash(name: str) -> str:

@@ -4,15 +4,15 @@ How a file is parsed belongs in `json_lines/`, how a column of the past is fille
 `arrivals.py`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tpch_assets.bronze.fill import FilledFile, files_to_fill
-from tpch_assets.bronze.fingerprint import BronzeName, Naming, file_hash
+from tpch_assets.bronze.fingerprint import BronzeName, Naming, file_hash, rejects_of, same_lines
 from tpch_assets.bronze.stored import PROVENANCE, bronze_columns, bronze_schema, declared
 from tpch_assets.compute.database import cursor
 from tpch_assets.lake.lake import Lake, Refused
-from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
+from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds
 from tpch_assets.lake.update import Content, Report, TableUpdate, rejects_path
 from tpch_assets.layers import BRONZE
 from tpch_assets.raw.files import RawFile
@@ -48,11 +48,17 @@ class ParsedFile:
         return Report(parsed.rows, parsed.lines, parsed.rejects)
 
 
-def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Snapshot) -> TableUpdate:
+def plan_batches(
+    table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Snapshot, rejects: Snapshot | None = None
+) -> TableUpdate:
     """The update of bronze that makes some batches hold their raw files, and the table its declared columns.
 
     A raw file that is gone (its retention is over) takes nothing with it. Only another file of the same name replaces
     its rows. Columns that were declared or widened since the last update are filled in all batches, not only in these.
+
+    Args:
+        rejects: The table's rejects, as they were before `raw` was listed: who has seen an older listing than the run
+            that wrote them must not replace them.
 
     Raises:
         Refused: The declaration changed so that the table has to be made again.
@@ -69,10 +75,13 @@ def plan_batches(table: Table, raw: Mapping[str, Sequence[RawFile]], bronze: Sna
             names, stay = _batch(bronze, naming, files, held.get(batch, []))
             build[batch] = {name: ParsedFile(bronze.lake, table, batch, file) for name, file in names.items()}
             keep[batch] = stay
-    _fill(table, before, bronze, build, keep)
+    rejects = rejects_of(bronze) if rejects is None else rejects
+    _fill(table, before, bronze, rejects, build, keep)
     return TableUpdate(
         build,
         keep=tuple(file.path for files in keep.values() for file in files),
+        over=_paths(bronze),
+        over_rejects=_paths(rejects),
         schema=bronze_schema(table, bronze),
         properties={**Declared.of(table, before).properties, **naming.properties},
     )
@@ -95,7 +104,8 @@ def plan_again(
         for batch, files in raw.items()
         if files
     }
-    columns, rejected, held = bronze_columns(table, afresh), _rejected(bronze), bronze.by_partition()
+    rejects = rejects_of(bronze)
+    columns, rejected, held = bronze_columns(table, afresh), _rejected(rejects), bronze.by_partition()
     gone = {batch: _of_vanished(bronze, raw.get(batch, ()), files) for batch, files in held.items()}
     if reason is not None and not accept_loss and (rows := sum(file.rows for files in gone.values() for file in files)):
         raise Refused(
@@ -111,6 +121,7 @@ def plan_again(
         build,
         schema=bronze_schema(table, afresh),
         properties={**Declared.of(table).properties, **naming.properties},
+        over_rejects=_paths(rejects),
         base=bronze.version,
         replace=True,
     )
@@ -143,7 +154,7 @@ def _raw_file(bronze: Snapshot, file: DataFile) -> str:
         return known
     if extent := bounds(bronze, file, "_file"):
         return file_hash(str(extent[0]))
-    rejects = snapshot(bronze.lake, f"{bronze.uri}_rejects")
+    rejects = rejects_of(bronze)
     rejected = [one for one in rejects.files if one.path == file.path]
     return file_hash(str(extent[0])) if rejected and (extent := bounds(rejects, rejected[0], "_file")) else ""
 
@@ -152,6 +163,7 @@ def _fill(
     table: Table,
     before: Declared,
     bronze: Snapshot,
+    rejects: Snapshot,
     build: dict[str, dict[str, Content]],
     keep: dict[str, list[DataFile]],
 ) -> None:
@@ -159,7 +171,7 @@ def _fill(
     new = fillable(table, before)
     if not new or not bronze.files:
         return
-    columns, rejected, held = bronze_columns(table, bronze), _rejected(bronze), bronze.by_partition()
+    columns, rejected, held = bronze_columns(table, bronze), _rejected(rejects), bronze.by_partition()
     for file in files_to_fill(bronze, new):
         batch, name = file.partition, BronzeName.parse(file.name)
         stay = keep.setdefault(batch, list(held[batch]))
@@ -174,13 +186,17 @@ def _filled(
     file: DataFile,
     columns: tuple[tuple[str, str], ...],
     new: Sequence[Column],
-    rejected: Collection[str],
+    rejected: Mapping[tuple[str, BronzeName], str],
 ) -> FilledFile:
     (uri,) = bronze.paths([file])
-    rejects = f"{bronze.uri}_rejects/{file.path}" if file.path in rejected else None
+    rejects = rejected.get(same_lines(file))
     return FilledFile(bronze.lake, uri, rejects, columns, tuple(new))
 
 
-def _rejected(bronze: Snapshot) -> set[str]:
-    """The paths of files with rejects; a bronze file and its rejects have the same."""
-    return {file.path for file in snapshot(bronze.lake, f"{bronze.uri}_rejects").files}
+def _rejected(rejects: Snapshot) -> dict[tuple[str, BronzeName], str]:
+    """Where the rejects of bronze's files are. Those of a file that another writer is about to fill have moved on."""
+    return {same_lines(file): uri for file, uri in zip(rejects.files, rejects.paths(), strict=True)}
+
+
+def _paths(source: Snapshot) -> frozenset[str]:
+    return frozenset(file.path for file in source.files)

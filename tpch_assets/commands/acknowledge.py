@@ -6,6 +6,7 @@ from tpch_assets.bronze.rejects import acknowledge, open_rejects
 from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of
 from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import Lake
+from tpch_assets.layers import BRONZE
 from tpch_assets.settings import SettingsError, current_business
 
 
@@ -31,4 +32,5 @@ def _run(arguments: argparse.Namespace) -> None:
         raise SettingsError(f"--batch {arguments.batch}: {table} has no open rejects in it{known}")
     chosen = [arguments.batch] if arguments.batch else found.batches
     count = acknowledge(lake, table, chosen, arguments.note)
-    print(f"{table}: {count:,} rejects in {len(chosen)} batches are acknowledged.")
+    lines = "1 reject" if count == 1 else f"{count:,} rejects"
+    print(f"{table}: acknowledged {lines} in {BRONZE.counted(len(chosen))}.")

@@ -19,6 +19,8 @@ from tpch_assets.commands import (
     status,
 )
 from tpch_assets.commands.options import CommandError
+from tpch_assets.commands.stopping import stoppable
+from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import LakeError
 from tpch_assets.settings import SettingsError
 
@@ -41,17 +43,28 @@ COMMANDS = (
 def main() -> None:
     """Run one command. A bad setting or an unusable lake prints a one-line error and exits with code 2."""
     parser = _parser()
-    try:
-        arguments = parser.parse_args()
-        if "run" in arguments:
-            arguments.run(arguments)
-        else:
-            parser.print_help()
-    except (SettingsError, LakeError, CommandError) as error:
-        print(f"tpch-assets: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit("tpch-assets: stopped; run it again to continue")
+    with stoppable():
+        try:
+            _check_name(sys.argv[1:])
+            arguments = parser.parse_args()
+            if "run" in arguments:
+                arguments.run(arguments)
+            else:
+                parser.print_help()
+        except (SettingsError, LakeError, CommandError) as error:
+            print(f"tpch-assets: {error}", file=sys.stderr)
+            sys.exit(2)
+
+
+def _check_name(words: list[str]) -> None:
+    """Check the command's name, which argparse would answer with a list of all.
+
+    Raises:
+        CommandError: There is no such command; the message says which one is like it.
+    """
+    known = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
+    if words and not words[0].startswith("-") and words[0] not in known:
+        raise CommandError(f"{words[0]} is not a command{nearest(words[0], known)}")
 
 
 class _Version(argparse.Action):

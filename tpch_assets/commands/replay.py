@@ -39,13 +39,17 @@ def _run(arguments: argparse.Namespace) -> None:
     end = begin + arguments.batches * BATCH
     if end > datetime.now(UTC):
         raise SettingsError(f"--batches {arguments.batches}: batch {batch_key(end - BATCH)} has not ended yet.")
+    if settings.compute == "address":
+        from tpch_assets.compute.places import check_address
+
+        check_address(settings)
     Lake(settings.lake).check(write=True)
     record.agree(Lake(settings.lake), settings, current_business())
     tell_broken(current_business())
     # Dagster and the asset graph are slow to import, so bad options are reported first.
     import dagster as dg
 
-    from tpch_assets.commands.stages import ReplayError, replay
+    from tpch_assets.commands.stages import ReplayError, Stretch, replay, with_data
     from tpch_assets.lake.recovery import REPAIRED, repair
     from tpch_assets.orchestration.dagster_private import databases_held_open
     from tpch_assets.orchestration.instance import prepare_home, reap
@@ -55,7 +59,9 @@ def _run(arguments: argparse.Namespace) -> None:
     home = prepare_home()
     with dg.DagsterInstance.get() as instance:
         reap(instance)
-    with databases_held_open(home), _progress(arguments.batches) as progress:
+    stretch = Stretch(begin, begin + arguments.batches * BATCH)
+    total = with_data(Lake(settings.lake), settings, current_business(), stretch)
+    with databases_held_open(home), _progress(total) as progress:
         try:
             replay(begin, arguments.batches, progress)
         except ReplayError as error:

@@ -24,6 +24,7 @@ import pandas as pd  # noqa: F401
 
 from tpch_assets.bronze.arrivals import pending_of
 from tpch_assets.calendar import batch_key, floor
+from tpch_assets.commands.stopping import end, end_group, lead_group, start
 from tpch_assets.definitions import defs
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, LAYERS, WINDOW
@@ -32,7 +33,7 @@ from tpch_assets.orchestration.dagster_private import run_log_held_open
 from tpch_assets.orchestration.instance import OWNER_TAG, owner
 from tpch_assets.orchestration.jobs import LISTED, job_name
 from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
-from tpch_assets.raw.missing import missing_batches, missing_once
+from tpch_assets.raw.missing import delivered_batches, missing_batches, missing_once
 from tpch_assets.schema import Business, Table
 from tpch_assets.settings import Settings, current_business, current_settings
 
@@ -77,6 +78,13 @@ def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
     return found
 
 
+def with_data(lake: Lake, settings: Settings, business: Business, stretch: Stretch) -> int:
+    """How many batches of a stretch have data: those that nothing was delivered in do not count as progress."""
+    if settings.generate and business.source is not None:
+        return len(stretch.keys)
+    return len(delivered_batches(lake, business, stretch.begin, stretch.end))
+
+
 def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) -> None:
     """Replay `batches` batches, starting at `begin`.
 
@@ -105,19 +113,16 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
         )
         for stage in stages
     ]
-    for process in processes:
-        process.start()
-    for first in (queue for (before, _), queue in queues.items() if not before):
-        for stretch in [*stretches_of(begin, batches), None]:
-            first.put(stretch)
     try:
+        start(processes)
+        for first in (queue for (before, _), queue in queues.items() if not before):
+            for stretch in [*stretches_of(begin, batches), None]:
+                first.put(stretch)
         _follow(stages, processes, news, progress)
         for process in processes:
             process.join(timeout=30)  # Each process cleans up after itself.
     finally:
-        for process in processes:
-            process.terminate()
-            process.join()
+        end(processes)
 
 
 def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
@@ -159,6 +164,7 @@ def _await_news(processes: list[Any], news: Any, finished: set[str]) -> None:
 
 
 def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
+    lead_group()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     share_compiled_sql()
     settings = current_settings()
@@ -174,7 +180,7 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
                 traceback.print_exc(limit=-3)
                 news.put(("failed", stage.name, f"{type(cause).__name__}: {cause}"))
                 return
-            news.put(("done", stage.name, len(stretch.keys)))
+            news.put(("done", stage.name, with_data(Lake(settings.lake), settings, current_business(), stretch)))
             for outbox in outboxes:
                 outbox.put(stretch)
     for outbox in outboxes:
@@ -186,7 +192,7 @@ def _leave_with(parent: int) -> None:
     """Exit this process when its parent is gone, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(1)
+    end_group()
 
 
 class Stages:

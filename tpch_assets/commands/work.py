@@ -10,7 +10,7 @@ from datetime import datetime
 
 from tpch_assets.bronze import arrivals
 from tpch_assets.bronze.stored import declared
-from tpch_assets.calendar import batch_key, day_key, last_window, parse, window_of
+from tpch_assets.calendar import batch_key, day_key, day_of, last_window, parse, window_of
 from tpch_assets.gold.queries import Query, broken_queries, load_queries
 from tpch_assets.gold.stale import stale_answers
 from tpch_assets.lake.lake import Lake
@@ -118,15 +118,16 @@ def _by_reason(name: str, reasons: Mapping[str, str]) -> Iterator[Work]:
 def _days_after(
     lake: Lake, business: Business, query: Query, start: datetime, now: datetime, windows: Mapping[str, set[str]]
 ) -> Iterable[str]:
-    """The days that windows to be built concern: those since the first, as far as silver then reaches."""
+    """The days that windows to be built concern: those with data since the first, as far as silver then reaches."""
     groups = query.groups or business.groups
     due = [window for group in groups for window in windows[group.name]]
     if not due:
         return []
-    reach = []
+    reach, filled = [], {day_of(window) for window in due}
     for group in groups:
-        there = {file.partition for name in group.names for file in snapshot(lake, lake.table("silver", name)).files}
-        reach.append(max(there | windows[group.name], default=""))
+        files = [file for name in group.names for file in snapshot(lake, lake.table("silver", name)).files]
+        reach.append(max({file.partition for file in files} | windows[group.name], default=""))
+        filled |= {day_of(file.partition) for file in files if file.rows}
     days: Sequence[str] = [day_key(start + i * DAY) for i in range((now - start) // DAY)]
     first = min(due)
-    return [day for day in days if first <= last_window(day) <= min(reach)]
+    return [day for day in days if day in filled and first <= last_window(day) <= min(reach)]

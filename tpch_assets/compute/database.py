@@ -25,9 +25,13 @@ _UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1 << 10, "MiB": 1 
 _database_lock = threading.Lock()
 
 
-@cache
 def scratch() -> str:
     """A folder for this process's temporary files; it goes with the process."""
+    return _scratch_of(os.getpid())
+
+
+@cache
+def _scratch_of(process: int) -> str:
     folder = tempfile.mkdtemp(prefix="tpch-assets-")
     # Unlike atexit's, these also run at the end of processes that multiprocessing forked.
     Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
@@ -35,7 +39,8 @@ def scratch() -> str:
 
 
 @cache
-def _database() -> duckdb.DuckDBPyConnection:
+def _database_of(process: int) -> duckdb.DuckDBPyConnection:
+    """A process's database. A forked one makes its own: the threads of the one that it got have stayed behind."""
     connection = duckdb.connect(
         config={
             "threads": worker_threads(),
@@ -58,7 +63,7 @@ def worker_threads() -> int:
 def cursor() -> duckdb.DuckDBPyConnection:
     """A new connection to the process's database; close it (or use it in `with`)."""
     with _database_lock:
-        database = _database()
+        database = _database_of(os.getpid())
     connection = database.cursor()
     connection.execute("SET TimeZone = 'UTC'")
     return connection

@@ -6,7 +6,8 @@ Coiled's place is in `coiled_cluster`. Every wait here has a limit, the number o
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import dask
@@ -137,12 +138,9 @@ def connect(settings: Settings) -> Client:
             f"{where}: a tls:// scheduler needs certificates; set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
             "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY to their files."
         )
-    try:
+    with _answering(where):
         knock(address, ANSWER_SECONDS)
         client = make_client(address, timeout=ANSWER_SECONDS, set_as_default=False, name=CLIENT)
-    except (OSError, TimeoutError, ValueError) as error:
-        reason = str(error.__cause__ or error).splitlines() or [f"silence for {ANSWER_SECONDS} s"]
-        raise SettingsError(f"{where}: no Dask scheduler answers there ({reason[0]}).") from None
     try:
         check_workers(client, where)
         warn_of_profilers(client, where)
@@ -150,6 +148,26 @@ def connect(settings: Settings) -> Client:
         close_client(client)
         raise
     return client
+
+
+def check_address(settings: Settings) -> None:
+    """Fail at once if no scheduler answers at `TPCH_ADDRESS`.
+
+    Raises:
+        SettingsError: One sentence that names the address, and why.
+    """
+    with _answering(f"TPCH_ADDRESS={settings.address}"):
+        knock(str(settings.address), ANSWER_SECONDS)
+
+
+@contextmanager
+def _answering(where: str) -> Iterator[None]:
+    """Have a scheduler that does not answer be one sentence."""
+    try:
+        yield
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error.__cause__ or error).splitlines() or [f"silence for {ANSWER_SECONDS} s"]
+        raise SettingsError(f"{where}: no Dask scheduler answers there ({reason[0]}).") from None
 
 
 def check_workers(client: Client, where: str) -> None:

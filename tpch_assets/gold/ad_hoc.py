@@ -69,7 +69,9 @@ def run_with(
         lake = next(iter(silver.values())).lake
         # An override is cheaper than the plain statement, or there would be none.
         statements = [text for text in (query.partial, query.combine) if text] or [query.plain or ""]
-        read = {table.name: table for text in statements for table in inputs_of(query, business, silver, day, text, since)}
+        read = {
+            table.name: table for text in statements for table in inputs_of(query, business, silver, day, text, since)
+        }
         create_views(connection, lake, read.values())
         for statement in statements[:-1]:
             connection.register("partials", answer(connection, statement))

@@ -9,7 +9,8 @@ from tpch_assets.calendar import end_of_day, window_of
 from tpch_assets.gold.queries import Query
 from tpch_assets.lake.faults import Fault, faults, is_open
 from tpch_assets.lake.lake import Lake, Refused
-from tpch_assets.lake.snapshot import Snapshots, snapshot
+from tpch_assets.lake.listing import listed
+from tpch_assets.lake.snapshot import Snapshots
 from tpch_assets.schema import Business, Group
 
 
@@ -18,7 +19,7 @@ def open_faults(lake: Lake) -> list[Fault]:
     found: Snapshots = {}
     tables = [(fault, lake.table(fault.layer, fault.name)) for fault in faults(lake) if fault.blocks]
     for _, uri in tables:
-        found.setdefault(uri, snapshot(lake, uri))
+        found.setdefault(uri, listed(lake, uri))
     return [fault for fault, uri in tables if is_open(fault, found[uri])]
 
 

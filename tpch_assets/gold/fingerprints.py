@@ -28,7 +28,7 @@ REMEMBERED = 256  # Files of which this process knows sums up to some keys.
 
 def fingerprint(table: Table, source: Snapshot, columns: tuple[str, ...]) -> str:
     """Names the content of some columns of a dimension."""
-    return _named(columns, _total(_whole(table, source, file, columns) for file in source.files))
+    return _named(columns, _total((_whole(table, source, file, columns) for file in source.files), len(columns)))
 
 
 def fingerprints(table: Table, source: Snapshot, columns: tuple[str, ...], wanted: Sequence[Keys]) -> list[str]:

@@ -5,17 +5,17 @@ the hash of exactly these: never stale, only ever missing. A day's refresh compu
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tpch_assets.calendar import end_of_day
 from tpch_assets.compute.database import arrow_schema
 from tpch_assets.gold import functions
 from tpch_assets.gold.fingerprints import ALL, Keys, fingerprint, fingerprints
 from tpch_assets.gold.form import form_of
 from tpch_assets.gold.graph import PartialGraph
 from tpch_assets.gold.identity import made_from
+from tpch_assets.gold.live import Facts, shards_of
 from tpch_assets.gold.partials import FOLDER
 from tpch_assets.gold.queries import Query, Value, bind, load_queries, parameters
 from tpch_assets.gold.reach import Column, reached_by
@@ -26,17 +26,17 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
 from tpch_assets.lake.snapshot import Bound, Snapshots, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
-from tpch_assets.layers import DAY, GOLD
+from tpch_assets.layers import GOLD
 from tpch_assets.schema import Business, Group, Table
-from tpch_assets.silver.shards import Shard, complete_shards
+from tpch_assets.silver.shards import Shard
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
 
-Facts = dict[str, int | float | str]
-"""What a materialization shows of an answer."""
 RUNS_WHOLE = "runs whole"  # Why its statement runs over all files.
 WARNING = "warning"  # What somebody should look at.
+DIMENSIONS = "dimension rows"  # As of when they are.
+AS_THEY_ARE = "the latest of each key when this was made, also those that arrived after the day"
 
 
 def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[str], scale_factor: float) -> TableUpdate:
@@ -56,6 +56,8 @@ def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[st
             answer, facts = functions.plan(query.function, business, silver, day, scale_factor)
         else:
             answer, facts = plan(query, business, silver, day, scale_factor)
+        if not {table.name for table in business.dimensions}.isdisjoint(query.tables):
+            facts[DIMENSIONS] = AS_THEY_ARE
         name = f"{made[key]}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
         extra[key] = facts
@@ -97,7 +99,7 @@ def plan(
         answer, facts = plan_whole(query, business, silver, day, scale_factor)
         said = {name: text for name, text in ((RUNS_WHOLE, form.whole), (WARNING, form.warning)) if text}
         return answer, {**facts, **said}
-    shards, facts = _shards(query, silver, day)
+    shards, facts = shards_of(query, silver, day)
     group = next(group for group in query.groups if group.name == form.group)
     combine = _statement(lake, form.combine, values, _dimensions(business, silver, form.combine))
     graph = graph_of(query, business, silver, form.partial, values, group, shards[group.name])
@@ -120,7 +122,7 @@ def needed_partials(query: Query, business: Business, silver: Snapshots, day: da
     if form.partial is None:
         return set()
     group = next(group for group in query.groups if group.name == form.group)
-    shards = _shards(query, silver, day)[0][group.name]
+    shards = shards_of(query, silver, day)[0][group.name]
     return graph_of(query, business, silver, form.partial, values, group, shards).needed(shards)
 
 
@@ -175,7 +177,7 @@ def plan_whole(
     """
     statement = query.plain or query.combine
     assert statement is not None, "a query has one of the two"
-    shards, facts = _shards(query, silver, day)
+    shards, facts = shards_of(query, silver, day)
     inputs = _inputs(query, business, silver, statement, shards)
     rows = sum(file.rows for of_group in shards.values() for shard in of_group for file in shard)
     lake = next(iter(silver.values())).lake
@@ -191,7 +193,7 @@ def inputs_of(
     Raises:
         HalfWritten: The files of a shard are not from the same build.
     """
-    shards, _ = _shards(query, silver, day)
+    shards, _ = shards_of(query, silver, day)
     kept = {name: [shard for shard in found if shard[0].partition >= since] for name, found in shards.items()}
     return _inputs(query, business, silver, statement, kept)
 
@@ -201,15 +203,6 @@ def _inputs(
 ) -> list[Input]:
     facts = [table for group in query.groups for table in _facts(group, silver, shards[group.name])]
     return _dimensions(business, silver, statement) + facts
-
-
-def _shards(query: Query, silver: Snapshots, day: date) -> tuple[dict[str, list[Shard]], Facts]:
-    """By group the shards that an answer is made of, and how many there are and are skipped."""
-    shards = {group.name: complete_shards(group, silver, until=end_of_day(str(day))) for group in query.groups}
-    live = {name: [shard for shard in of_group if not _is_over(query, shard, day)] for name, of_group in shards.items()}
-    every = sum(map(len, shards.values()))
-    facts: Facts = {"shards": every, "partials kept": 0, "shards skipped": every - sum(map(len, live.values()))}
-    return live, facts
 
 
 def _dimensions(business: Business, silver: Snapshots, statement: str) -> list[Input]:
@@ -251,19 +244,3 @@ def _columns_of_all_queries(business: Business) -> dict[str, tuple[str, ...]]:
 
 def _statement(lake: Lake, sql: str, values: dict[str, Value], inputs: list[Input]) -> Statement:
     return Statement(lake, sql, tuple(sorted(bind(sql, values).items())), tuple(inputs))
-
-
-def _is_over(query: Query, shard: Shard, day: date) -> bool:
-    """Whether a shard lies in the past of a live query: in each table its last event is before the day's end."""
-    if query.live is None:
-        return False
-    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
-    (group,) = query.groups
-    tables = zip(group.facts, shard, strict=True)
-    files = [file for table, file in tables if query.live in table.column_names and file.rows]
-    return all(_ended(file.greatest.get(query.live), end) for file in files)
-
-
-def _ended(latest: object, end: datetime) -> bool:
-    """Whether a file's last event is known and before `end`. A time without a zone is in UTC."""
-    return isinstance(latest, datetime) and (latest if latest.tzinfo else latest.replace(tzinfo=UTC)) < end

@@ -82,6 +82,7 @@ def stale_answers(
         blocked = {*blocked_dimensions(lake, business)}
     days = [day_key(start + i * DAY) for i in range((until - start) // DAY)]
     ready: dict[str, dict[str, str]] = {}
+    data: dict[tuple[Group, ...], set[str]] = {}
     former = {group.name: FormerDigests(group, silver) for group in business.groups}
     for group in business.groups:
         with tolerant():
@@ -93,7 +94,10 @@ def stale_answers(
         groups = [group.name for group in query.groups]
         of_groups = [ready.get(name, {}) for name in groups or ready]
         wanted = [day for day in days if of_groups and all(day in of_group for of_group in of_groups)]
-        wanted = with_data(query.groups or business.groups, silver, wanted)
+        of = query.groups or business.groups
+        if of not in data:
+            data[of] = set(with_data(of, silver, days))
+        wanted = [day for day in wanted if day in data[of]]
         if not wanted or not there.issuperset(query.tables) or blocked.intersection(query.tables):
             continue
         with tolerant():

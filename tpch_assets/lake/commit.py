@@ -59,6 +59,7 @@ def commit(
     *,
     schema: pa.Schema | None = None,
     keep: Collection[str] = (),
+    over: Collection[str] | None = None,
     base: int | None = None,
     marks: Mapping[str, int] | None = None,
     properties: Mapping[str, str] | None = None,
@@ -73,13 +74,15 @@ def commit(
     Args:
         schema: The table's columns; without it they are those of the files. Files may lack some of them.
         keep: Paths of files in `partitions` that stay.
+        over: Paths of the files that may give way. Where another one would, the write is refused.
         base: The version that the write was planned on. On any other one it is refused.
         marks: Application versions to record in the same commit (read with `mark`).
         properties: The table's properties to set.
         replace: Replace the whole table, whatever its columns were.
 
     Raises:
-        CommitConflict: The table is no longer at `base`, or other writers won every attempt.
+        CommitConflict: The table is no longer at `base`, a file that is not among `over` would give way, or other
+            writers won every attempt.
         ValueError: A file is missing or damaged, or the columns cannot become those of the table in place.
     """
     schema = _check(lake, uri, written, schema)
@@ -94,6 +97,8 @@ def commit(
         old = [file for file in current.values() if (replace or file.partition in partitions) and file.path not in stay]
         if missing := [path for path in keep if path not in current]:
             raise CommitConflict(f"{uri}: {missing[0]} was to stay, but another writer has removed it")
+        if foreign := [file.path for file in old if over is not None and file.path not in over]:
+            raise CommitConflict(f"{uri}: another writer has put {foreign[0]} where this one was to replace others")
         kept = tuple(current[path] for path in keep)
         columns = _columns_to_set(uri, table, schema, replace, staying=bool(stay & current.keys()))
         data = bool(new or old) or any(table.transaction_version(app) != number for app, number in marks.items())

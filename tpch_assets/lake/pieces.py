@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Piece:
-    """A file that a worker wrote, the file with its rejects if there is one, and what its content reported."""
+    """A file that a worker wrote, the file with its rejects if there is one, what its content reported, first rows."""
 
     partition: str
     rows: Written
     rejects: Written | None = None
     lines: int | None = None
     unfit: int = 0
+    sample: pa.Table | None = None
 
 
 REJECTS = pa.schema(
@@ -39,24 +40,43 @@ REJECTS = pa.schema(
 )
 
 
-def write_piece(lake: Lake, uri: str, partition: str, name: str, content: Content) -> Piece:
-    """Write one data file, and its rejects if there are any, to its place. Runs on workers."""
+SAMPLE = 5
+"""So many rows of a file are shown."""
+
+
+def write_piece(lake: Lake, uri: str, partition: str, name: str, content: Content, *, sample: bool = False) -> Piece:
+    """Write one data file, and its rejects if there are any, to its place. Runs on workers.
+
+    Args:
+        sample: Bring the file's first rows along.
+    """
     reports: list[Report] = []
+    shown: list[pa.Table] = []
     staged: list[str] = []
 
     def write(path: str) -> None:
         staged.append(rejects_path(path))
         reports.append(content.write(path))
+        if sample:
+            shown.append(_first_rows(path))
 
     try:
         rows = write_file(lake, uri, partition, name, write)
         rejects = None
         if reports[0].rejects:
             rejects = write_file(lake, f"{uri}_rejects", partition, name, lambda path: shutil.move(staged[0], path))
-        return Piece(partition, rows, rejects, reports[0].lines, reports[0].unfit)
+        return Piece(partition, rows, rejects, reports[0].lines, reports[0].unfit, shown[0] if shown else None)
     finally:
         for path in staged:
             discard(path)
+
+
+def _first_rows(path: str) -> pa.Table:
+    import pyarrow.parquet as pq  # Imported lazily, so that definitions load faster.
+
+    with pq.ParquetFile(path) as file:
+        first = next(file.iter_batches(batch_size=SAMPLE), None)
+        return pa.Table.from_batches([first] if first is not None else [], file.schema_arrow)
 
 
 def write_raw(lake: Lake, uri: str, content: Content) -> tuple[int, int]:
@@ -76,9 +96,9 @@ def write_raw(lake: Lake, uri: str, content: Content) -> tuple[int, int]:
     return report.rows, size
 
 
-def task(function: Callable[..., object], *arguments: object) -> "Delayed":
+def task(function: Callable[..., object], *arguments: object, **options: object) -> "Delayed":
     """A call to be made on the cluster."""
     from dask.delayed import delayed
 
-    made: Delayed = delayed(function, pure=False)(*arguments)
+    made: Delayed = delayed(function, pure=False)(*arguments, **options)
     return made

@@ -23,13 +23,17 @@ from tpch_assets.lake.local_files import fsync
 REPAIRED = "damaged by a power loss, moved aside and made again from the layer before:"
 _repaired: set[str] = set()
 _lock = threading.Lock()
+UNFLUSHED = 3  # Commits that may be damaged: a vacuum makes two, which are flushed when it is done.
 ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over names that begin with an underscore.
 
 
 def repair(lake: Lake) -> list[str]:
-    """Move aside the newest commit and checkpoints of each table that are damaged; returns where they are now.
+    """Move aside the newest commits and checkpoints of each table that are damaged, and commits behind a damaged one.
 
     Call it at start-up, before anything reads the lake.
+
+    Returns:
+        Where they are now.
     """
     if lake.remote:
         return []
@@ -47,25 +51,30 @@ def repair_once(lake: Lake) -> list[str]:
 
 def _damaged(table: Path) -> Iterator[Path]:
     log = table / "_delta_log"
-    newest = max(log.glob("[0-9]*[0-9].json"), default=None)
-    if newest and not _is_commit(table, newest):
-        yield newest
-    # Nobody flushes checkpoints, so that a power loss may take several, or leave their names away.
+    commits = sorted(log.glob("[0-9]*[0-9].json"), reverse=True)
+    lost = [index for index, file in enumerate(commits[:UNFLUSHED]) if not _is_commit(table, file, newest=index == 0)]
+    for _ in range(max(lost, default=-1) + 1):
+        yield commits.pop(0)
+    last = commits[0].stem if commits else "9"
+    # Nobody flushes checkpoints, so that a power loss may take several, leave their names away, or keep one of a commit
+    # that it took: behind such a one nobody can commit.
     checkpoints = sorted(log.glob("[0-9]*.checkpoint.parquet"), reverse=True)
-    damaged = list(takewhile(lambda checkpoint: not _is_parquet(checkpoint), checkpoints))
+    damaged = list(takewhile(lambda found: found.name[:20] > last or not _is_parquet(found), checkpoints))
     yield from damaged
     hint = log / "_last_checkpoint"
     if damaged or _is_misleading(hint):
         yield from (file for file in [hint] if file.exists())
 
 
-def _is_commit(table: Path, file: Path) -> bool:
-    """Whether a commit can be read and says anything, and the files that it adds exist."""
+def _is_commit(table: Path, file: Path, *, newest: bool) -> bool:
+    """Whether a commit can be read and says anything, and the files that the newest one adds exist."""
     try:
         actions = [json.loads(line) for line in file.read_text().splitlines()]
     except ValueError:
         return False
     added = [action["add"] for action in actions if "add" in action]
+    if not newest:  # Later commits may have removed its files.
+        return bool(actions)
     return bool(actions) and all(_size(table / unquote(add["path"])) == add["size"] for add in added)
 
 

@@ -28,6 +28,7 @@ def commit_pieces(lake: Lake, uri: str, pieces: Sequence[Piece], update: TableUp
         set(update.files),
         schema=update.schema,
         keep=update.keep,
+        over=update.over,
         base=update.base,
         marks=update.marks,
         properties=update.properties,
@@ -41,4 +42,13 @@ def _commit_rejects(lake: Lake, uri: str, pieces: Sequence[Piece], update: Table
     present = snapshot(lake, uri)
     if rejected or present.of(set(update.files)):
         keep = {file.path for file in present.files} & set(update.keep)
-        commit(lake, uri, rejected, set(update.files), keep=keep, schema=REJECTS, replace=update.replace)
+        commit(
+            lake,
+            uri,
+            rejected,
+            set(update.files),
+            schema=REJECTS,
+            keep=keep,
+            over=update.over_rejects,
+            replace=update.replace,
+        )

@@ -83,6 +83,8 @@ class TableUpdate:
     Attributes:
         files: Content by partition key and file name; `{content}` in a name becomes the hash of the file's bytes.
         keep: Paths of files in these partitions that stay as they are.
+        over: Paths of the files that may give way, by default any; the commit is refused where another one would.
+        over_rejects: The same for the table of rejects.
         base: The table version that this was planned on; the commit is refused on any other.
         marks: Application versions to record with the commit.
         schema: The table's columns, where it may be that no file is written, or that files lack some.
@@ -95,6 +97,8 @@ class TableUpdate:
 
     files: Mapping[str, Mapping[str, Content]]
     keep: tuple[str, ...] = ()
+    over: frozenset[str] | None = None
+    over_rejects: frozenset[str] | None = None
     base: int | None = None
     marks: Mapping[str, int] = field(default_factory=dict)
     schema: pa.Schema | None = None

@@ -26,6 +26,7 @@ from tpch_assets.layers import LAYERS, Parquet, work_of
 from tpch_assets.orchestration.instance import claim
 from tpch_assets.orchestration.outputs import update_of
 from tpch_assets.orchestration.report import Counts, Metadata, Stored, report
+from tpch_assets.orchestration.samples import record_rejects
 from tpch_assets.orchestration.waiting import check_lake, check_run
 from tpch_assets.raw.files import files_of
 
@@ -53,11 +54,13 @@ class LakeIOManager(dg.ConfigurableIOManager):
         update = update_of(obj, keys, expression, _options(layer))
         stored = []
         for table, part in {name: update, **update.beside}.items():
+            asset = context.asset_key if table == name else dg.AssetKey([layer, table])
             if layer == "raw":
-                counts, shared = _store_raw(context, lake, table, part), Metadata()
+                stored.append(Stored(asset, part, _store_raw(context, lake, table, part), {}))
             else:
-                counts, shared = _store_delta(context, lake, lake.table(layer, table), part)
-            stored.append(Stored(dg.AssetKey([*context.asset_key.path[:-1], table]), part, counts, shared))
+                stored.append(_store_delta(context, lake, asset, lake.table(layer, table), part))
+        if layer == "bronze" and (rejects := snapshot(lake, lake.table(layer, f"{name}_rejects"))).version >= 0:
+            record_rejects(context, lake, name, rejects.rows)
         report(context, stored, time.monotonic() - started)
 
     def load_input(self, context: dg.InputContext) -> object:
@@ -100,14 +103,12 @@ def _store_raw(context: dg.OutputContext, lake: Lake, table: str, update: TableU
     return counts
 
 
-def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableUpdate) -> tuple[Counts, Metadata]:
+def _store_delta(context: dg.OutputContext, lake: Lake, asset: dg.AssetKey, uri: str, update: TableUpdate) -> Stored:
     if _is_nothing(lake, uri, update):
-        return {}, {}
-    tasks = [
-        task(write_piece, lake, uri, key, file, content)
-        for key, files in update.files.items()
-        for file, content in files.items()
-    ]
+        return Stored(asset, update, {}, {})
+    wanted = [(key, file, content) for key, files in update.files.items() for file, content in files.items()]
+    # One file of a run brings rows to be shown.
+    tasks = [task(write_piece, lake, uri, *one, sample=one is wanted[-1]) for one in wanted]
     rows_read = sum(int(counts.get(ROWS_READ, 0)) for counts in update.extra.values())
     pieces: list[Piece] = _compute(context, tasks, lambda piece: piece.rows.file.rows, rows_read)
     committed = commit_pieces(lake, uri, pieces, update)
@@ -124,12 +125,13 @@ def _store_delta(context: dg.OutputContext, lake: Lake, uri: str, update: TableU
     if pieces and "dagster/column_schema" not in (context.definition_metadata or {}):
         columns = [dg.TableColumn(name, type_) for name, type_ in sql_types(pieces[0].rows.schema)]
         shared["dagster/column_schema"] = dg.TableSchema(columns)
-    return _counts(pieces, update, committed), shared
+    samples = [(piece.partition, piece.sample) for piece in pieces if piece.sample is not None]
+    return Stored(asset, update, _counts(pieces, update, committed), shared, *samples)
 
 
 def _is_nothing(lake: Lake, uri: str, update: TableUpdate) -> bool:
     """Whether there is neither a file to store nor one to remove: such a commit would make an empty table at most."""
-    if any(update.files.values()) or update.keep or update.replace:
+    if any(update.files.values()) or update.keep or update.replace or update.marks:
         return False
     return not snapshot(lake, uri).of(set(update.files))
 

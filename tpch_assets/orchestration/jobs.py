@@ -98,9 +98,10 @@ def _about(layer: str, names: Sequence[str], tags: Mapping[str, str]) -> str:
     if asked is None:
         return what
     first, last = map(parse, asked)
-    count, of = (last - first) // LAYERS[layer].step + 1, LAYERS[layer].partition
-    plural = f"{of}es" if of.endswith("ch") else f"{of}s"
-    return f"{what}: {of} {asked[0]}" if count == 1 else f"{what}: {count} {plural}, {asked[0]} to {asked[1]}"
+    count = (last - first) // LAYERS[layer].step + 1
+    if count == 1:
+        return f"{what}: {LAYERS[layer].partition} {asked[0]}"
+    return f"{what}: {LAYERS[layer].counted(count)}, {asked[0]} to {asked[1]}"
 
 
 def _split(found: list[tuple[str, str]], step: timedelta, most: int) -> Iterator[tuple[str, str]]:

@@ -55,8 +55,9 @@ def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
     faults = []
     for uri in lake.tables():
         try:
-            if opened(lake, uri):
+            if table := opened(lake, uri):
                 say(f"{uri}: {len(vacuum(delta_table(uri)))} files deleted")
+                _flush(lake, uri, table.version())
         except Exception as error:  # noqa: BLE001 - the job fails with it, when the other tables are done
             faults.append(f"{printable(uri)}: {error}")
     return faults
@@ -65,6 +66,13 @@ def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
 def sweep_models(lake: Lake) -> int:
     """Delete files of models that left the registry a week ago or never entered it. Returns their number."""
     return len(housekeeping.sweep(lake, datetime.now(UTC), KEEP_FILES))
+
+
+def _flush(lake: Lake, uri: str, since: int) -> None:
+    """Make all commits after a version survive a power loss: a vacuum makes some, and flushes none."""
+    now = opened(lake, uri)
+    for version in range(since + 1, now.version() + 1 if now else 0):
+        lake.store.flush_commit(uri, version)
 
 
 def delete_old_runs(instance: dg.DagsterInstance, days: int) -> int:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import dagster as dg
+import pyarrow as pa
 
 from tpch_assets.calendar import stretches
 from tpch_assets.compute import cluster
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import LAYERS, work_of
+from tpch_assets.orchestration.samples import table_of
 
 Counts = dict[str, Counter[str]]
 """By partition the rows, bytes, files, and lines and rejects of what was stored."""
@@ -28,12 +30,14 @@ class Stored:
 
     Attributes:
         shared: Metadata of the table as a whole.
+        sample: Some rows, and the partition that they are of.
     """
 
     asset: dg.AssetKey
     update: TableUpdate
     counts: Counts
     shared: Metadata
+    sample: tuple[str, pa.Table] | None = None
 
 
 def report(context: dg.OutputContext, stored: Sequence[Stored], seconds: float) -> None:
@@ -48,7 +52,8 @@ def report(context: dg.OutputContext, stored: Sequence[Stored], seconds: float) 
     own, *others = stored
     common = {**own.shared, **_speed(context, own.counts, seconds), **_where(own.asset)}
     if not context.has_asset_partitions:
-        context.add_output_metadata({**common, **_named(sum(own.counts.values(), Counter()))})
+        shown = _sample(own, own.sample[0]) if own.sample else {}
+        context.add_output_metadata({**common, **_named(sum(own.counts.values(), Counter())), **shown})
         return
     keys = list(context.asset_partition_keys)
     if empty := [key for key in keys if key not in own.counts]:
@@ -93,7 +98,15 @@ def _record(context: dg.OutputContext, one: Stored, common: Metadata, keys: Coll
 
 def _of_partition(one: Stored, key: str) -> Metadata:
     named = _named(one.counts[key])
-    return {"dagster/partition_row_count": one.counts[key]["rows"], **named, **one.update.extra.get(key, {})}
+    told = {"dagster/partition_row_count": one.counts[key]["rows"], **named, **one.update.extra.get(key, {})}
+    return {**told, **_sample(one, key)}
+
+
+def _sample(one: Stored, key: str) -> Metadata:
+    """Some rows, where they are of this partition."""
+    if one.sample is None or one.sample[0] != key or not one.sample[1].num_rows:
+        return {}
+    return {"sample rows": table_of(one.sample[1])}
 
 
 def _named(one: Counter[str]) -> Metadata:

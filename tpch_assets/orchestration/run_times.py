@@ -76,7 +76,9 @@ def failed_checks(home: Path, runs: int = 60) -> list[tuple[str, str, bool, floa
                 if said is None:
                     continue
                 asset = "/".join(said.asset_key.path)
-                counts = ", ".join(f"{name.replace('_', ' ')} {one.value}" for name, one in list(said.metadata.items())[:3])
+                counts = ", ".join(
+                    f"{name.replace('_', ' ')} {one.value}" for name, one in list(said.metadata.items())[:3]
+                )
                 error = said.severity == dg.AssetCheckSeverity.ERROR
                 told = (asset, said.check_name, error, entry.timestamp, counts[:200], run_id)
                 found.setdefault((asset, said.check_name), (said.passed, told))

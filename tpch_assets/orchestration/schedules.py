@@ -7,7 +7,7 @@ sensors.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -72,6 +72,17 @@ class Planner:
         if missing and (once := missing_once(lake, self.business)):
             requests += self.requests.for_ranges("raw", {table.name: [batch_key(start)] for table in once})
         return Found(requests, "Every batch that has ended is in raw.")
+
+    def catch_up(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
+        """The same at once for what the schedule should have requested some time ago, at most once per batch.
+
+        So a new lake has data within seconds, and not at the schedule's next tick.
+        """
+        now = datetime.now(UTC)
+        if cursor and now - datetime.fromisoformat(cursor) < BATCH:
+            return Found(reason=f"It was requested less than {RAW.every} ago.", cursor=cursor)
+        found = self.raw(lake, now - BATCH // 3)
+        return replace(found, cursor=now.isoformat() if found.requests else cursor)
 
     def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
@@ -229,9 +240,18 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
 
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
-    """Return the sensors of bronze and of late data."""
+    """Return the sensors of raw, bronze and late data."""
     look = LOOK_REMOTE if Lake(planner.settings.lake).remote else LOOK
     return [
+        layer_sensor(
+            planner.settings,
+            "raw_sensor",
+            [jobs["raw"]],
+            30,
+            "Every 30 seconds: generate what raw_schedule should have generated before, as on a new lake.",
+            ["raw"],
+            planner.catch_up,
+        ),
         layer_sensor(
             planner.settings,
             "bronze_sensor",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tpch_assets.calendar import batch_key
+from tpch_assets.calendar import batch_key, is_batch
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import deliveries
@@ -16,6 +16,12 @@ def missing_batches(lake: Lake, business: Business, start: datetime, until: date
     there = set.intersection(*delivered)
     count = (until - start) // BATCH
     return [key for key in (batch_key(start + i * BATCH) for i in range(count)) if key not in there]
+
+
+def delivered_batches(lake: Lake, business: Business, start: datetime, until: datetime) -> set[str]:
+    """Batches from `start` on and before `until` of which any table has a raw file."""
+    stretch = batch_key(start), batch_key(until)
+    return {b for name in business.names for b, files in deliveries(lake, name, *stretch) if files and is_batch(b)}
 
 
 def missing_once(lake: Lake, business: Business) -> list[Table]:

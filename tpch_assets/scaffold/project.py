@@ -32,7 +32,7 @@ COPIED = (
 )
 LEFT_OUT = (
     *("tpch_assets/tpch", "tpch_assets/scaffold", "tpch_assets/commands/new.py", "dashboards/tpch"),
-    *("docs/adapt.md", "docs/model.md", "docs/scale.md", "docs/images"),
+    *("docs/adapt.md", "docs/chaos.md", "docs/model.md", "docs/scale.md", "docs/images"),
 )
 TESTS = (
     "test_calendar.py",
@@ -44,6 +44,7 @@ TESTS = (
     "lake/test_recovery.py",
     "lake/test_snapshot.py",
     "project/test_where.py",
+    "serving/test_records.py",
 )
 """Tests of the engine that come along: fast, and about no business."""
 
@@ -133,13 +134,16 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
         (r'tpch_assets = \[.*\]', 'tpch_assets = ["tpch/queries/*.sql", "tpch/samples/*.json.gz"]'),
     ],
     "Makefile": [
-        (r" bench rates proof", ""),
+        (r" chaos chaos-proof| bench rates proof", ""),
+        (r"(?s)# The suite prints its seed.*?(?=# Dagster's own)", ""),
         (r"(?s)bench: install.*?(?=image-check:)", ""),
         (r"one day at scale factor 0\.1", "one day of the samples"),
     ],
     ".github/workflows/test.yml": [
         (r"      - name: (?:Browser\n        run: make chromium|Published answers\n        run: make proof)\n", ""),
+        (r"      - name: Mistakes that tests must notice\n        run: make chaos-proof SHORT=1\n", ""),
     ],
+    "docs/serving.md": [(r"(?s)## Try it\n.*?(?=## Which model)", "")],
     "docs/where.md": [
         (r".*`dashboards/tpch`.*\n", ""),
         (r".*/scaffold/.*\n", ""),

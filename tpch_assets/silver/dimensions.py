@@ -7,14 +7,15 @@ from itertools import pairwise
 
 from deltalake.exceptions import DeltaError
 
-from tpch_assets.compute.database import arrow_schema, identifiers
-from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, opened, snapshot
+from tpch_assets.compute.database import arrow_schema, cursor, identifiers
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import DataFile, Snapshot, TableError, bounds, opened, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
 from tpch_assets.schema import Table
 from tpch_assets.schema.changes import Declared
-from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan_as
-from tpch_assets.silver.rows import ORDER, VERSION, Columns, arrival_order, declaration, silver_columns
+from tpch_assets.silver.ranges import Key, between, cut, overlapping, ranges, scan, scan_as
+from tpch_assets.silver.rows import ORDER, VERSION, Columns, arrival_order, declaration, file_order, silver_columns
 
 BRONZE_VERSION = "bronze"  # The mark in silver's log: the bronze version that silver holds.
 BRONZE_TABLE = "bronze table"  # And a number for that table itself, and for the code that made silver of it.
@@ -48,7 +49,12 @@ class DimensionRows:
             if files
         ]
         # With a new file come all of its batch, so bronze has the say on it: silver's row of the batch is among them.
-        order = f"{arrival_order('_batch')}, _age DESC, {arrival_order('_file', '_row')}"
+        with cursor() as con:
+            names = (
+                con.execute(f"SELECT DISTINCT _file FROM {scan(self.bronze, self.new)}").fetchall() if self.new else []
+            )
+        files = file_order(name for (name,) in names)
+        order = f"{arrival_order('_batch')}, _age DESC, {arrival_order(*files, '_row')}"
         rows = f"""SELECT * FROM ({" UNION ALL ".join(sources)})
             QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"""
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"
@@ -156,8 +162,21 @@ def _table_mark(bronze: Snapshot) -> int:
 def added_since(bronze: Snapshot, silver: Snapshot) -> tuple[DataFile, ...] | None:
     """The files of all batches that got some since silver was made; None if some were removed, or that is not known."""
     version = covered(bronze, silver)
-    if version is None:
+    return None if version is None else added(bronze, version)
+
+
+def held_before(lake: Lake, uri: str) -> int | None:
+    """The bronze version that a dimension was made of before its newest commit; None if it is not known."""
+    table = opened(lake, uri)
+    try:
+        before = opened(lake, uri, table.version() - 1) if table and table.version() else None
+    except TableError:  # The log of that version has been cleaned up.
         return None
+    return before.transaction_version(BRONZE_VERSION) if before else None
+
+
+def added(bronze: Snapshot, version: int) -> tuple[DataFile, ...] | None:
+    """The files of all batches that got some since a version of bronze; None if some were removed, or not known."""
     if version == bronze.version:
         return ()
     try:

@@ -1,5 +1,6 @@
 """The rows of one silver file, as a query over bronze files that a worker runs."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,7 +23,11 @@ PROVENANCE = (("_batch", "VARCHAR", "The batch that delivered the row."),)
 """Columns that silver adds to each table, as (name, type, description)."""
 
 ORDER = ("_file", "file_row_number")
-"""Columns of bronze that order the rows of a batch by their arrival."""
+"""Columns of bronze that order the rows of a batch by their arrival: the file's name, and the line."""
+
+_PARTS = "[0-9]+|[^0-9]+"
+_NATURAL = f"""list_transform(regexp_extract_all(_file, '{_PARTS}'), lambda part: CASE WHEN part[1] BETWEEN '0' AND '9'
+    THEN lpad(length(ltrim(part, '0'))::VARCHAR, 5, '0') || ltrim(part, '0') ELSE part END)"""
 
 Columns = tuple[tuple[str, str], ...]
 """Columns as (name, SQL type)."""
@@ -34,6 +39,20 @@ Part = tuple[Table, Snapshot, tuple[DataFile, ...]]
 def arrival_order(*columns: str) -> str:
     """ORDER BY that puts the row to keep first, given columns that order rows by their arrival."""
     return ", ".join(f"{column} {'DESC' if KEEP == 'last' else 'ASC'}" for column in columns)
+
+
+def file_order(names: Iterable[str]) -> tuple[str, ...]:
+    """What files of some names come in the order of: `part-9` before `part-10`.
+
+    Where the names as texts say the same, which is nearly always, that is cheaper by a microsecond a row.
+    """
+
+    def natural(name: str) -> tuple[list[str], str]:
+        digits = ((part, part.lstrip("0")) for part in re.findall(_PARTS, name))
+        return [f"{len(number):05}{number}" if part[0] in "0123456789" else part for part, number in digits], name
+
+    some = set(names)
+    return ("_file",) if sorted(some) == sorted(some, key=natural) else (_NATURAL, "_file")
 
 
 @dataclass(frozen=True)
@@ -80,8 +99,9 @@ class ShardRows:
         # A window function over all rows is expensive, and nearly always there is nothing to remove.
         with cursor() as con:
             counts = con.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM ({rows})").fetchone() or (0, 0)
-        if counts[0] != counts[1]:
-            order = arrival_order("_batch", *ORDER)
+            names = con.execute(f"SELECT DISTINCT _file FROM {read}").fetchall() if counts[0] != counts[1] else []
+        if names:
+            order = arrival_order("_batch", *file_order(name for (name,) in names), ORDER[1])
             rows = f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"
 

@@ -48,7 +48,9 @@ class Rules:
 
 
 def integer(bits: int) -> Check:
-    return lambda value: type(value) is int and -(1 << bits - 1) <= value < 1 << bits - 1
+    """A whole number in any spelling, such as 2.0 or 20e-1."""
+    whole = decimal(20, 0)
+    return lambda value: whole(value) and -(1 << bits - 1) <= int(value) < 1 << bits - 1
 
 
 def decimal(digits: int, scale: int) -> Check:
@@ -56,7 +58,9 @@ def decimal(digits: int, scale: int) -> Check:
         if type(value) not in (int, Decimal):
             return False
         number = Decimal(value)
-        return number == round(number, scale) and abs(number) < 10 ** (digits - scale)
+        if not number.is_finite() or abs(number) >= 10 ** (digits - scale):
+            return False
+        return number == 0 or (number.adjusted() >= -scale and number == round(number, scale))
 
     return fits
 

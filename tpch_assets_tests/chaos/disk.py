@@ -10,10 +10,11 @@ import deltalake
 from deltalake import DeltaTable
 from deltalake.table import TableAlterer
 
-from tpch_assets.lake import commit, evolve, folder, local_files, recovery
+from tpch_assets.lake import commit, evolve, folder, listing, local_files, recovery
 from tpch_assets.lake.folder import Folder
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.store import StoredFile
+from tpch_assets.silver import built
 from tpch_assets_tests.chaos.world import World
 
 
@@ -89,6 +90,8 @@ def governed(world: World) -> Iterator[_Clock]:
             (TableAlterer, "set_table_properties", asks("set properties", TableAlterer.set_table_properties)),
             (evolve, "write_deltalake", asks("set columns", deltalake.write_deltalake)),
             (commit, "time", clock),
+            (listing, "lock", world),
+            (built, "lock", world),
             (folder, "fsync", world.fsync),
             (local_files, "fsync", world.fsync),
             (recovery, "fsync", world.fsync),

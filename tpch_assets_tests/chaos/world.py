@@ -70,6 +70,7 @@ class World:
         self.baton = threading.Semaphore(0)
         self.happened: Counter[str] = Counter()
         self.points = 0
+        self.locked = 0  # What a process does in a lock of its own, no other can meet halfway.
         self.power_lost = False
         self._durable: set[int] = set()  # Inodes whose content was flushed.
         self._entries: set[tuple[str, str]] = set()  # Names in folders that were flushed.
@@ -121,8 +122,8 @@ class World:
 
     def do(self, what: str, operation: Callable[[], T], *, writes: bool) -> T:
         """Carry out an operation of the store, or of Delta's log, as the chance wants it."""
-        if not isinstance(threading.current_thread(), Process):
-            return operation()  # A helper of a process that waits for it, or a test.
+        if self.locked or not isinstance(threading.current_thread(), Process):
+            return operation()  # In a lock of its process, or a helper of one that waits for it, or a test.
         self._point(f"before {what}")
         if self._happens(f"{what} failed", self.rates.failure):
             raise Failed(f"{what} failed, as the seed wants it")
@@ -135,7 +136,15 @@ class World:
 
     def stale(self) -> bool:
         """Whether a listing shows what was there the last time."""
-        return isinstance(threading.current_thread(), Process) and self._happens("listing was stale", self.rates.stale)
+        ours = not self.locked and isinstance(threading.current_thread(), Process)
+        return ours and self._happens("listing was stale", self.rates.stale)
+
+    def __enter__(self) -> None:
+        """What stands for taking a lock that threads of one process share."""
+        self.locked += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.locked -= 1
 
     def wait(self, seconds: float) -> None:
         """What stands for sleeping: another process may run."""
@@ -178,15 +187,17 @@ class World:
     def cut_power(self) -> None:
         """Cut, fill with NULs or remove what was not flushed. What came from outside is on the disk."""
         for path, folders, names in os.walk(self.folder):
-            for name in [*folders, *names]:
+            folders.sort()
+            for name in sorted(names):
                 self._cut(path, name)
-            folders[:] = [name for name in folders if os.path.isdir(f"{path}/{name}")]
+        for path, folders, names in os.walk(self.folder):  # What is there after that is on the disk.
+            self._entries.update((path, name) for name in (*folders, *names))
+            self._durable.update(os.stat(f"{path}/{name}").st_ino for name in names)
 
     def _cut(self, path: str, name: str) -> None:
         where, sound = f"{path}/{name}", (path, name) in self._entries
-        if os.path.isdir(where):
-            return  # A folder that is not flushed may be there or not; its files are judged one by one.
-        if not sound and self.chance.random() < 0.5:
+        temporary = name.endswith(".tmp")  # Nobody asks for it again, and its name is of no seed.
+        if temporary or (not sound and self.chance.random() < 0.5):
             os.unlink(where)
         elif os.stat(where).st_ino not in self._durable:
             damage(Path(where), self.chance)

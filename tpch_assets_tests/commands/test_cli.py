@@ -17,9 +17,11 @@ import pytest
 
 from tpch_assets.commands import main as cli
 from tpch_assets.commands.rows import LIMIT, print_rows, size
+from tpch_assets.commands.status import status
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
+from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.conftest import Bronze
 
 PROGRAM = Path(sys.executable).with_name("tpch-assets")
@@ -131,7 +133,7 @@ def test_a_query_without_an_answer_is_one_sentence(shell: Shell) -> None:
     assert "no answer yet" in shell.refuses("show", "q01_pricing_summary")
 
 
-@pytest.mark.parametrize("arguments", [["fly"], ["replay", "--batches", "many"], ["show"]])
+@pytest.mark.parametrize("arguments", [["--fly"], ["replay", "--batches", "many"], ["show"]])
 def test_a_bad_command_is_told_by_its_usage(shell: Shell, arguments: list[str]) -> None:
     shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", *arguments])
     with pytest.raises(SystemExit) as end:
@@ -218,14 +220,43 @@ def test_status_of_an_empty_lake_is_one_sentence(shell: Shell, lake: Lake) -> No
 def test_status_prints_what_each_table_holds(shell: Shell, small: Lake) -> None:
     lines = [line.split() for line in shell("status").splitlines()]
     found = {(words[0], words[1]): words[2:] for words in lines if words and words[0] in ("raw", "bronze", "gold")}
-    assert found["raw", "orders"] == ["2", "2", "1.2", "kB", "2024-01-01T0015"]
-    partitions, rows, files, amount, unit, latest = found["bronze", "orders"]
-    assert (partitions, rows, files, latest) == ("2", "4", "2", "2024-01-01T0015")
+    assert found["raw", "orders"][:5] == ["2", "2", "1.2", "kB", "2024-01-01T0015"]
+    assert found["raw", "orders"][6:] == ["d", found["raw", "orders"][7], "h", "very", "late"]
+    partitions, rows, rejects, files, amount, unit, latest = found["bronze", "orders"][:7]
+    assert (partitions, rows, rejects, files, latest) == ("2", "4", "0", "2", "2024-01-01T0015")
     data = Path(small.table("bronze", "orders")).glob("2024*/*.parquet")
     assert f"{amount} {unit}" == size(sum(path.stat().st_size for path in data))
     assert found["gold", "q06_forecasting_revenue_change"][0] == "2"
-    assert found["gold", "q06_forecasting_revenue_change"][-1] == "2024-01-02"
+    assert found["gold", "q06_forecasting_revenue_change"][5] == "2024-01-02"
     assert len(found) == 3
+
+
+def test_status_counts_rejects_and_tells_the_lag_as_the_checks_do(lake: Lake) -> None:
+    def put(layer: str, name: str, partition: str, batch: str) -> None:
+        rows, uri = pa.table({"_batch": [batch, batch]}), lake.table(layer, name)
+        commit(lake, uri, [write_file(lake, uri, partition, "x.parquet", partial(pq.write_table, rows))], {partition})
+
+    put("bronze", "orders", "2024-01-01T1815", "2024-01-01T1815")
+    put("bronze", "orders_rejects", "2024-01-01T1815", "2024-01-01T1815")
+    put("bronze", "region", "2024-01-01T0000", "2024-01-01T0000")
+    put("silver", "orders", "2024-01-01T1200", "2024-01-01T1745")
+    found = {
+        (row.layer, row.name): (row.rejects, row.lag, row.state)
+        for row in status(lake, BUSINESS, datetime(2024, 1, 1, 19, 5, tzinfo=UTC))
+    }
+    assert found["bronze", "orders"] == (2, timedelta(minutes=35), "late")
+    assert found["bronze", "region"] == (0, None, "")
+    assert found["silver", "orders"] == (None, timedelta(minutes=65), "on time")
+
+
+def test_a_scheduler_that_does_not_answer_is_told_before_the_work_begins(shell: Shell) -> None:
+    shell.monkeypatch.setenv("TPCH_COMPUTE", "address")
+    shell.monkeypatch.setenv("TPCH_ADDRESS", "tcp://127.0.0.1:1")
+    assert "TPCH_ADDRESS=tcp://127.0.0.1:1: no Dask scheduler answers there" in shell.refuses("replay")
+
+
+def test_an_unknown_command_is_told_with_the_one_that_was_meant(shell: Shell) -> None:
+    assert shell.refuses("stauts") == "tpch-assets: stauts is not a command: did you mean status?\n"
 
 
 def test_show_prints_the_latest_answer(shell: Shell, small: Lake) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+import pytest
 
 from tpch_assets_tests import days
 from tpch_assets_tests.conftest import left
 from tpch_assets_tests.days import Place
 
+pytestmark = pytest.mark.chaos
 KILLS = 3
 LAYERS = 4
 

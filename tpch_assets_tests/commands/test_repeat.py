@@ -100,6 +100,7 @@ def test_batches_and_windows_out_of_order_are_the_same(place: Place) -> None:
     assert_only_our_commits(place.lake)
 
 
+@pytest.mark.chaos
 def test_two_replays_at_once_are_the_same_as_one(tmp_path: Path) -> None:
     one, two = Place(tmp_path / "one"), Place(tmp_path / "two")
     options = ("replay", "--start", DAY, "--batches", "96")

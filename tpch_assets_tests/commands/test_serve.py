@@ -107,6 +107,7 @@ def test_ports_are_checked_before_a_replay(environment: Path, port: int) -> None
     def check() -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tpch_assets.commands.serve", "--check"]
         there = {**os.environ, "TPCH_DAGSTER_PORT": str(port), "TPCH_DASHBOARD_PORT": str(port - 1)}
+        there["TPCH_SERVING_PORT"] = str(port - 2)
         return subprocess.run(command, cwd=PROJECT, env=there, capture_output=True, text=True, check=False)
 
     assert check().returncode == 0
@@ -239,13 +240,16 @@ class Served:
 @pytest.fixture
 def serving(environment: Path, monkeypatch: pytest.MonkeyPatch, port: int) -> Iterator[Callable[..., Served]]:
     """Serves on free ports: real programs, or quick ones in their place."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
         monkeypatch.setenv("TPCH_DAGSTER_PORT", str(free.getsockname()[1]))
+        model = str(other.getsockname()[1])
+    monkeypatch.setenv("TPCH_SERVING_PORT", model)
     monkeypatch.setenv("TPCH_DASHBOARD_PORT", str(port))
     made: list[Served] = []
 
     def start(dagster: str | None = None) -> Served:
-        quick = f"serve.DAGSTER, serve.DASHBOARD = ('-c', {dagster!r}), ('-c', {SERVER!r}, '{port}')" if dagster else ""
+        quick = f"serve.DAGSTER, serve.DASHBOARD = ('-c', {dagster!r}), ('-c', {SERVER!r}, '{port}')"
+        quick = f"{quick}; serve.SERVING = ('-c', {SERVER!r}, '{model}')" if dagster else ""
         program = f"from tpch_assets.commands import serve\n{quick}\nserve.main()"
         made.append(Served(sys.executable, "-c", program))
         return made[-1]
@@ -264,15 +268,24 @@ def ends(served: Served, stop: Callable[[], None], seconds: float) -> str:
     return served.read()[before:].replace("\r\n", "\n")
 
 
-def test_ctrl_c_ends_dagster_and_the_dashboard_with_one_line(serving: Callable[..., Served], port: int) -> None:
+def test_ctrl_c_ends_dagster_and_the_servers_with_one_line(serving: Callable[..., Served], port: int) -> None:
     served, webserver = serving(), f"http://127.0.0.1:{os.environ['TPCH_DAGSTER_PORT']}"
-    wait(lambda: answers(f"{webserver}/server_info") and answers(f"http://127.0.0.1:{port}{HEALTH}"), 120)
-    # Dagster with its two code servers, daemon and web server; the dashboard with two more.
-    assert len(served.family()) >= 7
+    dashboard, model = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{os.environ['TPCH_SERVING_PORT']}"
+    urls = f"{webserver}/server_info", f"{dashboard}{HEALTH}", f"{model}{HEALTH}"
+    wait(lambda: all(map(answers, urls)), 120)
+    # Dagster with its two code servers, daemon and web server; the dashboard with two more; the model's server.
+    assert len(served.family()) >= 8
+    wait(lambda: "there is no model yet" in served.read())
     lines = served.read().splitlines()
-    assert lines[0] == f"Dagster starts at {webserver}, the dashboard at http://127.0.0.1:{port}; Ctrl-C ends both."
-    assert lines[1:] == [f"Dashboard of {current_settings().lake}: http://127.0.0.1:{port}"]
-    assert ends(served, served.press_ctrl_c, 8) == "^CStopping Dagster and the dashboard.\n"
+    assert lines[0] == (
+        f"Dagster starts at {webserver}, the dashboard at {dashboard}, the model's server at {model}; Ctrl-C ends all."
+    )
+    assert sorted(lines[1:]) == [
+        f"Dashboard of {current_settings().lake}: {dashboard}",
+        f"Predictions of late_delivery_model: {model}",
+        "WARNING serving: The registry has no champion of late_delivery_model; there is no model yet.",
+    ]
+    assert ends(served, served.press_ctrl_c, 8) == "^CStopping Dagster, the dashboard and the model's server.\n"
 
 
 def answers(url: str) -> bool:
@@ -285,7 +298,7 @@ def test_a_signal_ends_both_while_dagster_says_a_lot(serving: Callable[..., Serv
     """As `make` does, which passes SIGTERM on."""
     served = serving(f"import signal, sys; signal.signal(15, lambda *_: sys.exit('Traceback …')); {SLEEP}")
     listener(port)
-    assert ends(served, served.process.terminate, 8) == "Stopping Dagster and the dashboard.\n"
+    assert ends(served, served.process.terminate, 8) == "Stopping Dagster, the dashboard and the model's server.\n"
 
 
 def test_the_dashboard_ends_with_dagster(serving: Callable[..., Served], port: int, tmp_path: Path) -> None:

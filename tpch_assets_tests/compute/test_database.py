@@ -1,6 +1,8 @@
 """DuckDB in this process: in-memory tables are loaded once, bounded, and never taken from a cursor that reads them."""
 
+import multiprocessing
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pytest
 
 from tpch_assets.compute import database
 from tpch_assets.compute.database import cursor, load_once
+from tpch_assets.settings import PREFIX, current_settings
 
 ROWS = 300_000  # Of eight bytes: some 2.4 MB, which DuckDB keeps as they are.
 
@@ -97,3 +100,39 @@ def test_large_files_are_read_where_they_are(files: list[str], monkeypatch: pyte
 @pytest.mark.parametrize(("text", "size"), [("512MB", 512e6), ("4GiB", 4 * 2**30), ("1.5TiB", 1.5 * 2**40)])
 def test_sizes_are_read_as_duckdb_reads_them(text: str, size: float) -> None:
     assert database._bytes(text) == size
+
+
+def _count(found: Connection) -> None:
+    with cursor() as connection:
+        found.send(connection.sql("SELECT count(DISTINCT i % 1000) FROM range(3_000_000) AS r(i)").fetchall())
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_process_has_a_database_of_its_own(environment: Path) -> None:
+    """A replay forks its stages; the threads of the parent's database stay behind, and a query would wait for them."""
+    with cursor() as connection:
+        connection.execute("SELECT 1")
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_count, args=(theirs,))
+    child.start()
+    try:
+        assert ours.poll(60)
+        assert ours.recv() == [(1000,)]
+    finally:
+        child.kill()
+        child.join(10)
+
+
+def test_a_query_beyond_the_memory_setting_spills_to_disk(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}MEMORY", "60MiB")
+    current_settings.cache_clear()
+    monkeypatch.setattr(database, "scratch", lambda: str(tmp_path))
+    with database._database.__wrapped__() as con:
+        (limit,) = con.execute("SELECT current_setting('memory_limit')").fetchone() or ("",)
+        assert limit == "60.0 MiB"
+        con.execute("CREATE TABLE large AS SELECT range, hash(range)::VARCHAR AS text FROM range(2_500_000)")
+        (spilled,) = con.execute("SELECT count(*) FROM duckdb_temporary_files()").fetchone() or (0,)
+        assert spilled, "what does not fit into memory is on disk"
+        assert con.execute("SELECT count(DISTINCT text) FROM large").fetchone() == (2_500_000,)

@@ -142,7 +142,9 @@ def fill_behind(lake: Lake) -> None:
     Order 1 is delivered again on the second day. The raw file of order 3 is gone.
     """
     for number, day in enumerate(BEHIND):
-        orders = [{"o_orderkey": key, "o_custkey": 7, "o_comment": f"of {day}"} for key in (2 * number + 1, 2 * number + 2)]
+        orders = [
+            {"o_orderkey": key, "o_custkey": 7, "o_comment": f"of {day}"} for key in (2 * number + 1, 2 * number + 2)
+        ]
         lines = [
             {
                 "l_orderkey": order["o_orderkey"],
@@ -157,9 +159,12 @@ def fill_behind(lake: Lake) -> None:
         ]
         deliver(lake, f"{day}T0000", {"orders": orders, "lineitem": lines})
         gold(lake, "q06_forecasting_revenue_change", day, {"revenue": money(24 * (number + 1))})
+        gold(lake, "unshipped_orders", day, orders_of(day))
         gold(lake, "q18_large_volume_customer", day, {"o_orderkey": pa.array([1]), "c_custkey": pa.array([7])})
     deliver(lake, f"{BEHIND[0]}T0000", {"customer": [{"c_custkey": 7, "c_name": EVIL}]})
-    deliver(lake, f"{BEHIND[1]}T0015", {"orders": [{"o_orderkey": 1, "o_custkey": 7, "o_comment": "again"}], "lineitem": []})
+    deliver(
+        lake, f"{BEHIND[1]}T0015", {"orders": [{"o_orderkey": 1, "o_custkey": 7, "o_comment": "again"}], "lineitem": []}
+    )
     for path in Path(lake.path("raw", "orders", f"{BEHIND[1]}T0000")).iterdir():
         path.unlink()
     bronze = {name: snapshot(lake, lake.table("bronze", name)) for name in ("orders", "lineitem", "customer")}
@@ -175,7 +180,9 @@ def deliver(lake: Lake, batch: str, rows: dict[str, list[dict[str, Any]]]) -> No
         Bronze(lake).deliver(name, batch, {"rows.json.gz": of_table})
         folder = Path(lake.path("raw", name, batch))
         folder.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(row, default=lambda v: float(v) if isinstance(v, Decimal) else str(v)) + "\n" for row in of_table)
+        lines = "".join(
+            json.dumps(row, default=lambda v: float(v) if isinstance(v, Decimal) else str(v)) + "\n" for row in of_table
+        )
         (folder / "rows.json.gz").write_bytes(gzip.compress(lines.encode()))
 
 

@@ -203,9 +203,7 @@ def test_a_lake_that_goes_away_and_comes_back(fresh: Served, visit: Open) -> Non
     place = Path(fresh.lake.uri)
     place.rename(f"{place}.away")
     place.write_text("not a folder")
-    expect(
-        page.get_by_role("heading", name=re.compile(r"not reachable since \d\d:\d\d, showing \d\d:\d\d"))
-    ).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(r"not reachable since \d\d:\d\d, showing \d\d:\d\d"))).to_be_visible()
     expect(page.locator(".tabulator-row").first).to_be_visible()
     place.unlink()
     Path(f"{place}.away").rename(place)

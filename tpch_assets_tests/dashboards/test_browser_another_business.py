@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tpch_assets.lake.lake import Lake
+from tpch_assets.schema.models import Model
 from tpch_assets_tests.dashboards.another import QUERIES, fill, use_business
 from tpch_assets_tests.dashboards.browsers import Open, Served, choose
 from tpch_assets_tests.dashboards.lakes import gold
+from tpch_assets_tests.models import toy
+from tpch_assets_tests.serving.served import follower_of, serving
 
 # Bokeh and Panel call pandas 3.1 the old way.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:DeprecationWarning")
@@ -40,5 +44,36 @@ def test_it_has_a_front_page_of_its_questions(
         expect(page.locator(".tabulator-footer")).to_be_hidden()  # There is one page.
         choose(page, "Query", "High ones")
         expect(page.locator("p.empty")).to_contain_text("No answer yet. Nothing of sensor has arrived")
+    finally:
+        served.stop()
+
+
+def test_its_model_is_shown_and_asked_by_keyboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: Path, visit: Open
+) -> None:
+    models = (Model(toy.NAME, tmp_path, ("a",), "late"),)
+    use_business(monkeypatch, tmp_path / "queries", QUERIES, models=models)
+    lake = Lake(str(tmp_path / "lake"))
+    fill(lake)
+    toy.register(lake, toy.version("2026-01-01"))
+    follower = follower_of(lake)
+    follower.poll()
+    served = Served(lake)
+    try:
+        with serving(follower) as server:
+            monkeypatch.setenv("TPCH_SERVING_PORT", str(server.port))
+            page = visit(f"{served.url}/model?theme=dark", 390)
+            page.get_by_label("Weight").press("Tab")
+            expect(page.get_by_label("Carrier")).to_be_focused()
+            page.get_by_label("Promised").press("Tab")
+            expect(page.get_by_role("button", name="Predict")).to_be_focused()
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("status")).to_contain_text("decision: yes")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("does not answer")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+        toy.register(lake, toy.version("2026-01-02"))
+        expect(page.locator("p", has_text="Champion: version")).to_contain_text("2026-01-02")
     finally:
         served.stop()

@@ -147,6 +147,18 @@ def test_a_wrong_claim_of_reach_keeps_a_partial_that_is_old(place: Place, monkey
     assert place.answer("segments")[1:] == (4, 4)
 
 
+def test_a_past_day_made_again_takes_the_latest_dimension_rows_and_says_so(place: Place) -> None:
+    before = place.answer("segments")[0]
+    place.customers(with_one_moved)
+    assert place.answer("segments")[0] != before
+    said = {
+        name: planning.plan_answers(query, place.business, place.lake, [str(DAY)], 0.001).extra[str(DAY)]
+        for name, query in load_queries(place.business).items()
+    }
+    assert said["segments"][planning.DIMENSIONS] == planning.AS_THEY_ARE
+    assert planning.DIMENSIONS not in said["due"]
+
+
 @pytest.mark.parametrize("key", ["int", "text"])
 def test_fingerprints_of_ranges_name_their_rows_whatever_files_hold_them(lake: Lake, key: str) -> None:
     chance = random.Random(key)

@@ -231,16 +231,19 @@ def test_a_commit_whose_answer_was_lost_is_not_repeated(lake: Lake, monkeypatch:
     assert mark(lake, uri_of(lake), "bronze") == 1
 
 
-def test_a_commit_that_lost_a_race_is_planned_again_on_what_won(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("partition", "left"), [("a", [3]), ("new", [1, 3])])
+def test_a_commit_that_lost_a_race_is_planned_again_on_what_won(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, partition: str, left: list[int]
+) -> None:
     store(lake, "a", rows(1))
-    rival = write(lake, "a", rows(2))
+    rival = write(lake, partition, rows(2))
     write_transaction = DeltaTable.create_write_transaction
     refused: list[Any] = []
 
     def after_a_rival(self: DeltaTable, *arguments: Any, **options: Any) -> None:
         if not refused:
             monkeypatch.setattr(DeltaTable, "create_write_transaction", write_transaction)
-            commit(lake, uri_of(lake), [rival], {"a"})
+            commit(lake, uri_of(lake), [rival], {partition})
             monkeypatch.setattr(DeltaTable, "create_write_transaction", after_a_rival)
         try:
             write_transaction(self, *arguments, **options)
@@ -249,9 +252,9 @@ def test_a_commit_that_lost_a_race_is_planned_again_on_what_won(lake: Lake, monk
             raise
 
     monkeypatch.setattr(DeltaTable, "create_write_transaction", after_a_rival)
-    store(lake, "a", rows(3))
+    store(lake, partition, rows(3))
     assert len(refused) == 1
-    assert keys(lake) == [3]
+    assert keys(lake) == left
 
 
 def test_a_commit_that_never_lands_is_an_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

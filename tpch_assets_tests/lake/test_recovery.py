@@ -114,6 +114,31 @@ def test_several_damaged_checkpoints_are_moved_aside(lake: Lake) -> None:
     assert values(lake) == list(range(45))
 
 
+@pytest.mark.parametrize("kept", [0, 100])
+def test_commits_behind_a_damaged_one_go_with_it(lake: Lake, kept: int) -> None:
+    for value in range(4):
+        add(lake, value)
+    second = sorted(log(lake).glob("*.json"))[-2]
+    second.write_bytes(second.read_bytes()[:kept])
+    assert len(repair(lake)) == 2
+    assert values(lake) == [0, 1]
+    add(lake, 2)
+    assert values(lake) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_checkpoint_of_a_commit_that_is_lost_goes_with_it(lake: Lake, gone: bool) -> None:
+    for value in range(19):
+        add(lake, value)
+    assert max(log(lake).glob("*.checkpoint.parquet")).name.startswith(newest(lake).stem)
+    newest(lake).unlink() if gone else newest(lake).write_bytes(b"")
+    repair(lake)
+    assert values(lake) == list(range(18))
+    add(lake, 18)
+    assert values(lake) == list(range(19))
+    assert repair(lake) == []
+
+
 @pytest.mark.parametrize("count", [25, 45])
 def test_a_checkpoint_that_is_gone_is_not_asked_for(lake: Lake, count: int) -> None:
     for value in range(count):

@@ -46,6 +46,15 @@ def put(lake: Lake, uri: str, content: bytes = b"{}\n") -> None:
     assert not os.path.exists(staged)
 
 
+def test_who_reads_a_file_while_it_is_replaced_sees_the_former_one_whole(lake: Lake) -> None:
+    uri = lake.path("in", "a.json")
+    put(lake, uri, b"the first")
+    with open(uri, "rb") as reader:
+        put(lake, uri, b"2nd")
+        assert reader.read() == b"the first"
+    assert Path(uri).read_bytes() == b"2nd"
+
+
 def test_files_of_a_folder(anywhere: Lake) -> None:
     for name in FILES:
         put(anywhere, anywhere.path("in", name), name.encode())

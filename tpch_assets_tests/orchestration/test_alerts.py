@@ -136,12 +136,12 @@ def test_late_layers_and_missing_answers_of_a_lake(tmp_path: Path) -> None:
     begin = datetime.fromisoformat(f"{days.day(0)}T00:00+00:00")
     found = {
         hours: list(lake_conditions.late(place.lake, BUSINESS, begin + timedelta(hours=hours)))
-        for hours in (24.1, 24.9, 25.5, 49.5)
+        for hours in (24.1, 24.9, 31.5, 49.5)
     }
     assert {hours: sorted({one.scope for one in late}) for hours, late in found.items()} == {
         24.1: [],
         24.9: ["bronze", "raw"],
-        25.5: ["bronze", "raw", "silver"],
+        31.5: ["bronze", "raw", "silver"],
         49.5: ["bronze", "gold", "raw", "silver"],
     }
     assert sum(one.scope == "gold" for one in found[49.5]) == questions - 1

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 
@@ -81,12 +82,18 @@ def test_rejects_are_seen_until_they_are_acknowledged(
     assert not found.passed
     assert figures(found)["rejects"] == 2 and sum(figures(found)["rows by reason"].values()) == 2
 
+    (told,) = loaded.instance.fetch_materializations(dg.AssetKey(["bronze", "orders_rejects"]), limit=1).records
+    assert told.asset_materialization is not None
+    shown = told.asset_materialization.metadata
+    assert shown["dagster/row_count"].value == 2
+    assert sum(record.data["rows"] for record in shown["rows by reason"].records) == 2  # type: ignore[attr-defined]
+
     def acknowledge(*options: str) -> str:
         monkeypatch.setattr("sys.argv", ["tpch-assets", "acknowledge", "orders", *options, "--lake", loaded.lake.uri])
         main()
         return capsys.readouterr().out
 
-    assert "1 rejects in 1 batches" in acknowledge("--batch", first, "--note", "a test of the shop's")
+    assert "acknowledged 1 reject in 1 batch." in acknowledge("--batch", first, "--note", "a test of the shop's")
     assert figures(check(loaded, "bronze", "orders", CLEAN)[CLEAN])["batches"] == [second]
     loaded.place.deliver("orders", second, "bad.json", b"")
     loaded.run([days.request("bronze", ["orders"], second)])

@@ -67,8 +67,9 @@ def test_the_code_location_loads(defs: dg.Definitions) -> None:
 
 def test_every_asset_is_there(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:
     tables = {(layer, name) for layer in ("raw", "bronze", "silver") for name in TABLE_NAMES}
+    tables |= {("bronze", f"{name}_rejects") for name in TABLE_NAMES}
     assert set(specs) == tables | {("gold", name) for name in GOLD} | {("operations", "costs")}
-    assert len(specs) == 8 + 8 + 8 + len(GOLD) + 1
+    assert len(specs) == 8 + 16 + 8 + len(GOLD) + 1
 
 
 def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitions) -> None:
@@ -86,7 +87,7 @@ def test_every_job_schedule_and_sensor_is_there_and_described(defs: dg.Definitio
         "serving_schedule",
         "costs_schedule",
     }
-    assert sensors == {"bronze_sensor", "late_data_sensor", "freshness_sensor", "alerts_sensor"}
+    assert sensors == {"raw_sensor", "bronze_sensor", "late_data_sensor", "freshness_sensor", "alerts_sensor"}
     described = [*(defs.jobs or []), *(defs.schedules or []), *(defs.sensors or [])]
     assert [one.name for one in described if not one.description] == []
 
@@ -170,7 +171,7 @@ def test_partitions_are_batches_windows_and_days(
     crons["operations"] = "0 0 * * *"
     for (layer, name), spec in specs.items():
         partitions = spec.partitions_def
-        once = name in TABLES and TABLES[name].arrives == "once"
+        once = (name in TABLES and TABLES[name].arrives == "once") or name.endswith("_rejects")
         if once or (layer == "silver" and name in DIMENSIONS):
             assert partitions is None
             continue
@@ -186,6 +187,8 @@ def test_every_table_that_is_written_has_a_pool_and_retries(defs: dg.Definitions
     pools = []
     for asset in defs.assets or []:
         assert isinstance(asset, dg.AssetsDefinition)
+        if not asset.is_executable:
+            continue  # Rejects are stored by the run of their table.
         pools.append(asset.op.pool)
         retry = asset.op.retry_policy
         assert retry is not None

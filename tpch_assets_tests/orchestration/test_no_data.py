@@ -1,6 +1,7 @@
 """No partition is green without data: what nothing was delivered or built for fails at once, and says so."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -8,6 +9,7 @@ import pytest
 
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Graph, graph
+from tpch_assets_tests.tpch.stream import KEYS_A_DAY
 
 RETRIED = dg.DagsterEventType.STEP_UP_FOR_RETRY
 
@@ -75,6 +77,15 @@ def test_a_day_without_data_has_no_answer(loaded: Graph) -> None:
 def test_of_a_range_of_days_those_with_data_are_answered(loaded: Graph) -> None:
     refused(loaded, "gold", ["q06_forecasting_revenue_change"], days.day(0), days.day(1))
     assert made(loaded, "gold", "q06_forecasting_revenue_change") == {days.day(0)}
+
+
+def test_a_day_between_others_that_has_no_data_is_not_asked_for(loaded: Graph) -> None:
+    order = days.raw_rows(loaded.lake, "orders", days.key(3))[0]
+    loaded.place.deliver("orders", days.key(2 * 96 + 95), "a.json", [{**order, "o_orderkey": 3 * KEYS_A_DAY}])
+    for sensor in ("bronze_sensor", "late_data_sensor"):
+        loaded.run(loaded.sensor(sensor).run_requests)
+    asked = loaded.schedule("gold_schedule", days.START + timedelta(days=3, minutes=45)).run_requests
+    assert {days.stretch(request) for request in asked} == {(days.day(2), days.day(2))}
 
 
 def test_a_table_of_which_nothing_came_is_told_at_once(tmp_path: Any) -> None:

@@ -1,16 +1,22 @@
 """Silver's dimension tables: whatever arrives in whatever order, each key once, with its latest row."""
 
 import random
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.calendar import batch_key
 from tpch_assets.lake.commit import commit
+from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, mark, read, snapshot
 from tpch_assets.layers import BATCH
-from tpch_assets.silver.dimensions import BRONZE_VERSION, PARTITION, plan_dimension
+from tpch_assets.silver.dimensions import BRONZE_VERSION, PARTITION, held_before, plan_dimension
+from tpch_assets.silver.recount import KeyCount, count_keys
 from tpch_assets_tests.conftest import START, Bronze
 from tpch_assets_tests.tpch_tables import TABLES
 
@@ -135,6 +141,12 @@ def test_a_file_added_to_a_batch_counts_by_its_name(flow: Flow, there: str, adde
     assert flow.rows() == flow.expected() == flow.rebuilt()
 
 
+def test_files_of_a_batch_come_in_the_order_of_their_numbers(flow: Flow) -> None:
+    flow.deliver(BATCHES[0], {f"part-{number}.json": [((1,), str(number)), ((number,), "")] for number in (2, 9, 10)})
+    flow.build()
+    assert [comment for (key,), comment, _ in flow.rows() if key == 1] == ["10"]
+
+
 def test_building_again_makes_no_version(flow: Flow) -> None:
     flow.one(BATCHES[0], 1, 2)
     flow.build()
@@ -252,3 +264,40 @@ def test_merging_step_by_step_gives_what_a_build_from_all_of_bronze_gives(bronze
             assert flow.rows() == flow.expected()
     flow.build()
     assert flow.rows() == flow.expected() == flow.rebuilt()
+
+
+def test_the_check_after_a_merge_compares_what_was_merged(flow: Flow) -> None:
+    flow.one(BATCHES[0], *range(100))
+    flow.build()
+    flow.one(BATCHES[1], 1, 2, 200)
+    bronze = snapshot(flow.lake, flow.lake.table("bronze", flow.table))
+    since = bronze.version - 1
+    table = TABLES[flow.table]
+    assert count_keys(flow.lake, table, None, None, since).lost == 1, "200 is not merged yet"
+    flow.build()
+    before, uri = held_before(flow.lake, flow.silver().uri), flow.lake.table("bronze", flow.table)
+    assert before == since
+    (first,) = [file for file in bronze.files if file.partition == BATCHES[0]]
+    Path(uri, first.path).write_bytes(b"history is not read")
+    assert count_keys(flow.lake, table, None, None, before) == KeyCount(rows=101)
+    with pytest.raises(Exception, match="arquet"):
+        count_keys(flow.lake, table, None, None)
+
+
+def test_the_check_after_a_merge_finds_rows_that_bronze_does_not_have(flow: Flow) -> None:
+    flow.one(BATCHES[0], 1, 2)
+    flow.build()
+    flow.one(BATCHES[1], 3)
+    since = snapshot(flow.lake, flow.lake.table("bronze", flow.table)).version - 1
+    flow.build()
+    (file,) = flow.silver().files
+    rows = read(flow.silver()).to_pylist()
+    more = [*rows, {**rows[0], "_batch": BATCHES[1], flow.key[0]: 9}]
+    store = partial(pq.write_table, pa.Table.from_pylist(more, read(flow.silver()).schema))
+    written = write_file(flow.lake, flow.silver().uri, PARTITION, "{content}.parquet", store)
+    commit(flow.lake, flow.silver().uri, [written], {PARTITION})
+    assert count_keys(flow.lake, TABLES[flow.table], None, None, since).invented == 1
+    assert held_before(flow.lake, flow.silver().uri) == since + 1, (
+        "a commit without news is compared with all of bronze"
+    )
+    assert file not in flow.silver().files

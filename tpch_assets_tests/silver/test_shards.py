@@ -180,6 +180,23 @@ def test_of_rows_with_one_key_the_last_arrival_wins(
     assert [row[2] for row in flow.found()["orders"][FIRST] if row[0] == 1] == ["late"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["part-9.json", "part-10.json"],
+        ["9/a.json", "10/a.json"],
+        ["a", "b-2", "b-10"],
+        ["p-09", "p-9", "p-0010", "p-11x"],
+    ],
+)
+def test_files_of_a_batch_come_in_the_order_of_their_numbers(flow: Flow, names: list[str]) -> None:
+    flow.deliver(
+        "orders", batch_in(FIRST), {name: [(1, 0, name), (index, 0, "")] for index, name in enumerate(names, 2)}
+    )
+    flow.build_stale()
+    assert [row[2] for row in flow.found()["orders"][FIRST] if row[0] == 1] == names[-1:]
+
+
 def test_an_order_redelivered_in_a_later_window_stays_in_its_first_with_its_newest_rows(flow: Flow) -> None:
     flow.orders(batch_in(FIRST), 1, 2, comment="old")
     flow.lines(batch_in(FIRST), (1, 1), (1, 2), (2, 1), comment="old")

@@ -1,5 +1,6 @@
 """What people ask beyond the answers that gold keeps: parameters, a range of days, two days side by side."""
 
+import math
 import os
 import time
 from pathlib import Path
@@ -67,7 +68,9 @@ def test_a_parameter_is_computed_on_the_spot_and_nothing_is_written(opened: Stor
 def test_a_value_that_cannot_be_read_is_said(opened: Store, name: str, text: str, words: str) -> None:
     page = open_page(Queries, opened, Q6)
     page.ask.parameters.fields[name].value = text
-    assert words in page.ask.parameters.errors.html.replace("&#x27;", "'") and EVIL not in page.ask.parameters.errors.html
+    assert (
+        words in page.ask.parameters.errors.html.replace("&#x27;", "'") and EVIL not in page.ask.parameters.errors.html
+    )
     assert list(page.table.value["revenue"]) == [48.0], "what was shown stays"
     page.query.value = "q18_large_volume_customer"
     assert page.ask.parameters.errors.html == "" and "p." not in page.url.location.search
@@ -96,9 +99,14 @@ def test_rows_about_the_same_stand_side_by_side() -> None:
     then = pd.DataFrame({"year": [1996, 1995], "nation": ["A", "A"], "profit": [5.0, 1.0]})
     found = side_by_side(now, then, "today", "then")
     assert found is not None
-    rows = found[0].set_index(["nation", "year"])
-    assert rows.loc[("A", 1996)].tolist() == [2.0, 5.0, -3.0]
-    assert rows.loc[("B", 1996)].isna().tolist() == [False, True, True]
+    rows = {(row["nation"], row["year"]): row for row in found[0].to_dict("records")}
+    assert [rows["A", 1996][name] for name in ("profit", "profit then", "profit change")] == [2.0, 5.0, -3.0]
+    assert rows["B", 1996]["profit"] == 3.0 and math.isnan(rows["B", 1996]["profit then"])
+    lists = pd.DataFrame({"of": [[1], [2]], "x": [1.5, 2.5]})
+    assert side_by_side(lists, lists, "a", "b") is None
+    numbers = pd.DataFrame({"orderkey": [1, 2], "x": [1.5, 2.5]})
+    found = side_by_side(numbers, numbers, "a", "b", lambda name: name == "orderkey")
+    assert found is not None and list(found[0]) == ["orderkey", "x", "x b", "x change"]
     assert side_by_side(pd.DataFrame({"x": [1.5, 1.5]}), pd.DataFrame({"x": [1.5]}), "a", "b") is None
 
 

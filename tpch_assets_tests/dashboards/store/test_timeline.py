@@ -30,9 +30,9 @@ def polled(lake: Lake) -> Store:
 def test_each_layer_shows_what_it_has_and_lacks(behind_lake: Lake, environment: Path) -> None:
     found = states(polled(behind_lake))
     first, second = BEHIND
-    assert found[first, "bronze"] == ["part"] + ["missing"] * 23, "three of the hour's four batches never came"
+    assert found[first, "bronze"] == ["partly"] + ["missing"] * 23, "three of the hour's four batches never came"
     assert found[first, "silver"] == ["whole"] + ["missing"] * 3
-    assert found[first, "gold"] == ["part"], f"2 of {len(business.queries())} answers"
+    assert found[first, "gold"] == ["partly"], f"2 of {len(business.queries())} answers"
     assert found[second, "silver"] == ["whole", "due", "due", "due"], "the second window ended just now"
     assert found[second, "gold"] == ["due"] and found[second, "bronze"][13:] == ["due"] * 11
 

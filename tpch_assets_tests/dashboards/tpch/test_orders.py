@@ -1,6 +1,8 @@
 """The orders page."""
 
 import re
+import time
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,16 @@ def test_a_chosen_day_stays_when_a_newer_one_comes(store: Store) -> None:
     store.poll()
     page.refresh()
     assert page.day.value == "2024-01-02" and "2024-01-04" in page.day.options.values()
+
+
+def test_the_oldest_orders_are_computed_on_the_spot(behind_lake: Lake, environment: Path) -> None:
+    store = app.open_store(behind_lake)
+    store.poll()
+    page = open_page(Orders, store, "?first=oldest")
+    deadline = time.monotonic() + 20
+    while page.said.visible:
+        assert "Computing" in page.said.html and time.monotonic() < deadline
+        time.sleep(0.01)
+        page.refresh()
+    assert "first=oldest" in page.url.location.search and page.table is not None
+    assert page.rows().column_names[:3] == ["segment", "rank", "orderkey"]

@@ -1,0 +1,118 @@
+"""Two runs of bronze at once, as after a run whose process was believed dead: no line and no reject is lost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tpch_assets.bronze.fingerprint import rejects_of
+from tpch_assets.bronze.plan import plan_batches
+from tpch_assets.lake import storing
+from tpch_assets.lake.commit import CommitConflict
+from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.update import TableUpdate
+from tpch_assets.raw.files import files_of
+from tpch_assets.schema import Column
+from tpch_assets_tests.bronze.test_evolution import LINES, SALES, SHOPS
+from tpch_assets_tests.living import Line, Living, batch
+
+WEIGHED = replace(SALES, columns=(*SALES.columns, Column("weight", "INTEGER", "Added later.", nullable=True)))
+BAD: Line = {"sale": "bad"}
+
+
+@pytest.fixture
+def living(lake: Lake, tmp_path: Path) -> Living:
+    found = Living(lake, (SALES, LINES, SHOPS), tmp_path)
+    found.deliver("items", 0, "a.json", [])
+    return found
+
+
+def planned(living: Living) -> TableUpdate:
+    """What a run of bronze has planned that then is slow."""
+    bronze = snapshot(living.lake, living.lake.table("bronze", "sales"))
+    rejects = rejects_of(bronze)
+    return plan_batches(living.models["sales"].table, files_of(living.lake, "sales", [batch(0)]), bronze, rejects)
+
+
+def between(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Any]) -> None:
+    """Have something happen between the next run's commit of rejects and that of rows."""
+    really, happened = storing.commit, list[Any]()
+
+    def commit(lake: Lake, uri: str, *arguments: Any, **options: Any) -> Any:
+        done = really(lake, uri, *arguments, **options)
+        if not happened:
+            happened.append(True)
+            meanwhile()
+        return done
+
+    monkeypatch.setattr(storing, "commit", commit)
+
+
+def sale(key: int) -> Line:
+    return {"sale": key, "amount": 1, "weight": 7}
+
+
+def test_a_run_that_has_seen_an_older_file_does_not_replace_the_rejects_of_a_newer_one(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), BAD])
+    slow = planned(living)
+    living.deliver("sales", 0, "a.json", [sale(1), sale(2), BAD, BAD])
+
+    def overtaken() -> None:
+        with pytest.raises(CommitConflict, match="another writer has put"):
+            living.store("bronze", "sales", slow)
+
+    between(monkeypatch, overtaken)
+    living.settle()
+    living.check()
+
+
+def test_rejects_of_a_run_that_was_overtaken_are_taken_away(living: Living) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), BAD])
+    slow = planned(living)
+    living.deliver("sales", 0, "a.json", [sale(1), sale(2)])
+    living.settle()
+    with pytest.raises(CommitConflict, match="another writer has put"):
+        living.store("bronze", "sales", slow)
+    living.settle()
+    living.check()
+
+
+def test_a_run_that_begins_while_another_fills_a_column_loses_no_reject(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), BAD])
+    living.settle()
+    living.declare(WEIGHED)
+    second: list[TableUpdate] = []
+    between(monkeypatch, lambda: second.append(planned(living)))
+    living.ingest()
+    living.store("bronze", "sales", second[0])
+    living.settle()
+    living.check()
+
+
+def test_a_run_that_dies_between_its_commits_is_made_up_for(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), BAD])
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    between(monkeypatch, die)
+    with pytest.raises(KeyboardInterrupt):
+        living.ingest()
+    living.settle()
+    living.check()
+
+
+def test_one_of_two_files_is_corrected_and_the_rejects_of_the_other_stay(living: Living) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), BAD])
+    living.deliver("sales", 0, "b.json", [sale(2), BAD, BAD])
+    living.settle()
+    living.deliver("sales", 0, "a.json", [sale(1), sale(3), BAD])
+    living.settle()
+    living.check()

@@ -129,7 +129,7 @@ def test_metadata_counts_all_rows(day: Place) -> None:
                 assert sum(one["files"] for one in found.values()) == files, name
                 assert sum(one["bytes"] for one in found.values()) == size, name
                 of = " of the run" if len(found) > 1 else ""
-                assert all(one.get(f"seconds{of}", one.get("seconds")) > 0 for one in found.values()), name
+                assert all(one.get(f"seconds{of}", one.get("seconds", 0)) > 0 for one in found.values()), name
             bronze = latest(instance, "bronze", table)
             assert sum(one["lines"] for one in bronze.values()) == DELIVERED[table]
             assert sum(one["rejects"] for one in bronze.values()) == 0

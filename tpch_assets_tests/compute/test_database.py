@@ -1,6 +1,7 @@
 """DuckDB in this process: in-memory tables are loaded once, bounded, and never taken from a cursor that reads them."""
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_a_query_beyond_the_memory_setting_spills_to_disk(
     monkeypatch.setenv(f"{PREFIX}MEMORY", "60MiB")
     current_settings.cache_clear()
     monkeypatch.setattr(database, "scratch", lambda: str(tmp_path))
-    with database._database.__wrapped__() as con:
+    with database._database_of.__wrapped__(os.getpid()) as con:
         (limit,) = con.execute("SELECT current_setting('memory_limit')").fetchone() or ("",)
         assert limit == "60.0 MiB"
         con.execute("CREATE TABLE large AS SELECT range, hash(range)::VARCHAR AS text FROM range(2_500_000)")

@@ -91,7 +91,7 @@ def _replay(environment: dict[str, str], days: int) -> None:
     now = datetime.now(UTC)
     start = now.replace(hour=0, minute=0, second=0, microsecond=0) - days * DAY
     batches = (now - start - timedelta(minutes=1)) // BATCH
-    command = [Path(sys.executable).parent / "tpch-assets", "replay", "--start", f"{start:%Y-%m-%d}"]
+    command = [str(Path(sys.executable).parent / "tpch-assets"), "replay", "--start", f"{start:%Y-%m-%d}"]
     subprocess.run([*command, "--batches", str(batches)], env=environment, cwd=PROJECT, check=True)
 
 

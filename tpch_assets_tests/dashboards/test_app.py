@@ -67,4 +67,5 @@ def test_the_command_reports_a_wrong_setting_in_one_sentence(environment: Path) 
 
 
 def test_all_pages_are_served() -> None:
-    assert set(app.routes(SimpleNamespace(), DashboardSettings())) == {"/", "orders", "queries", "rows", "model", "pipeline"}  # type: ignore[arg-type]
+    served = app.routes(SimpleNamespace(), DashboardSettings())  # type: ignore[arg-type]
+    assert set(served) == {"/", "orders", "queries", "rows", "model", "pipeline"}

@@ -15,7 +15,7 @@ ROOM := 2097152
 COUNT := import json, sys; print(*(f"{len(found)} {kind}" for kind, found in json.load(open(sys.argv[1])).items()), sep=", ")
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo dev dashboard serve test chaos chaos-proof check bench rates proof image-check chromium clean
+.PHONY: help install lock demo dev dashboard serve test chaos chaos-proof check bench rates proof pictures image-check chromium clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ rates: install ## measure and save the rates that docs/scale.md plans with
 
 proof: install ## replay a day at scale factor 1 and compare gold with the figures TPC publishes (SF=10: 20 minutes)
 	$(BIN)/python -m benchmarks.proof --scale-factor $(or $(SF),1)
+
+pictures: install ## take the README's pictures of the dashboard anew, from a replay of three days
+	$(BIN)/python -m benchmarks.pictures
 
 image-check: ## run the Containerfile's instructions in a folder, without a container engine (takes minutes)
 	$(PYTHON) deploy/check_image.py

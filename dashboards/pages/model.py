@@ -60,7 +60,7 @@ class Model(Page):
         self.figure = select("Figure over the days", figures, self.url.get("figure", list(FIGURES), "auc"))
         self.heading, self.none, self.cards, self.table = block(), block(), block(), block()
         self.history_place, self.calibration, self.importance = place(), place(), place()
-        self.history, self.results, self.what_if = History(), Results(), WhatIf()
+        self.history, self.results, self.what_if = History(), Results(), WhatIf(self.look)
         self._charts: dict[str, Chart | None] = {}
         self._drawn: tuple[object, ...] | None = None
         self.figure.margin = (8, 12, 4, 0)
@@ -129,7 +129,7 @@ class Model(Page):
         )
         self._draw(self.calibration, CALIBRATION, bins)
         shares = pd.DataFrame(
-            [(label(name), share) for name, share in best.importances.items()], columns=["feature", "share"]
+            [(self.look.label(name), share) for name, share in best.importances.items()], columns=["feature", "share"]
         )
         self._draw(self.importance, IMPORTANCE, shares)
         self.what_if.show(best)

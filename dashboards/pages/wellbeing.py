@@ -26,7 +26,7 @@ def wellbeing(store: Store, answers: Sequence[Health], now: datetime) -> str:
     layers = {layer: health.layer_health(store, layer, now) for layer in health.LAYERS if layer != "gold"}
     tables = [item for items in layers.values() for item in items]
     late = [item for item in answers if item.state in LATE]
-    troubled = [item for item in tables if item.state in LATE]
+    troubled = sorted((item for item in tables if item.state in LATE), key=lambda item: not item.latest)
     state = health.worst([item.state for item in (*answers, *tables)])
     words = [_answers(answers, late), *([_tables(troubled)] if troubled else [])]
     newest = max((item.latest for item in tables if item.layer == "bronze" and item.latest), default="")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import panel as pn
 
-from dashboards.charts.labels import label
+from dashboards.charts.looks import Look
 from dashboards.pages.markup import cards, css, escape
 from dashboards.pages.parts import block, choices_row, column, select
 from dashboards.store.models import ModelVersion
@@ -19,7 +19,8 @@ NONE = "—"
 class WhatIf:
     """The form of one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Look) -> None:
+        self._look = look
         self.heading, self.row, self.answer = block(), choices_row(), block()
         self.fields: dict[str, pn.widgets.Select | pn.widgets.TextInput] = {}
         self.button = pn.widgets.Button(
@@ -41,7 +42,7 @@ class WhatIf:
         )
         if before is None or before.features != version.features:
             kept = {name: field.value for name, field in self.fields.items()}
-            self.fields = {feature.name: _field(feature) for feature in version.features}
+            self.fields = {feature.name: _field(feature, self._look) for feature in version.features}
             for name, field in self.fields.items():
                 if name in kept and (not isinstance(field, pn.widgets.Select) or kept[name] in field.values):
                     field.value = kept[name]
@@ -62,16 +63,17 @@ class WhatIf:
             return
         self._asking = True  # A button that is disabled meanwhile would lose the keyboard's focus.
         try:
-            self.answer.html = told(await predict(self._version.model, self.record()), self._version)
+            self.answer.html = told(await predict(self._version.model, self.record()), self._version, self._look)
         finally:
             self._asking = False
 
 
-def told(found: Prediction, version: ModelVersion) -> str:
+def told(found: Prediction, version: ModelVersion, look: Look) -> str:
     """A prediction in words, as HTML."""
     if found.probability is None:
         problems = "".join(
-            f"<li><strong>{escape(label(field))}</strong> {escape(message)}</li>" for field, message in found.problems
+            f"<li><strong>{escape(look.label(field))}</strong> {escape(message)}</li>"
+            for field, message in found.problems
         )
         return f'<div class="banner error" role="status"><p>{escape(found.trouble)}</p><ul>{problems}</ul></div>'
     decision = f"decision: {'yes' if found.decision else 'no'}, since it is yes from {version.threshold:.0%} on"
@@ -79,8 +81,8 @@ def told(found: Prediction, version: ModelVersion) -> str:
     return f'<div role="status">{shown}</div>'
 
 
-def _field(feature: Feature) -> pn.widgets.Select | pn.widgets.TextInput:
-    name = label(feature.name)
+def _field(feature: Feature, look: Look) -> pn.widgets.Select | pn.widgets.TextInput:
+    name = look.label(feature.name)
     if feature.kind == "category":
         offered = [*([NONE] if feature.nullable else []), *feature.categories]
         return select(name, offered, offered[0] if offered else "")

@@ -110,4 +110,5 @@ def _moment(moment: datetime) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence begins with a capital letter, unless it begins with an asset's name."""
+    return text if "/" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]

@@ -117,7 +117,7 @@ def _swept(listed: Iterator[Delivery]) -> tuple[list[Delivery], str]:
 def incomplete(lake: Lake, table: Table, bronze: Snapshot, since: str, until: str) -> list[str]:
     """Batches from `since` on and before `until` of which bronze lacks a raw file, however young that is."""
     there = _batches(deliveries(lake, table.name, since, until))
-    return _lacking(table, bronze, there) if there else []
+    return _lacking(table, bronze, there, _contents(bronze, there)) if there else []
 
 
 def _pending(

@@ -25,6 +25,7 @@ REMEMBERED, RUNS = timedelta(days=2), 200
 WAITING = timedelta(minutes=30)
 """How long a run may be queued."""
 _ASSETS: LRUCache[str, frozenset[str]] = LRUCache(2000)  # By run.
+BY_CHECK = "AssetCheckFailedError"  # In the message of a run that a blocking check has failed.
 WILL_RETRY = "dagster/will_retry"  # Set by Dagster on a failed run that it will run again.
 
 
@@ -74,6 +75,8 @@ def failed_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Conditi
     for (subject, partition), found in same.items():
         first, last = (pick(found, key=lambda run: run.ended) for pick in (min, max))
         reason, path = reason_of(instance, last.run_id), f"/runs/{last.run_id}"
+        if BY_CHECK in reason:
+            continue  # The check is told itself.
         yield Condition("run failed", first.job.removesuffix("_job"), subject, first.ended, partition, reason, path)
 
 

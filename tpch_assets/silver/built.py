@@ -26,7 +26,7 @@ class _Known:
     stale: set[str] = field(default_factory=set)
 
 
-_known: OrderedDict[tuple[Lake, Group], _Known] = OrderedDict()
+_known: OrderedDict[tuple[Lake, Group, str], _Known] = OrderedDict()
 
 
 def not_built(lake: Lake, group: Group) -> tuple[list[str], Snapshots, Snapshots]:
@@ -36,8 +36,9 @@ def not_built(lake: Lake, group: Group) -> tuple[list[str], Snapshots, Snapshots
         TableError: A table's log cannot be read.
     """
     with lock:
-        known = _known.pop((lake, group), None) or _Known()
-        _known[lake, group] = known
+        place = lake, group, inputs_digest(())  # Which also names the code that builds.
+        known = _known.pop(place, None) or _Known()
+        _known[place] = known
         if len(_known) > GROUPS:
             _known.popitem(last=False)
         tables = {

@@ -16,7 +16,7 @@ from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.schema import Column, Table
-from tpch_assets.silver import dimensions, shards
+from tpch_assets.silver import dimensions, inputs
 from tpch_assets.silver.stale import due_windows, stale_dimensions
 from tpch_assets_tests.living import END, Line, Living, batch
 
@@ -339,7 +339,7 @@ def test_mended_code_of_silver_builds_it_again(living: Living, monkeypatch: pyte
     living.deliver("sales", 0, "a.json", [{"sale": 1, "amount": 1}])
     living.deliver("shops", 0, "a.json", [{"shop": "A"}])
     living.settle()
-    for module in (shards, dimensions):
+    for module in (inputs, dimensions):
         monkeypatch.setattr(module, "VERSION", 2)
     assert due_windows(living.lake, living.business.groups[0], END).ready == [batch(0)]
     assert [table.name for table in stale_dimensions(living.lake, living.business)] == ["shops"]

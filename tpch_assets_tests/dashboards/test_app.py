@@ -67,5 +67,5 @@ def test_the_command_reports_a_wrong_setting_in_one_sentence(environment: Path) 
 
 
 def test_all_pages_are_served() -> None:
-    served = app.routes(SimpleNamespace(), DashboardSettings())  # type: ignore[arg-type]
-    assert set(served) == {"/", "orders", "queries", "rows", "model", "pipeline"}
+    served = set(app.routes(SimpleNamespace(), DashboardSettings()))  # type: ignore[arg-type]
+    assert served == {"/", "orders", "queries", "rows", "model", "pipeline"}

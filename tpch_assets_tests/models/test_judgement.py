@@ -147,7 +147,7 @@ def test_chance_alone_is_no_drift_and_a_shift_is() -> None:
         assert quality.drift(before, after, "q") < 0.1
         assert quality.drift(before, after + 0.7, "q") > 0.25
         many = random.integers(0, 60, (2, size)).astype(np.float32)
-        assert quality.drift(*many, "c") < 0.2
+        assert quality.drift(many[0], many[1], "c") < 0.2
     missing = np.where(random.random(200) < 0.5, np.nan, 1).astype(np.float32)
     assert quality.drift(np.ones(200, np.float32), missing, "q") > 1
 

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tpch_assets.gold.sweep import sweep as sweep_partials
 from tpch_assets.lake.lake import Lake
 from tpch_assets.models import registry
-from tpch_assets.models.housekeeping import sweep
+from tpch_assets.models.housekeeping import needs_of_models, sweep
 from tpch_assets.models.stale import due_models
 from tpch_assets.schema.models import Model
 from tpch_assets_tests.models import parcels, toy
@@ -70,3 +71,18 @@ def test_files_of_versions_that_left_the_registry_are_swept_later(lake: Lake) ->
     assert sweep(lake, now + timedelta(days=8), week) == [lone]
     assert not Path(lone).exists()
     assert registry.load(lake, kept)
+
+
+def test_the_nightly_sweep_keeps_the_features_that_the_next_version_needs(lake: Lake) -> None:
+    parcels.lake_of(lake, 3)
+    short = parcels.changed(history_days=1)
+    for number in range(3):
+        parcels.run(lake, number, short)
+    one, business = parcels.bound(short)
+    for hours in (0, 48):
+        now = datetime.now(UTC) + timedelta(hours=hours)
+        gone = sweep_partials(business, lake, 1.0, now, timedelta(hours=20), needs_of_models(business, lake))
+    assert len(gone) == 4, "the first day's features are no longer needed"
+    assert all(f"/partials/{one.name}/" in path for path in gone)
+    parcels.deliver(lake, 3)
+    assert parcels.run(lake, 3, short).shards_kept == 4

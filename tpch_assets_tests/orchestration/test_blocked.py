@@ -35,7 +35,7 @@ def asked(loaded: Graph) -> set[str]:
 
 
 def test_gold_waits_for_a_window_that_is_wrong_and_goes_on_once_it_is_mended(loaded: Graph) -> None:
-    assert asked(loaded) == {f"gold/{QUERY}"}
+    assert f"gold/{QUERY}" in asked(loaded)
     window = days.key(24)
     sound = days.rows_of(loaded.lake, "silver", "orders", window)
     replace(loaded.lake, "silver", "orders", window, pa.concat_tables([sound, sound.slice(3, 1)]))

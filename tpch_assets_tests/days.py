@@ -249,7 +249,7 @@ def request(layer: str, names: Iterable[str], first: str = "", last: str = "") -
 
 
 def tables_of(lake: Lake) -> dict[str, Snapshot]:
-    """All tables that exist, rejects too, by `<layer>/<name>`; but the registry of models, which is no asset's table."""
+    """All tables of assets that exist, rejects too, by `<layer>/<name>`: the registry of models is none."""
     names = [
         (layer, path.name)
         for layer in LAYERS

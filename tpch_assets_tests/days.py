@@ -249,12 +249,12 @@ def request(layer: str, names: Iterable[str], first: str = "", last: str = "") -
 
 
 def tables_of(lake: Lake) -> dict[str, Snapshot]:
-    """All tables that exist, rejects too, by `<layer>/<name>`."""
+    """All tables that exist, rejects too, by `<layer>/<name>`; but the registry of models, which is no asset's table."""
     names = [
         (layer, path.name)
         for layer in LAYERS
         for path in sorted(Path(lake.uri, layer).glob("*"))
-        if (path / "_delta_log").is_dir()
+        if (path / "_delta_log").is_dir() and (layer, path.name) != ("gold", "models")
     ]
     return {f"{layer}/{name}": snapshot(lake, lake.table(layer, name)) for layer, name in names}
 

@@ -53,7 +53,8 @@ def report(context: dg.OutputContext, stored: Sequence[Stored], seconds: float) 
     common = {**own.shared, **_speed(context, own.counts, seconds), **_where(own.asset)}
     if not context.has_asset_partitions:
         shown = _sample(own, own.sample[0]) if own.sample else {}
-        context.add_output_metadata({**common, **_named(sum(own.counts.values(), Counter())), **shown})
+        whole = sum(own.counts.values(), Counter[str]())
+        context.add_output_metadata({"dagster/row_count": whole["rows"], **common, **_named(whole), **shown})
         return
     keys = list(context.asset_partition_keys)
     if empty := [key for key in keys if key not in own.counts]:

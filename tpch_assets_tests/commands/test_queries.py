@@ -162,6 +162,7 @@ def test_plan_says_what_is_to_be_done_and_why(shell: Shell, folder: Path, small:
     assert gold == {
         "by_priority": ("missing", ["2026-11-01"]),
         "q06_forecasting_revenue_change": ("query changed", ["2026-11-01"]),
+        "late_delivery_model": ("missing", ["2026-11-01"]),
     }
     assert [row for row in found if row["layer"] != "gold"] == []
     assert "query changed" in shell("plan")
@@ -178,15 +179,17 @@ def test_plan_follows_a_file_that_has_arrived_through_all_layers(shell: Shell, f
     assert found["silver", "orders"] == found["silver", "lineitem"] == ("data arrived", ["2026-11-01T0000"])
     assert found["gold", "by_priority"] == ("missing", ["2026-11-01"])
     assert found["gold", "broken"][0].startswith("broken: ")
-    assert len(found) == 5
+    assert found["gold", "late_delivery_model"] == ("missing", ["2026-11-01"])
+    assert len(found) == 6
 
 
 def test_plan_tells_a_broken_query_in_one_line_below_what_is_to_be_done(
     shell: Shell, folder: Path, small: Lake
 ) -> None:
     (folder / "broken.sql").write_text(HEAD + "SELECT nothing FROM orders")
-    *_, missing, broken = shell("plan").splitlines()
+    *_, missing, model, broken = shell("plan").splitlines()
     assert missing.split() == ["gold", "by_priority", "day", "2026-11-01", "missing"]
+    assert model.split() == ["gold", "late_delivery_model", "day", "2026-11-01", "missing"]
     assert broken.startswith(f"broken is broken: {folder}/broken.sql:3: ")
 
 

@@ -211,8 +211,14 @@ class Served:
 
     def __init__(self, *command: str) -> None:
         self.terminal, other = pty.openpty()
+
+        def on_its_terminal() -> None:
+            os.login_tty(other)
+            for number in (signal.SIGINT, signal.SIGHUP):  # Whoever runs the tests may ignore them, as nohup does.
+                signal.signal(number, signal.SIG_DFL)
+
         self.process = subprocess.Popen(
-            command, cwd=PROJECT, stdin=other, stdout=other, stderr=other, preexec_fn=lambda: os.login_tty(other)
+            command, cwd=PROJECT, stdin=other, stdout=other, stderr=other, preexec_fn=on_its_terminal
         )
         os.close(other)
         self.said = ""

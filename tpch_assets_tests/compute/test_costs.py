@@ -177,7 +177,7 @@ def test_schedules_and_sensors_wait_with_the_reason(spent: Spent, lake: Lake) ->
     spend(spent, 11)
     with dg.DagsterInstance.get() as instance:
         found = [*ticks(instance, lake)]
-    assert len(found) == 5
+    assert len(found) == 6
     for tick in found:
         assert tick.run_requests == []
         assert tick.skip_message is not None

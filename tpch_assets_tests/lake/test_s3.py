@@ -153,7 +153,7 @@ def test_every_worker_wrote_files_of_its_own(day: Day) -> None:
 def test_status_and_show_read_it(day: Day, shell: Shell) -> None:
     lines = [line.split() for line in shell("status", "--lake", day.lake.uri).splitlines()]
     found = {(words[0], words[1]): words[2:] for words in lines if len(words) > 2}
-    assert found["raw", "orders"][:2] == ["96", "96"] and found["raw", "orders"][-1] == days.key(95)
+    assert found["raw", "orders"][:2] == ["96", "96"] and days.key(95) in found["raw", "orders"]
     assert found["bronze", "lineitem"][:2] == ["96", "60,175"]
     assert found["silver", "orders"][:2] == ["4", "15,000"]
     assert sum(layer == "gold" for layer, _ in found) == len(days.QUERIES)

@@ -1,9 +1,10 @@
 """Ends a command on Ctrl-C, SIGTERM or SIGHUP: within seconds and with one line, whatever it is at.
 
-A library may turn the interrupt into an error of its own, or swallow it. So the signal is remembered, and a watchdog
-ends the process and all that it started if it has not ended by itself.
+A library may turn the interrupt into an error of its own, swallow it, or not return to Python. So a watchdog sees the
+signal too, and ends the process and all that it started if it has not ended by itself.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -11,78 +12,131 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 LINE = "tpch-assets: stopped; run it again to continue"
 PATIENCE = 4.0  # Seconds until the watchdog ends the process.
+LAST = 1.0  # Seconds more until the process ends even if the watchdog is stuck, as on a terminal that takes no output.
 CHILDREN = 2.0  # Seconds that child processes have to end by themselves.
 SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
 
-_asked, _said = threading.Event(), threading.Event()
+_asked, _said, _starting = threading.Event(), threading.Event(), threading.Event()
+_ignored = set[int]()
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Have a signal end the process with one line and exit code 1, from wherever the block is."""
+    """Have a signal end the process with one line and exit code 1, from wherever the block is.
+
+    A signal that the process was started to ignore, as by `nohup` or `&`, stays without effect.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # As under nohup.
-            signal.signal(number, _stop)
-    try:
-        yield
-    except BaseException as error:
-        # While nobody asked to stop, an interrupt comes from a command that caught a signal itself.
-        if not _asked.is_set() and not isinstance(error, KeyboardInterrupt):
-            raise
-        _say()
-        sys.exit(1)
-    finally:
-        if not _asked.is_set():
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _say() -> None:
-    """Write the line, once."""
-    if not _said.is_set():
-        _said.set()
-        with suppress(OSError):
-            sys.stderr.write(f"{LINE}\n")
+    _ignored.clear()
+    _ignored.update(number for number, handler in before.items() if handler is signal.SIG_IGN)
+    with _watchdog():
+        for number in SIGNALS:
+            # Dagster gives SIGTERM what SIGINT has. So SIGINT gets a handler even if ignored, as under `&`: one that
+            # looks at the number. Programs that we start are to go on ignoring SIGHUP, as under nohup.
+            if number == signal.SIGINT or number not in _ignored:
+                signal.signal(number, _stop)
+        try:
+            yield
+        except BaseException as error:
+            # While nobody asked to stop, an interrupt comes from a command that caught a signal itself.
+            if not _asked.is_set() and not isinstance(error, KeyboardInterrupt):
+                raise
+            _ignore_all()
+            _say(sys.stderr)
+            sys.exit(1)
+        finally:
+            if not _asked.is_set():
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    for one in SIGNALS:
-        signal.signal(one, signal.SIG_IGN)  # Nothing interrupts the end itself.
+    if number in _ignored:
+        return
+    _ignore_all()
     _asked.set()
-    threading.Thread(target=_watch, daemon=True).start()
-    raise KeyboardInterrupt
+    if not _starting.is_set():
+        raise KeyboardInterrupt
 
 
-def _watch() -> None:
-    import psutil
+def _ignore_all() -> None:
+    """Have nothing interrupt the end itself."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
-    time.sleep(PATIENCE)
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    _say()
-    os._exit(1)
+
+def _say(stream: TextIO | None, before: str = "") -> None:
+    """Write the line, once."""
+    if stream and not _said.is_set():
+        _said.set()
+        with suppress(OSError):
+            stream.write(f"{before}{LINE}\n")
+            stream.flush()
+
+
+@contextmanager
+def _watchdog() -> Iterator[None]:
+    """Have a thread see each signal at once, whatever the main thread does and whoever handles it there."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)  # Nobody asked to stop: the thread ends.
+
+
+def _watch(reader: int) -> None:
+    while number := os.read(reader, 1):
+        if number[0] in SIGNALS and number[0] not in _ignored:
+            _asked.set()
+            _end_in_time()
+    os.close(reader)
+
+
+def _end_in_time() -> None:
+    """End this process and all that it started, unless it ends by itself in time."""
+    with Path(os.devnull).open("w") as nowhere:
+        faulthandler.dump_traceback_later(PATIENCE + LAST, exit=True, file=nowhere)  # Needs neither a lock nor Python.
+        import psutil
+
+        time.sleep(PATIENCE)
+        try:
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            # A progress bar has put itself in the place of stderr, with a lock, and has hidden the cursor.
+            _say(sys.__stderr__, "" if sys.stderr is sys.__stderr__ else "\n\x1b[?25h")
+        finally:
+            os._exit(1)
 
 
 def start(processes: Iterable[Any]) -> None:
     """Start child processes, each of which calls `lead_group` first. Until then no signal interrupts them."""
+    _starting.set()  # Another thread takes a signal that is blocked here, and it is handled here all the same.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         for process in processes:
             process.start()
     finally:
+        _starting.clear()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    if _asked.is_set():
+        raise KeyboardInterrupt
 
 
 def lead_group() -> None:
     """Make this child process the leader of a group that the terminal's Ctrl-C does not reach: its parent ends it."""
     os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)  # It is the parent's, whose watchdog would take a signal to this process for its own.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

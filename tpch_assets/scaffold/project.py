@@ -117,7 +117,7 @@ class Names:
 
 
 EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "tpch_assets/commands/main.py": [(r"(?m)\bnew, |^    new,\n", "")],
+    "tpch_assets/commands/parser.py": [(r"(?m)\bnew, |^    new,\n", "")],
     "tpch_assets/settings.py": [
         (r"TPC-H scale factor per day\.", "How much the generator makes per day, if it can make more or less."),
         (r"Generate TPC-H batches in `raw`\. Set `false` if your own files land there\.",

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpch_assets.commands import main as cli
+from tpch_assets.commands.parser import COMMANDS
 from tpch_assets.commands.rows import LIMIT, print_rows, size
 from tpch_assets.commands.status import status
 from tpch_assets.lake.commit import commit
@@ -176,7 +177,7 @@ def test_the_command_runs_where_it_is_not_installed(shell: Shell) -> None:
     assert "not installed" in shell.capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [command.__name__.rsplit(".", 1)[-1] for command in cli.COMMANDS])
+@pytest.mark.parametrize("command", [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS])
 def test_a_commands_help_says_what_it_does(shell: Shell, command: str) -> None:
     shell.monkeypatch.setattr(sys, "argv", ["tpch-assets", command, "--help"])
     with pytest.raises(SystemExit):

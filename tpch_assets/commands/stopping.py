@@ -143,7 +143,7 @@ def lead_group() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # And no longer the parent's, whose watchdog would begin.
-    sys.stderr = _UntilAsked(sys.stderr, reader)  # type: ignore[assignment]
+    sys.stderr = _UntilAsked(sys.stderr, reader)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

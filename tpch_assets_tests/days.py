@@ -198,7 +198,10 @@ class Graph:
             requests = self.sensor("bronze_sensor").run_requests or self.sensor("late_data_sensor").run_requests
             if not requests:
                 return asked
-            assert all(result.success for result in self.run(requests))
+            for request in requests:
+                # Of few rows no model can be trained: it is kept back, which fails its run.
+                may_fail = {key.path[-1] for key in request.asset_selection or ()} <= MODELS
+                assert self._run(request, raise_on_error=not may_fail).success or may_fail
             asked += requests
         raise AssertionError(f"still pending after {limit} rounds: {requests}")
 
@@ -249,7 +252,7 @@ def request(layer: str, names: Iterable[str], first: str = "", last: str = "") -
 
 
 def tables_of(lake: Lake) -> dict[str, Snapshot]:
-    """All tables that exist, rejects too, by `<layer>/<name>`; but the registry of models, which is no asset's table."""
+    """All tables of assets that exist, rejects too, by `<layer>/<name>`: the registry of models is none."""
     names = [
         (layer, path.name)
         for layer in LAYERS
@@ -396,3 +399,4 @@ def columns(con: duckdb.DuckDBPyConnection, name: str) -> pa.Table:
 
 
 QUERIES = load_queries(BUSINESS)
+MODELS = {model.name for model in BUSINESS.models}

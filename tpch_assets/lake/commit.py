@@ -104,8 +104,8 @@ def commit(
         data = bool(new or old) or any(table.transaction_version(app) != number for app, number in marks.items())
         told = properties.items() <= table.metadata().configuration.items()
         if not data and told and columns is None:
-            if attempt:  # An earlier attempt landed although its answer was lost.
-                lake.store.flush_commit(uri, table.version())
+            # It may not be on the disk yet, if an answer was lost or another writer died; who calls builds on it.
+            lake.store.flush_commit(uri, table.version())
             rows = sum(file.rows for file in current.values())
             return Committed(table.version(), rows, tuple(item.file for item in tried[0]), tuple(tried[1]), kept)
         if isinstance(failure, OSError):

@@ -56,6 +56,8 @@ def vacuum_all(lake: Lake, say: Callable[[str], None]) -> list[str]:
     for uri in lake.tables():
         try:
             if table := opened(lake, uri):
+                # Whoever made the last commit may have died before flushing it, and a vacuum commits on top of it.
+                lake.store.flush_commit(uri, table.version())
                 say(f"{uri}: {len(vacuum(delta_table(uri)))} files deleted")
                 _flush(lake, uri, table.version())
         except Exception as error:  # noqa: BLE001 - the job fails with it, when the other tables are done

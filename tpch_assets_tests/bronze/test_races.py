@@ -9,9 +9,11 @@ import pytest
 
 from tpch_assets.bronze.fingerprint import rejects_of
 from tpch_assets.bronze.plan import plan_batches
-from tpch_assets.lake import storing
+from tpch_assets.lake import folder, storing
 from tpch_assets.lake.commit import CommitConflict
+from tpch_assets.lake.folder import Folder
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.recovery import repair
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.raw.files import files_of
@@ -105,6 +107,33 @@ def test_a_run_that_dies_between_its_commits_is_made_up_for(living: Living, monk
     between(monkeypatch, die)
     with pytest.raises(KeyboardInterrupt):
         living.ingest()
+    living.settle()
+    living.check()
+
+
+def test_rejects_of_a_run_that_died_before_flushing_them_survive_with_the_rows_of_the_next_run(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), BAD])
+    really, flushed = Folder.flush_commit, set[Path]()
+
+    def flush(self: Folder, table: str, version: int) -> None:
+        if table.endswith("/sales_rejects") and version == 1:
+            raise KeyboardInterrupt
+        really(self, table, version)
+
+    def fsync(path: str) -> None:
+        flushed.add(Path(path))
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(Folder, "flush_commit", flush)
+        living.ingest()
+    monkeypatch.setattr(folder, "fsync", fsync)
+    living.ingest()
+
+    for commit in set(Path(living.lake.uri).glob("bronze/sales*/_delta_log/*1.json")) - flushed:
+        commit.write_bytes(b"")  # The power is lost.
+    repair(living.lake)
     living.settle()
     living.check()
 

@@ -111,6 +111,20 @@ SABOTAGES = (
         "lake/test_recovery.py::test_a_commit_is_on_the_disk_before_the_next_one_is_made",
     ),
     _one(
+        "what another run has committed is taken for flushed",
+        "lake/commit.py",
+        "who calls builds on it.\n            lake.store.flush_commit(uri, table.version())\n",
+        "who calls builds on it.\n",
+        "bronze/test_races.py::test_rejects_of_a_run_that_died_before_flushing_them_survive_with_the_rows_of_the_next_run",
+    ),
+    _one(
+        "a vacuum begins on a commit that is not flushed",
+        "orchestration/maintenance.py",
+        "commits on top of it.\n                lake.store.flush_commit(uri, table.version())\n",
+        "commits on top of it.\n",
+        "orchestration/test_maintenance.py::test_commits_of_a_vacuum_survive_a_power_loss",
+    ),
+    _one(
         "a file is published by copying it",
         "lake/folder.py",
         "        os.replace(staged, uri)\n",

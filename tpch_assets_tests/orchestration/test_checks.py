@@ -217,7 +217,7 @@ def test_nothing_is_red_before_it_is_due(tmp_path: Path) -> None:
     with graph(Place(tmp_path)) as loaded:
         record.agree(loaded.lake, current_settings(), BUSINESS)
         found = freshness(loaded)
-        assert len(found) == 3 + 3 + 2 + len(days.QUERIES)
+        assert len(found) == 3 + 3 + 2 + len(days.QUERIES) + len(BUSINESS.models)
         for evaluation in found.values():
             assert evaluation.passed and figures(evaluation) == {"latest": "nothing yet"}
             assert "Nothing yet. The first is due by " in str(evaluation.description)

@@ -59,6 +59,8 @@ def test_commits_of_a_vacuum_survive_a_power_loss(lake: Lake, uri: str, monkeypa
     assert snapshot(lake, uri).version == before + 2
     for version in (before + 1, before + 2):
         assert f"{uri}/_delta_log/{version:020}.json" in flushed
+    last = f"{uri}/_delta_log/{before:020}.json"
+    assert last in flushed[: flushed.index(f"{uri}: 3 files deleted")], "its writer may have died before flushing it"
 
 
 def test_vacuum_does_not_trust_a_clock_that_is_behind_the_table(lake: Lake, uri: str) -> None:

@@ -101,7 +101,7 @@ SABOTAGES = (
         "lake/folder.py",
         '        fsync(f"{table}/_delta_log")\n',
         "",
-        "chaos/test_simulator.py",
+        "lake/test_delta.py::test_data_and_log_are_flushed_to_the_disk",
     ),
     _one(
         "the last commit is not flushed before the next one",

@@ -54,8 +54,8 @@ def report(context: dg.OutputContext, stored: Sequence[Stored], seconds: float) 
     if not context.has_asset_partitions:
         shown = _sample(own, own.sample[0]) if own.sample else {}
         whole = Counter[str]()
-        for one in own.counts.values():
-            whole.update(one)  # A sum of counters would leave out what is zero.
+        for counts in own.counts.values():
+            whole.update(counts)  # A sum of counters would leave out what is zero.
         context.add_output_metadata({"dagster/row_count": whole["rows"], **common, **_named(whole), **shown})
         return
     keys = list(context.asset_partition_keys)

@@ -3,6 +3,7 @@
 import contextvars
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -37,6 +38,15 @@ def browser_path() -> str:
     if named := os.environ.get("BROWSER_PATH"):
         return shutil.which(named) or pytest.fail(f"BROWSER_PATH={named}: no program is there")
     return next(filter(None, map(shutil.which, BROWSERS)), None) or pytest.skip(NO_BROWSER)
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C, which what runs in the background ignores.
+
+    What tests start would ignore it too, and SIGTERM with it: after each run, Dagster gives SIGTERM what SIGINT has.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -6,6 +6,7 @@ signal too, and ends the process and all that it started if it has not ended by 
 
 import faulthandler
 import os
+import select
 import signal
 import sys
 import threading
@@ -134,12 +135,32 @@ def start(processes: Iterable[Any]) -> None:
 
 
 def lead_group() -> None:
-    """Make this child process the leader of a group that the terminal's Ctrl-C does not reach: its parent ends it."""
+    """Make this child process the leader of a group that the terminal's Ctrl-C does not reach: its parent ends it.
+
+    From then on it says nothing more: Dagster would tell, with a stack trace, that its run was interrupted.
+    """
     os.setpgid(0, 0)
-    signal.set_wakeup_fd(-1)  # It is the parent's, whose watchdog would take a signal to this process for its own.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # And no longer the parent's, whose watchdog would begin.
+    sys.stderr = _UntilAsked(sys.stderr, reader)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+class _UntilAsked:
+    """A stream that drops what is written to it once this process has got a signal."""
+
+    def __init__(self, stream: TextIO, signals: int) -> None:
+        self._stream, self._signals = stream, select.poll()
+        self._signals.register(signals, select.POLLIN)
+
+    def write(self, text: str) -> int:
+        return len(text) if self._signals.poll(0) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def end_group() -> None:

@@ -53,7 +53,9 @@ def report(context: dg.OutputContext, stored: Sequence[Stored], seconds: float) 
     common = {**own.shared, **_speed(context, own.counts, seconds), **_where(own.asset)}
     if not context.has_asset_partitions:
         shown = _sample(own, own.sample[0]) if own.sample else {}
-        whole = sum(own.counts.values(), Counter[str]())
+        whole = Counter[str]()
+        for counts in own.counts.values():
+            whole.update(counts)  # A sum of counters would leave out what is zero.
         context.add_output_metadata({"dagster/row_count": whole["rows"], **common, **_named(whole), **shown})
         return
     keys = list(context.asset_partition_keys)

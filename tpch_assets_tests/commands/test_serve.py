@@ -1,6 +1,7 @@
 """`make dev`: the dashboard is kept up beside Dagster, and nothing is left when both end."""
 
 import ast
+import codecs
 import json
 import os
 import pty
@@ -221,13 +222,13 @@ class Served:
             command, cwd=PROJECT, stdin=other, stdout=other, stderr=other, preexec_fn=on_its_terminal
         )
         os.close(other)
-        self.said = ""
+        self.said, self.decoder = "", codecs.getincrementaldecoder("utf-8")()
 
     def read(self) -> str:
         """What was said so far."""
         with suppress(OSError):  # The terminal's other side is closed.
             while select.select([self.terminal], [], [], 0)[0]:
-                self.said += os.read(self.terminal, 10_000).decode()
+                self.said += self.decoder.decode(os.read(self.terminal, 10_000))
         return self.said
 
     def family(self) -> list[psutil.Process]:

@@ -13,6 +13,8 @@ EXAMPLES = 25
 SEED = random.randrange(2**32)
 
 
+# Threads of the server and of the client use `random` meanwhile, which Hypothesis takes for a strategy that does.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "refused"])
 def test_the_server_does_what_its_document_says(served: Served, mode: GenerationMode) -> None:
     print(f"seed {SEED}")  # noqa: T201 - shown if the test fails

@@ -1,7 +1,9 @@
 """The names of bronze's files: each names the content of one raw file, as parsed by one version of the parser.
 
-Bronze compares these names to find what is not ingested yet. Columns do not count: a file keeps its name while its
-table changes in place, and a table that is made again names all of its files anew. Parsing does not belong here.
+Bronze compares these contents to find what is not ingested yet. Columns do not count for that: a file stays while its
+table changes in place, and a table that is made again names all of its files anew. A file that is parsed by other
+columns than the table was begun with names them, so that runs of before and after a change write files of their own,
+if they run at once. Parsing does not belong here.
 """
 
 import hashlib
@@ -22,32 +24,37 @@ files are then parsed again, and silver and gold follow."""
 NAMING = "tpch_assets.naming"
 """The property of a bronze table that says how its files are named."""
 
-_NAME = re.compile(r"(?:(?P<file>[0-9a-f]{8})-)?(?P<content>[0-9a-f]{16})(?:\.(?P<filled>[0-9a-f]{8}))?\.parquet")
+_NAME = re.compile(
+    r"(?:(?P<file>[0-9a-f]{8})-)?(?P<content>[0-9a-f]{16})(?:-(?P<columns>[0-9a-f]{8}))?"
+    r"(?:\.(?P<filled>[0-9a-f]{8}))?\.parquet"
+)
 
 
 @dataclass(frozen=True)
 class BronzeName:
-    """`<file>-<content>[.<filled>].parquet`; former versions wrote `<content>.parquet`.
+    """`<file>-<content>[-<columns>][.<filled>].parquet`; former versions wrote `<content>.parquet`.
 
     Attributes:
         file: Hash of the raw file's name; empty where a former version wrote the file.
         content: Hash of the raw file's name, size and stamp, and of what parsed it.
         filled: Hash of the columns that were filled since from unknown fields.
+        columns: Hash of the columns that the raw file was parsed by; empty for those that the table was begun with.
     """
 
     file: str
     content: str
     filled: str = ""
+    columns: str = ""
 
     def __str__(self) -> str:
-        filled = f".{self.filled}" if self.filled else ""
-        return f"{self.file}-{self.content}{filled}.parquet" if self.file else f"{self.content}{filled}.parquet"
+        file, columns = f"{self.file}-" if self.file else "", f"-{self.columns}" if self.columns else ""
+        return f"{file}{self.content}{columns}{f'.{self.filled}' if self.filled else ''}.parquet"
 
     @classmethod
     def parse(cls, name: str) -> "BronzeName":
         """The parts of a file's name; a name that is none of ours is the name of its own content."""
         match = _NAME.fullmatch(name)
-        return cls(match["file"] or "", match["content"], match["filled"] or "") if match else cls("", name)
+        return cls(**match.groupdict("")) if match else cls("", name)
 
     def filled_with(self, columns: Sequence[Column]) -> "BronzeName":
         """The name of the same file once these columns are filled; filled again it is the same."""
@@ -62,17 +69,21 @@ class Naming:
     Attributes:
         origin: Names the making of the table: another one names all its files anew.
         former: Columns that former versions made names of.
+        columns: Hash of the declared columns; empty if the table was begun with them.
     """
 
     origin: str
     former: tuple[tuple[Column, ...], ...] = ()
+    columns: str = ""
 
     @classmethod
     def of(cls, table: Table, bronze: Snapshot) -> "Naming":
         """How files of a table are named, and of one that does not exist yet will be."""
         if NAMING in bronze.properties:
             found = json.loads(bronze.properties[NAMING])
-            return cls(found["origin"], tuple(tuple(Column(*column) for column in one) for one in found["former"]))
+            former = tuple(tuple(Column(*column) for column in one) for one in found["former"])
+            columns = _origin(table)
+            return cls(found["origin"], former, "" if columns == found["origin"] else columns[:8])
         former = (_columns_then(table, bronze),) if bronze.files else ()
         return cls(_origin(table), former)
 
@@ -89,7 +100,7 @@ class Naming:
 
     def name(self, file: RawFile) -> BronzeName:
         """The name that a raw file's bronze file gets."""
-        return BronzeName(file_hash(file.name), _content(file, self.origin))
+        return BronzeName(file_hash(file.name), _content(file, self.origin), columns=self.columns)
 
     def copied(self, name: str, raw_file: str) -> BronzeName:
         """The name of a copy of a bronze file, whose raw file (by the hash of its name) is gone."""
@@ -103,7 +114,7 @@ class Naming:
 
 def same_lines(file: DataFile) -> tuple[str, BronzeName]:
     """What a bronze file and the file with its rejects have in common, also while one of them is being filled."""
-    return file.partition, replace(BronzeName.parse(file.name), filled="")
+    return file.partition, replace(BronzeName.parse(file.name), filled="", columns="")
 
 
 def rejects_of(bronze: Snapshot) -> Snapshot:

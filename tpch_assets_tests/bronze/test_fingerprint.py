@@ -77,10 +77,17 @@ def test_a_table_made_with_other_columns_names_its_files_anew(changed: WideColum
     assert named(replace(TABLE, columns=(COLUMNS[0], changed, COLUMNS[2]))) != named(TABLE)
 
 
-def test_a_table_that_is_there_keeps_its_names_whatever_its_columns_become() -> None:
+def test_a_table_that_is_there_knows_its_files_whatever_its_columns_become() -> None:
     made = empty(**Naming.of(TABLE, empty()).properties)
-    changed = replace(TABLE, columns=(*COLUMNS[::-1], Column("r_size", "BIGINT", "", nullable=True)))
-    assert named(changed, made) == named(TABLE)
+    assert named(replace(TABLE, columns=COLUMNS[::-1]), made) == named(TABLE)
+    names = {named(TABLE, made)}
+    for type_ in ("INTEGER", "BIGINT"):
+        changed = replace(TABLE, columns=(*COLUMNS, Column("r_size", type_, "", nullable=True)))
+        naming, name = Naming.of(changed, made), named(changed, made)
+        assert naming.contents(FILE) == Naming.of(TABLE, made).contents(FILE) == {BronzeName.parse(name).content}
+        assert str(BronzeName.parse(name)) == name
+        names.add(name)
+    assert len(names) == 3, "runs of before and after a change must not write the same file"
 
 
 def test_order_and_words_of_columns_do_not_count() -> None:

@@ -201,7 +201,8 @@ class Graph:
             for request in requests:
                 # Of few rows no model can be trained: it is kept back, which fails its run.
                 may_fail = {key.path[-1] for key in request.asset_selection or ()} <= MODELS
-                assert self._run(request, raise_on_error=not may_fail).success or may_fail
+                (result,) = self.run([request], raise_on_error=not may_fail)
+                assert result.success or may_fail
             asked += requests
         raise AssertionError(f"still pending after {limit} rounds: {requests}")
 

@@ -112,7 +112,7 @@ def stubborn(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Served]]
     def start(rest: str, *before: str) -> Served:
         served = Served(*before, sys.executable, "-c", STUBBORN.format(rest=rest))
         made.append((served, []))
-        wait(lambda: "begun" in served.read())
+        wait(lambda: "begun\r\n" in served.read())
         made[-1][1].extend(served.family())
         return served
 
@@ -168,7 +168,7 @@ def test_ctrl_c_while_a_command_imports_ends_it_with_one_line(tmp_path: Path, mo
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{PROJECT}")
     served = Served(str(days.SCRIPTS / "tpch-assets"), "status")
     try:
-        wait(lambda: "begun" in served.read())
+        wait(lambda: "begun\r\n" in served.read())
         served.press_ctrl_c()
         assert served.process.wait(PATIENCE + SLACK) == 1
         assert served.read().replace("\r\n", "\n") == f"begun\n^C{LINE}\n"

@@ -91,7 +91,7 @@ class Requests:
 
 
 def _about(layer: str, names: Sequence[str], tags: Mapping[str, str]) -> str:
-    """What a run makes: `bronze of orders, lineitem: 96 batches, 2026-01-01T0000 to 2026-01-01T2345`."""
+    """What a run makes: `bronze of visits, clicks: 96 batches, 2026-01-01T0000 to 2026-01-01T2345`."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     what = f"{layer} of {', '.join(names[:NAMED])}{more}"
     asked = range_of(tags)

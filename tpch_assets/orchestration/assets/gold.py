@@ -11,10 +11,11 @@ from tpch_assets.gold.days import days_with_data
 from tpch_assets.gold.identity import code_digest
 from tpch_assets.gold.loss import check_history
 from tpch_assets.gold.plan import RUNS_WHOLE, WARNING, plan_answers, snapshots_for
-from tpch_assets.gold.queries import BrokenQuery, Query, broken_queries, load_queries
+from tpch_assets.gold.queries import Query, broken_queries, load_queries
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
+from tpch_assets.orchestration.assets.broken import broken_asset
 from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, place, refusals, word_of
 from tpch_assets.orchestration.assets.lineage import answer_columns
 from tpch_assets.orchestration.freshness import policy
@@ -28,7 +29,7 @@ from tpch_assets.settings import DashboardAddress, Settings, load_address
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
     """Return one asset per .sql file and Python answer. That of a broken one fails with what is wrong with it."""
     sound = [_gold(query, settings, business) for query in load_queries(business).values()]
-    return [*sound, *(_broken(query, settings) for query in broken_queries(business).values())]
+    return [*sound, *(broken_asset(query, "query", settings) for query in broken_queries(business).values())]
 
 
 def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
@@ -92,18 +93,3 @@ def _tell(context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, in
         context.log.warning(str(one[WARNING]))
     elif RUNS_WHOLE in one:
         context.log.info(f"The plain statement runs over all files: {one[RUNS_WHOLE]}")
-
-
-def _broken(query: BrokenQuery, settings: Settings) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=["gold", query.name],
-        description=f"This query is broken. {query.error}",
-        group_name="gold",
-        owners=settings.owners,
-        partitions_def=partitions(GOLD, settings.start),
-        backfill_policy=backfills(),
-    )
-    def gold() -> None:
-        raise dg.Failure(query.error, allow_retries=False)
-
-    return gold

@@ -8,13 +8,13 @@ from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.shapes import Collection
 from tpch_assets.gold.days import days_with_data
-from tpch_assets.gold.queries import BrokenQuery
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import GOLD
 from tpch_assets.models import registry
 from tpch_assets.models.declared import BoundModel, broken_models, load_models
 from tpch_assets.models.plan import Outcome, train_day
 from tpch_assets.models.registry import ModelVersion
+from tpch_assets.orchestration.assets.broken import broken_asset
 from tpch_assets.orchestration.assets.common import RETRY, place, refusals
 from tpch_assets.orchestration.freshness import policy
 from tpch_assets.orchestration.jobs import range_of
@@ -32,7 +32,7 @@ Metadata = dict[str, dg.MetadataValue | str | int | float]
 def model_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
     """Return one asset per model. That of a broken one fails with what is wrong with it."""
     sound = [_model(bound, settings, business) for bound in load_models(business).values()]
-    return [*sound, *(_broken(model, settings) for model in broken_models(business).values())]
+    return [*sound, *(broken_asset(model, "model", settings) for model in broken_models(business).values())]
 
 
 def _model(bound: BoundModel, settings: Settings, business: Business) -> dg.AssetsDefinition:
@@ -144,18 +144,3 @@ def _result(lake: Lake, key: dg.AssetKey, asked: tuple[str, str] | None) -> dg.A
 
 def _compared(latest: ModelVersion | None) -> dict[str, float]:
     return {_shown(name): float(latest.metrics[name]) for name in _COMPARED if latest and name in latest.metrics}
-
-
-def _broken(model: BrokenQuery, settings: Settings) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=["gold", model.name],
-        description=f"This model is broken. {model.error}",
-        group_name="gold",
-        owners=settings.owners,
-        partitions_def=partitions(GOLD, settings.start),
-        backfill_policy=backfills(),
-    )
-    def broken() -> None:
-        raise dg.Failure(model.error, allow_retries=False)
-
-    return broken

@@ -171,25 +171,25 @@ class Graph:
 
     def sensor(self, name: str, cursor: str | None = None, log: logging.Handler | None = None) -> Any:
         """One tick of a sensor: its run requests, skip message and cursor."""
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.instance,
             cursor=cursor,
             resources={"lake": LakeResource(uri=self.lake.uri)},
             definitions=self.defs,
-        )
-        if log:
-            context.log.addHandler(log)
-        return self.defs.resolve_sensor_def(name).evaluate_tick(context)
+        ) as context:
+            if log:
+                context.log.addHandler(log)
+            return self.defs.resolve_sensor_def(name).evaluate_tick(context)
 
     def schedule(self, name: str, moment: datetime) -> Any:
         """One tick of a schedule at `moment`: its run requests and skip message."""
-        context = dg.build_schedule_context(
+        with dg.build_schedule_context(
             instance=self.instance,
             scheduled_execution_time=moment,
             resources={"lake": LakeResource(uri=self.lake.uri)},
             repository_def=self.defs.get_repository_def(),
-        )
-        return self.defs.resolve_schedule_def(name).evaluate_tick(context)
+        ) as context:
+            return self.defs.resolve_schedule_def(name).evaluate_tick(context)
 
     def settle(self, limit: int = 12) -> list[dg.RunRequest]:
         """Let the two sensors work until neither asks for anything; gives what they asked for, in order."""

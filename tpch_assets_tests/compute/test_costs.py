@@ -165,12 +165,13 @@ def ticks(instance: dg.DagsterInstance, lake: Lake) -> Iterator[Any]:
     """A tick of each schedule and sensor that makes layers run."""
     defs, resources = assemble(load_settings(), BUSINESS), {"lake": LakeResource(uri=lake.uri)}
     for layer in ("raw", "silver", "gold"):
-        context = dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources=resources)
-        yield defs.resolve_schedule_def(f"{layer}_schedule").evaluate_tick(context)
+        with dg.build_schedule_context(instance, scheduled_execution_time=NOW, resources=resources) as schedule:
+            yield defs.resolve_schedule_def(f"{layer}_schedule").evaluate_tick(schedule)
     for sensor in defs.sensors or []:
         if sensor.name in ("freshness_sensor", "alerts_sensor"):
             continue  # They start no runs, and tell of the budget.
-        yield defs.resolve_sensor_def(sensor.name).evaluate_tick(dg.build_sensor_context(instance, resources=resources))
+        with dg.build_sensor_context(instance, resources=resources) as context:
+            yield defs.resolve_sensor_def(sensor.name).evaluate_tick(context)
 
 
 def test_schedules_and_sensors_wait_with_the_reason(spent: Spent, lake: Lake) -> None:
@@ -324,8 +325,8 @@ def test_the_schedule_asks_for_yesterday_and_today(environment: Path, instance: 
 
     def days(moment: datetime) -> list[str | None]:
         repository = defs.get_repository_def()
-        context = dg.build_schedule_context(instance, scheduled_execution_time=moment, repository_def=repository)
-        return [request.partition_key for request in schedule.evaluate_tick(context).run_requests or []]
+        with dg.build_schedule_context(instance, scheduled_execution_time=moment, repository_def=repository) as context:
+            return [request.partition_key for request in schedule.evaluate_tick(context).run_requests or []]
 
     moment = datetime(2024, 3, 5, 7, 50, tzinfo=UTC)
     assert days(moment) == ["2024-03-04", "2024-03-05"]

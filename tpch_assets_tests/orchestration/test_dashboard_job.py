@@ -137,7 +137,8 @@ def calls(environment: Path) -> list[list[str]]:
 
 
 def tick(schedule: dg.ScheduleDefinition, instance: dg.DagsterInstance) -> object:
-    return schedule(dg.build_schedule_context(instance=instance))
+    with dg.build_schedule_context(instance=instance) as context:
+        return schedule(context)
 
 
 def done(job: dg.JobDefinition, instance: dg.DagsterInstance) -> str:

@@ -63,8 +63,8 @@ def test_without_an_address_the_setting_is_refused(place: pytest.MonkeyPatch) ->
 def test_off_it_does_nothing_and_says_so(environment: Path) -> None:
     _, schedule = serving(load_settings(automation=True))
     assert (schedule.name, schedule.default_status) == ("serving_schedule", dg.DefaultScheduleStatus.STOPPED)
-    with dg.DagsterInstance.ephemeral() as instance:
-        found = schedule(dg.build_schedule_context(instance=instance))
+    with dg.DagsterInstance.ephemeral() as instance, dg.build_schedule_context(instance=instance) as context:
+        found = schedule(context)
     assert isinstance(found, dg.SkipReason)
     assert (
         found.skip_message == "TPCH_SERVING_MODE=off: set it to `coiled` to keep the model's server running on Coiled."

@@ -28,11 +28,12 @@ from tpch_assets.settings import DashboardAddress, Settings, load_address
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
     """Return one asset per .sql file and Python answer. That of a broken one fails with what is wrong with it."""
-    sound = [_gold(query, settings, business) for query in load_queries(business).values()]
+    pages = settings.dashboard_url or load_address(DashboardAddress).url
+    sound = [_gold(query, settings, business, pages) for query in load_queries(business).values()]
     return [*sound, *(broken_asset(query, "query", settings) for query in broken_queries(business).values())]
 
 
-def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
+def _gold(query: Query, settings: Settings, business: Business, pages: str) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=["gold", query.name],
@@ -51,7 +52,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
             **({"parameters": query.param_expressions} if query.param_expressions else {}),
             **answer_columns(query, business),
             **place("gold", query.name),
-            "dashboard": dg.MetadataValue.url(_page(settings, query)),
+            "dashboard": dg.MetadataValue.url(_page(pages, query)),
         },
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
@@ -73,10 +74,9 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
     return gold
 
 
-def _page(settings: Settings, query: Query) -> str:
+def _page(pages: str, query: Query) -> str:
     """Return the address of a query's page on the dashboard."""
-    here = settings.dashboard_url or load_address(DashboardAddress).url
-    return f"{here.rstrip('/')}/queries?{urlencode({'query': query.name})}"
+    return f"{pages.rstrip('/')}/queries?{urlencode({'query': query.name})}"
 
 
 def _code(query: Query) -> str:

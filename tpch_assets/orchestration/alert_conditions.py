@@ -22,6 +22,7 @@ from tpch_assets.schema import Business
 
 REMEMBERED, RUNS = timedelta(days=2), 200
 """How far back failed runs count, and how many runs are read."""
+QUEUED = [dg.DagsterRunStatus.QUEUED]
 WAITING = timedelta(minutes=30)
 """How long a run may be queued."""
 _ASSETS: LRUCache[str, frozenset[str]] = LRUCache(2000)  # By run.
@@ -85,19 +86,23 @@ def unmended(failed: Iterable[Finished], succeeded: Collection[Finished]) -> lis
     return [run for run in failed if not _covered(run, [one for one in succeeded if one.ended > run.ended])]
 
 
-def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Condition]:
-    """Runs that wait for too long, or have said nothing for half of the time after which they are ended."""
-    queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], updated_after=now - REMEMBERED)
+def queued_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Condition]:
+    """Runs that wait in the queue for too long."""
+    queued = dg.RunsFilter(statuses=QUEUED, updated_after=now - REMEMBERED)
     for record in instance.get_run_records(queued, limit=RUNS):
         since = record.create_timestamp.replace(tzinfo=UTC)
         if now - since > WAITING:
-            yield _stuck(record.dagster_run, since, "it waits in the queue")
+            yield _of_run("run queued", record.dagster_run, since)
+
+
+def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Condition]:
+    """Runs that have said nothing for half of the time after which they are ended."""
     for record in instance.get_run_records(dg.RunsFilter(statuses=EXECUTED), limit=RUNS):
         if now - record.create_timestamp.replace(tzinfo=UTC) <= LEAST / 2:
             continue
         since = last_news(instance, record)
         if now - since > patience(instance, record.dagster_run.job_name) / 2:
-            yield _stuck(record.dagster_run, since, "its log says nothing new")
+            yield _of_run("run stuck", record.dagster_run, since, "its log says nothing new")
 
 
 def failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]) -> Iterator[Condition]:
@@ -170,10 +175,10 @@ def _keys(ends: tuple[str, str], step: timedelta) -> list[str]:
     return [(first + i * step).strftime(key_format(step)) for i in range((last - first) // step + 1)]
 
 
-def _stuck(run: dg.DagsterRun, since: datetime, detail: str) -> Condition:
+def _of_run(kind: str, run: dg.DagsterRun, since: datetime, detail: str = "") -> Condition:
     ends = range_of(run.tags)
     scope = run.job_name.removesuffix("_job")
-    return Condition("run stuck", scope, scope, since, _words(ends), detail, f"/runs/{run.run_id}")
+    return Condition(kind, scope, scope, since, _words(ends), detail, f"/runs/{run.run_id}")
 
 
 def _words(ends: tuple[str, str] | None) -> str:

@@ -25,6 +25,8 @@ REMEMBERED, RUNS = timedelta(days=2), 200
 QUEUED = [dg.DagsterRunStatus.QUEUED]
 WAITING = timedelta(minutes=30)
 """How long a run may be queued."""
+ASK_AGAIN = timedelta(minutes=4)
+"""After how long checks are asked for although no run's state changed: some are evaluated without a run."""
 _ASSETS: LRUCache[str, frozenset[str]] = LRUCache(2000)  # By run.
 BY_CHECK = "AssetCheckFailedError"  # In the message of a run that a blocking check has failed.
 WILL_RETRY = "dagster/will_retry"  # Set by Dagster on a failed run that it will run again.
@@ -105,8 +107,28 @@ def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Conditio
             yield _of_run("run stuck", record.dagster_run, since, "its log says nothing new")
 
 
-def failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]) -> Iterator[Condition]:
-    """Checks whose last evaluation failed as an error; warnings are shown in Dagster alone."""
+class Checks:
+    """The checks whose failure is told. All are asked for again after a run's state changed, and every few minutes.
+
+    Dagster gives the last evaluation of one check at a time, each at the cost of a query.
+    """
+
+    def __init__(self, keys: Iterable[dg.AssetCheckKey]) -> None:
+        self._keys = list(keys)
+        self._asked: tuple[object, datetime] | None = None
+        self._failed: list[Condition] = []
+
+    def failed(self, instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
+        """Checks whose last evaluation failed as an error; warnings are shown in Dagster alone."""
+        newest = instance.get_run_records(limit=1, order_by="update_timestamp")
+        state = [(record.dagster_run.run_id, record.update_timestamp) for record in newest]
+        if self._asked is None or self._asked[0] != state or now - self._asked[1] >= ASK_AGAIN:
+            self._failed = list(_failed_checks(instance, self._keys))
+            self._asked = state, now
+        return self._failed
+
+
+def _failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]) -> Iterator[Condition]:
     for key in keys:
         record = instance.get_latest_asset_check_evaluation_record(key)
         found = record.event.asset_check_evaluation if record is not None and record.event is not None else None

@@ -44,7 +44,7 @@ def alerts_sensor(
     Args:
         checks: The checks whose failure is told.
     """
-    keys = [key for check in checks for key in check.check_keys]
+    told = alert_conditions.Checks(key for check in checks for key in check.check_keys)
 
     @dg.sensor(
         name=NAME,
@@ -55,7 +55,7 @@ def alerts_sensor(
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
         text = context.cursor
         try:
-            said, text = _tick(settings, business, keys, context, lake.open())
+            said, text = _tick(settings, business, told, context, lake.open())
         except Exception as error:  # noqa: BLE001 - alerts must fail nothing else; the next tick tries again
             context.log.warning(f"Alerts could not be told: {type(error).__name__}: {error}")
             said = "Alerts could not be told; see the tick's log."
@@ -67,7 +67,7 @@ def alerts_sensor(
 def _tick(
     settings: Settings,
     business: Business,
-    checks: Sequence[dg.AssetCheckKey],
+    checks: alert_conditions.Checks,
     context: dg.SensorEvaluationContext,
     lake: Lake,
 ) -> tuple[str, str]:
@@ -123,7 +123,7 @@ def tell_of_lake(
 def looks_of(
     settings: Settings,
     business: Business,
-    checks: Sequence[dg.AssetCheckKey],
+    checks: alert_conditions.Checks,
     instance: dg.DagsterInstance,
     lake: Lake,
     now: datetime,
@@ -133,7 +133,7 @@ def looks_of(
         "run failed": lambda: alert_conditions.failed_runs(instance, now),
         "run queued": lambda: alert_conditions.queued_runs(instance, now),
         "run stuck": lambda: alert_conditions.stuck_runs(instance, now),
-        "check failed": lambda: alert_conditions.failed_checks(instance, checks),
+        "check failed": lambda: checks.failed(instance, now),
         "set aside": lambda: alert_conditions.set_aside(instance, lake, business, now),
         "rejects": lambda: lake_conditions.rejects(lake, business, settings.alert_reject_rate),
         "late": lambda: lake_conditions.late(lake, business, now),

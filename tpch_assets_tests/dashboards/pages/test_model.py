@@ -75,7 +75,8 @@ def test_the_form_begins_with_a_usual_case(store: Store) -> None:
     assert begun == {"weight": "12.5", "carrier": "SEA", "ordered": "", "promised": ""}
     assert "The form begins with a usual case" in words(page.what_if.heading.html)
     page.what_if.fields["weight"].value = "7"
-    usual = tuple(replace(one, typical={"weight": 3, "ordered": "2026-01-02"}.get(one.name)) for one in toy.FEATURES)
+    said: dict[str, str | float] = {"weight": 3, "ordered": "2026-01-02"}
+    usual = tuple(replace(one, typical=said.get(one.name)) for one in toy.FEATURES)
     toy.register(store.lake, replace(version("2026-01-04", 0.91), features=usual))
     store.poll()
     page.refresh()

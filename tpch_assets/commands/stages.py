@@ -30,6 +30,7 @@ from tpch_assets.commands.stopping import end, end_group, lead_group, start
 from tpch_assets.definitions import defs
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, LAYERS, WINDOW
+from tpch_assets.orchestration.alembic_private import read_migrations_once
 from tpch_assets.orchestration.assemble import planner_of
 from tpch_assets.orchestration.dagster_private import listed, run_log_held_open
 from tpch_assets.orchestration.instance import OWNER_TAG, owner
@@ -179,6 +180,7 @@ def _work(stage: Stage, inboxes: list[Stretches], outboxes: list[Stretches], new
     lead_group()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     share_compiled_sql()
+    read_migrations_once()
     settings = current_settings()
     with dg.DagsterInstance.get() as instance:
         while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:

@@ -48,11 +48,11 @@ def _check(check: FailedCheck, dagster_url: str) -> str:
     layer, _, name = check.asset.partition("/")
     page = f'<a href="?layer={escape(layer)}&amp;table={escape(name)}">{escape(check.asset)}</a>'
     href = escape(f"{dagster_url}/runs/{check.run}")
-    run = f'<a href="{href}" target="_blank" rel="noopener">its run in Dagster ↗</a>'
+    run = f'<a href="{href}" target="_blank" rel="noopener">Its run in Dagster ↗</a>'
     state = "red" if check.error else "amber"
-    words = f"{check.name.replace('_', ' ')} failed at {check.time:%Y-%m-%d %H:%M}"
-    more = f" ({check.words})" if check.words else ""
-    return f'<span class="state {state}">check failed</span> {page}: {escape(words + more)}; {run}'
+    words = f"“{check.name.replace('_', ' ')}” failed at {check.time:%Y-%m-%d %H:%M}"
+    more = f": {check.words}" if check.words else ""
+    return f'<span class="state {state}">check failed</span> {page}: {escape(words + more)}. {run}'
 
 
 def _rejects(item: Health) -> str:

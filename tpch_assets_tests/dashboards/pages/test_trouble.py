@@ -27,5 +27,5 @@ def test_a_failed_check_leads_to_its_table_and_its_run() -> None:
     )
     shown = trouble.panel({}, [failed], [], "http://127.0.0.1:3000")
     assert 'href="?layer=silver&amp;table=orders"' in shown and 'href="http://127.0.0.1:3000/runs/abc"' in shown
-    assert "keys are unique failed at 2026-01-01 00:00 (2 too many)" in shown
+    assert "“keys are unique” failed at 2026-01-01 00:00: 2 too many. <a" in shown
     assert "No window waits." in shown

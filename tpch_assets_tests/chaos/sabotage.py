@@ -263,7 +263,42 @@ SABOTAGES = (
         "    return False\n",
         "chaos/test_market.py::test_shards_whose_last_event_is_over_are_skipped",
     ),
+    _one(
+        "a window in which a blocking check failed is read",
+        "gold/stale.py",
+        'min([*stale, *blocked_windows(lake, group)], default="9")',
+        'min(stale, default="9")',
+        "orchestration/test_blocked.py::test_gold_waits_for_a_window_that_is_wrong_and_goes_on_once_it_is_mended",
+    ),
+    _one(
+        "a damaged partial is trusted",
+        "gold/partials.py",
+        'if _is_sound(local, path.rsplit("/", 1)[-1]):',
+        "if True:",
+        "gold/test_growth.py::test_a_damaged_partial_is_made_again",
+    ),
     # Dagster and compute
+    _one(
+        "a damaged database of Dagster stays",
+        "orchestration/databases.py",
+        '    if said != "ok":\n',
+        "    if False:\n",
+        "orchestration/test_databases.py::test_a_damaged_database_is_moved_aside_and_a_sound_one_stays",
+    ),
+    _one(
+        "runs that nobody knows keep their slots",
+        "orchestration/instance.py",
+        "    free_slots_of_unknown_runs(instance)\n    return",
+        "    return",
+        "orchestration/test_databases.py::test_slots_of_runs_that_nobody_knows_any_more_are_free_again",
+    ),
+    _one(
+        "a run whose process is gone stays",
+        "orchestration/instance.py",
+        "    except psutil.NoSuchProcess:\n        return True\n    return BORN_TAG",
+        "    except psutil.NoSuchProcess:\n        return False\n    return BORN_TAG",
+        "orchestration/test_instance.py::test_a_run_of_a_process_that_is_gone_is_failed",
+    ),
     _one(
         "vacuum trusts a clock that is behind",
         "orchestration/maintenance.py",

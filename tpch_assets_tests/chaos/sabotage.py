@@ -235,10 +235,17 @@ SABOTAGES = (
     ),
     # Gold
     _one(
-        "a partial does not depend on dimensions",
+        "a partial does not depend on dimensions that it reads whole",
         "gold/graph.py",
         "repr(partial.values), *prints, duckdb",
         "repr(partial.values), duckdb",
+        "chaos/test_market.py::test_a_dimension_that_is_read_whole_changes_the_answer",
+    ),
+    _one(
+        "a partial does not depend on the dimension rows that it reaches",
+        "gold/graph.py",
+        "in self.reached.get(shard, ()):",
+        "in ():",
         "chaos/test_market.py::test_a_customer_who_changes_segment_changes_the_answer",
         short=True,
     ),
@@ -278,6 +285,13 @@ SABOTAGES = (
         "gold/test_growth.py::test_a_damaged_partial_is_made_again",
     ),
     # Dagster and compute
+    _one(
+        "a batch whose run was killed once is set aside",
+        "orchestration/setbacks.py",
+        "judged = alone and not (len(alone) == 1 and died(alone[0].run_id))",
+        "judged = alone",
+        "orchestration/test_setbacks.py::test_after_a_reboot_the_batch_at_work_is_asked_for_at_the_next_tick",
+    ),
     _one(
         "a damaged database of Dagster stays",
         "orchestration/databases.py",

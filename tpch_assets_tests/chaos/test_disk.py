@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -51,12 +52,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 
 
 @pytest.fixture
-def life(made: tuple[Path, int], tmp_path: Path) -> Iterator[Life]:
+def open_folder() -> Iterator[Path]:
+    """A folder into which any user of the machine can look, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="market-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def life(made: tuple[Path, int], open_folder: Path) -> Iterator[Life]:
     """The same market elsewhere, with a third day to come."""
     folder, seed = made
     print(f"seed {seed}")  # noqa: T201 (pytest shows it when a test fails)
-    shutil.copytree(folder / "lake", tmp_path / "market" / "lake", copy_function=shutil.copy2, dirs_exist_ok=True)
-    found = Life(tmp_path / "market", seed)
+    shutil.copytree(folder / "lake", open_folder / "lake", copy_function=shutil.copy2, dirs_exist_ok=True)
+    found = Life(open_folder, seed)
     for number in range(2):
         for one in feed.deliveries(found.chance, number, found.landed):
             found.delivered[one.table].deliver(one.batch, one.file, one.content)
@@ -148,10 +158,10 @@ def _third_day(life: Life) -> None:
 
 
 @pytest.fixture
-def on_its_own_disk(tmp_path: Path) -> Iterator[Path]:
+def on_its_own_disk(open_folder: Path) -> Iterator[Path]:
     """A small disk for the lake of `life`."""
-    lake = tmp_path / "market" / "lake"
-    lake.mkdir(parents=True)
+    lake = open_folder / "lake"
+    lake.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(lake)]
     if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this process may not mount a disk")

@@ -278,6 +278,13 @@ SABOTAGES = (
         "orchestration/test_blocked.py::test_gold_waits_for_a_window_that_is_wrong_and_goes_on_once_it_is_mended",
     ),
     _one(
+        "an answer from an older silver replaces one from a newer",
+        "gold/plan.py",
+        "TableUpdate(files, over=over, ",
+        "TableUpdate(files, ",
+        "chaos/test_market.py::test_an_answer_from_an_older_silver_does_not_replace_one_from_a_newer",
+    ),
+    _one(
         "a damaged partial is trusted",
         "gold/partials.py",
         'if _is_sound(local, path.rsplit("/", 1)[-1]):',

@@ -181,8 +181,7 @@ class Services:
 
     def _answer(self, name: str, days: list[str]) -> None:
         update = plan_answers(load_queries(self.business)[name], self.business, self.lake, days, 1)
-        made = {day: {file: _made(content) for file, content in files.items()} for day, files in update.files.items()}
-        self._store("gold", name, replace(update, files=made))
+        self._store("gold", name, computed(update))
 
     def _store(self, layer: str, name: str, update: TableUpdate) -> None:
         """What workers and the driver do."""
@@ -208,6 +207,12 @@ class Services:
 @dataclass(frozen=True)
 class _Written:
     write: Callable[[str], Report]
+
+
+def computed(update: TableUpdate) -> TableUpdate:
+    """An update of gold whose answers are computed in this thread."""
+    made = {day: {file: _made(content) for file, content in files.items()} for day, files in update.files.items()}
+    return replace(update, files=made)
 
 
 def _made(content: object) -> MadeRows | TableRows:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tpch_assets.gold.plan import plan
+from tpch_assets.gold.plan import plan, plan_answers
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.lake import Lake
@@ -17,7 +17,7 @@ from tpch_assets.silver.shards import plan_shards
 from tpch_assets.silver.stale import layer_snapshots
 from tpch_assets_tests.chaos import feed, market
 from tpch_assets_tests.chaos.feed import START, Delivery
-from tpch_assets_tests.chaos.services import SHARD_ROWS, Services
+from tpch_assets_tests.chaos.services import SHARD_ROWS, Services, computed
 
 END = START + timedelta(days=1, hours=1)
 CUSTOMERS = "(SELECT count(*) FROM customers)"
@@ -116,6 +116,19 @@ def test_of_two_silver_runs_the_one_that_has_seen_less_is_refused(settled: Marke
         settled._store("silver", "sales", slow["sales"])
     table = snapshot(settled.lake, settled.lake.table("silver", "sales"))
     assert sorted(read(table)["sale"].to_pylist()) == [1, 7, 8, 80]
+
+
+def test_an_answer_from_an_older_silver_does_not_replace_one_from_a_newer(settled: Market) -> None:
+    query = load_queries(market.BUSINESS)["totals"]
+    settled.land("sales", 2, sale(7))
+    settled._bronze(END)
+    settled._silver(END)
+    slow = plan_answers(query, market.BUSINESS, settled.lake, [feed.day(0)], 1)
+    settled.land("sales", 3, sale(8))
+    settled.tick(END)
+    with pytest.raises(CommitConflict, match="another writer has put"):
+        settled._store("gold", "totals", computed(slow))
+    assert settled.answer("totals")[0]["sales"] == 4 and settled.tick(END) == []
 
 
 def test_a_hostile_file_among_others_takes_nothing_with_it(settled: Market) -> None:

@@ -84,3 +84,14 @@ def free_slots(instance: dg.DagsterInstance, run_id: str) -> None:
     Dagster's daemon makes the same call a minute later. A replay has no daemon, so its next run would wait forever.
     """
     instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def free_slots_of_unknown_runs(instance: dg.DagsterInstance) -> None:
+    """Free the pool slots of runs that the instance does not know: their database was damaged and begun anew.
+
+    Dagster frees slots of runs that have ended, and would keep these for ever.
+    """
+    storage = instance.event_log_storage
+    for run_id in storage.get_concurrency_run_ids():
+        if instance.get_run_by_id(run_id) is None:
+            storage.free_concurrency_slots_for_run(run_id)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from tpch_assets.orchestration.instance import BORN_TAG, OWNER_TAG, owner

@@ -30,10 +30,11 @@ from tpch_assets.commands.stopping import end, end_group, lead_group, start
 from tpch_assets.definitions import defs
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, LAYERS, WINDOW
+from tpch_assets.orchestration.alembic_private import read_migrations_once
 from tpch_assets.orchestration.assemble import planner_of
-from tpch_assets.orchestration.dagster_private import run_log_held_open
+from tpch_assets.orchestration.dagster_private import listed, run_log_held_open
 from tpch_assets.orchestration.instance import OWNER_TAG, owner
-from tpch_assets.orchestration.jobs import LISTED, job_name
+from tpch_assets.orchestration.jobs import LOCATION, job_name
 from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
 from tpch_assets.raw.missing import delivered_batches, missing_batches, missing_once
 from tpch_assets.schema import Business, Table
@@ -179,6 +180,7 @@ def _work(stage: Stage, inboxes: list[Stretches], outboxes: list[Stretches], new
     lead_group()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     share_compiled_sql()
+    read_migrations_once()
     settings = current_settings()
     with dg.DagsterInstance.get() as instance:
         while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
@@ -281,12 +283,12 @@ def execute(
         asset_check_selection=frozenset(request.asset_check_keys or []),
     )
     run_id = str(uuid.uuid4())
-    with run_log_held_open(instance, run_id):
+    with run_log_held_open(instance, run_id), listed(instance, LOCATION):
         try:
             job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
-                tags={**request.tags, **LISTED, COMMAND: command, OWNER_TAG: owner()},
+                tags={**request.tags, COMMAND: command, OWNER_TAG: owner()},
                 run_config=config,
             )
         except dg.DagsterError as error:

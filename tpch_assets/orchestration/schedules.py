@@ -9,6 +9,7 @@ sensors.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -114,7 +115,7 @@ class Planner:
             # A time ahead of the clock says nothing about which came first.
             return datetime.fromtimestamp(max((t for t in times if t <= now.timestamp()), default=0), UTC)
 
-        found = setbacks.attempts(wanted, failed, now, changed)
+        found = setbacks.attempts(wanted, failed, now, changed, partial(setbacks.has_died, instance))
         sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
         careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
         sentences = [

@@ -6,6 +6,7 @@ It is what Dagster's ticks and runs do, without Dagster: each call of `tick` is 
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -20,6 +21,7 @@ from tpch_assets.bronze import plan as bronze_plan
 from tpch_assets.bronze.arrivals import scan
 from tpch_assets.bronze.fingerprint import rejects_of
 from tpch_assets.gold.form import form_of
+from tpch_assets.gold.partials import Damaged
 from tpch_assets.gold.plan import plan_answers
 from tpch_assets.gold.queries import load_queries, parameters
 from tpch_assets.gold.stale import stale_days
@@ -30,6 +32,7 @@ from tpch_assets.lake.pieces import write_raw
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import MadeRows, Report, TableRows, TableUpdate
 from tpch_assets.orchestration import maintenance
+from tpch_assets.orchestration.assets.common import RETRY
 from tpch_assets.raw.files import files_of
 from tpch_assets.schema import Business, Column
 from tpch_assets.silver.shards import HalfWritten
@@ -42,6 +45,7 @@ RUN_FAILS = (
     OSError,
     LakeError,
     CommitConflict,
+    Damaged,
     HalfWritten,
     DeltaError,
     IOException,
@@ -149,12 +153,19 @@ class Services:
         stale = stale_days(self.lake, self.business, queries.values(), START, now, 1)
         for name, days in stale.items():
             self.asked.append(f"gold/{name}")
-            self._try(lambda name=name, days=days: self._answer(name, days))  # type: ignore[misc]
+            self._try(lambda name=name, days=days: self._answer_again(name, days))  # type: ignore[misc]
+
+    def _answer_again(self, name: str, days: list[str]) -> None:
+        """A step that fails is tried again: a damaged partial is found when it is read, and may have been of others."""
+        for _ in range(RETRY.max_retries):
+            with suppress(Damaged):
+                self._answer(name, days)
+                return
+        self._answer(name, days)
 
     def _answer(self, name: str, days: list[str]) -> None:
         update = plan_answers(load_queries(self.business)[name], self.business, self.lake, days, 1)
-        made = {day: {file: _made(content) for file, content in files.items()} for day, files in update.files.items()}
-        self._store("gold", name, replace(update, files=made))
+        self._store("gold", name, computed(update))
 
     def _store(self, layer: str, name: str, update: TableUpdate) -> None:
         runs.store(self.lake, layer, name, update)
@@ -173,6 +184,12 @@ class Services:
 @dataclass(frozen=True)
 class _Written:
     write: Callable[[str], Report]
+
+
+def computed(update: TableUpdate) -> TableUpdate:
+    """An update of gold whose answers are computed in this thread."""
+    made = {day: {file: _made(content) for file, content in files.items()} for day, files in update.files.items()}
+    return replace(update, files=made)
 
 
 def _made(content: object) -> MadeRows | TableRows:

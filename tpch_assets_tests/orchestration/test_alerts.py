@@ -45,8 +45,7 @@ def hook() -> Iterator[Hook]:
 @pytest.fixture
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Hook) -> Iterator[Graph]:
     """The table `region` alone. Its second batch cannot be read, and half of its third is no JSON."""
-    for layer in ("bronze", "silver"):
-        monkeypatch.setattr(f"tpch_assets.orchestration.assets.{layer}.RETRY", dg.RetryPolicy(max_retries=0))
+    days.without_retries(monkeypatch)
     place = Place(tmp_path)
     place.deliver("region", days.key(0), "a.json", [_region(0)])
     place.deliver("region", days.key(2), "a.json", b'{"r_regionkey": 2, "r_name": "ASIA", "r_comment": ""}\nno\n')

@@ -53,9 +53,8 @@ def bound(business: Business, file: SqlFile) -> Bound:
         Malformed: A statement or a parameter does not fit the tables, plain statement and override differ, or the
             answer would depend on more than tables and parameters.
     """
-    tables = [(table.name, table.stored_columns, table.group) for table in business.tables]
     texts = {section: statement.text for section, statement in file.statements.items()}
-    inputs = ["bound", list(texts.items()), list(file.expressions.items()), tables]
+    inputs = ["bound", list(texts.items()), list(file.expressions.items()), kept.tables_of(business)]
     return kept.found(business.queries, inputs, lambda: _bound(business, file), _as_kept)
 
 

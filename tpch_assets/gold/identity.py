@@ -39,8 +39,8 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
         return _digest([json.dumps([query.function.code, whole, query.columns, sized])])
     used = parameter_names("\n".join((*query.statements.values(), *query.param_expressions.values())))
     sized = scale_factor if "scale_factor" in used else None
-    tables = [(table.name, table.stored_columns) for table in business.tables]
-    inputs = ["code", query.statements, query.param_expressions, tables, query.columns, query.live, sized]
+    texts, tables = [query.statements, query.param_expressions], kept.tables_of(business)
+    inputs = ["code", texts, tables, query.columns, query.live, sized]
     return kept.found(business.queries, inputs, lambda: _code(query, business, sized), str)
 
 

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from tpch_assets.schema import Business
+
 SHIPPED = "bindings.json"
 MAKERS = (
     *("gold/binding.py", "gold/exact.py", "gold/identity.py", "gold/impure.py", "gold/kept.py", "gold/lineage.py"),
@@ -42,6 +44,12 @@ def found(folder: Path, inputs: object, make: Callable[[], FoundT], read: Callab
         used[digest] = read(kept[digest]) if digest in kept else make()
     found: FoundT = used[digest]
     return found
+
+
+@cache
+def tables_of(business: Business) -> str:
+    """Names what statements can see of a business's tables: their columns, types and groups."""
+    return _digest([(table.name, table.stored_columns, table.group) for table in business.tables])
 
 
 def ship(folder: Path) -> int:

@@ -31,8 +31,7 @@ def origins(query: Query, business: Business) -> dict[str, Origin]:
     """What each column of a query's answer comes from; empty where that cannot be told, as of a function's."""
     if query.function:
         return {}
-    tables = [(table.name, table.column_names) for table in business.tables]
-    inputs = ["origins", query.statements, tables, query.columns]
+    inputs = ["origins", query.statements, kept.tables_of(business), query.columns]
     return kept.found(business.queries, inputs, lambda: _origins(query, business), _as_kept)
 
 

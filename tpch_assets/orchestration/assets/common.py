@@ -37,10 +37,14 @@ def place(layer: str, name: str) -> dict[str, str]:
     return {"dagster/uri": f"{current_settings().lake}/{layer}/{name}"}
 
 
-def on_dashboard(settings: Settings, page: str, **choices: str) -> dict[str, dg.UrlMetadataValue]:
+def dashboard_of(settings: Settings) -> str:
+    """The dashboard's address. Ask once: it is read from the environment."""
+    return (settings.dashboard_url or load_address(DashboardAddress).url).rstrip("/")
+
+
+def on_dashboard(dashboard: str, page: str, **choices: str) -> dict[str, dg.UrlMetadataValue]:
     """Metadata that leads to a page of the dashboard."""
-    here = settings.dashboard_url or load_address(DashboardAddress).url
-    return {"dashboard": dg.MetadataValue.url(f"{here.rstrip('/')}/{page}?{urlencode(choices)}")}
+    return {"dashboard": dg.MetadataValue.url(f"{dashboard}/{page}?{urlencode(choices)}")}
 
 
 def word_of(context: dg.AssetExecutionContext) -> str | None:

@@ -15,7 +15,15 @@ from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
 from tpch_assets.orchestration.assets.broken import broken_asset
-from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, on_dashboard, place, refusals, word_of
+from tpch_assets.orchestration.assets.common import (
+    ACCEPT_LOSS,
+    RETRY,
+    dashboard_of,
+    on_dashboard,
+    place,
+    refusals,
+    word_of,
+)
 from tpch_assets.orchestration.assets.lineage import answer_columns
 from tpch_assets.orchestration.freshness import policy
 from tpch_assets.orchestration.partitions import backfills, partitions
@@ -27,11 +35,12 @@ from tpch_assets.settings import Settings
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
     """Return one asset per .sql file and Python answer. That of a broken one fails with what is wrong with it."""
-    sound = [_gold(query, settings, business) for query in load_queries(business).values()]
+    dashboard = dashboard_of(settings)
+    sound = [_gold(query, settings, business, dashboard) for query in load_queries(business).values()]
     return [*sound, *(broken_asset(query, "query", settings) for query in broken_queries(business).values())]
 
 
-def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
+def _gold(query: Query, settings: Settings, business: Business, dashboard: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=["gold", query.name],
         deps=[["silver", name] for name in query.tables],
@@ -49,7 +58,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
             **({"parameters": query.param_expressions} if query.param_expressions else {}),
             **answer_columns(query, business),
             **place("gold", query.name),
-            **on_dashboard(settings, "queries", query=query.name),
+            **on_dashboard(dashboard, "queries", query=query.name),
         },
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:

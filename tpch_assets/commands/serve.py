@@ -124,9 +124,10 @@ def keep_up(
     wait = pause
     while not stopping.is_set():
         started = answered = time.monotonic()
-        child = start(arguments, stopping)
+        child, asked = start(arguments, stopping), 0.0
         while child.poll() is None and time.monotonic() - answered < patience and not stopping.wait(pause):
-            answered = answered if trouble(url, timeout=1) else time.monotonic()
+            if time.monotonic() - asked > patience / 12:  # Each question costs both processes time.
+                answered, asked = answered if trouble(url, timeout=1) else time.monotonic(), time.monotonic()
         code = child.poll()
         stop(child)
         if not stopping.is_set():
@@ -167,11 +168,13 @@ def prepare(lake: str) -> None:
 
     from tpch_assets.lake.lake import Lake
     from tpch_assets.lake.recovery import REPAIRED, repair
+    from tpch_assets.orchestration.databases import move_damaged_aside
     from tpch_assets.orchestration.instance import prepare_home, reap, reap_served
 
     for damaged in repair(Lake(lake)):
         say(f"{REPAIRED} {damaged}")
-    prepare_home()
+    for sentence in move_damaged_aside(prepare_home()):
+        say(sentence)
     with dg.DagsterInstance.get() as instance:
         reap(instance)
         reap_served(instance)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tpch_assets.lake.local_files import discard
 from tpch_assets.models import library, quality, registry
 from tpch_assets.models.features import Feature, Matrix, names, types
 from tpch_assets.models.registry import Bin, Figures, ModelVersion
-from tpch_assets.models.rows import Labels, Source, read, with_categories
+from tpch_assets.models.rows import Labels, Source, read, with_categories, with_typical
 from tpch_assets.schema.models import Model
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Trained:
 def train(job: Job, day: str, training: Sequence[str], validation: Sequence[str]) -> Trained:
     """Train on one machine, write the model to the lake, and score it."""
     source = job.training(training)
-    features = with_categories(source, job.features)
+    features = with_typical(source, with_categories(source, job.features))
     rows, label = read(source, features)
     held, held_label = read(job.validation(validation), features)
     if problem := too_little(job.model, label, held_label):
@@ -104,12 +104,12 @@ def train(job: Job, day: str, training: Sequence[str], validation: Sequence[str]
     return score(job, day, booster, features, (rows, label), (held, held_label), validation)
 
 
-def parameters(model: Model) -> dict[str, Any]:
+def parameters(model: Model) -> dict[str, object]:
     """XGBoost's parameters for a model."""
     return {**PARAMETERS, **model.parameters}
 
 
-def named(features: Sequence[Feature], model: Model) -> dict[str, Any]:
+def named(features: Sequence[Feature], model: Model) -> dict[str, list[str]]:
     """What XGBoost is told of the matrix's columns."""
     return {"feature_names": names(features, model.derived), "feature_types": types(features, model.derived)}
 
@@ -148,8 +148,6 @@ def score(
     _keep(job.lake, path, content)
     probability = booster.inplace_predict(held, validate_features=False)
     counts = {"label_rate": float(held_label.mean()), "rows": len(held_label), "training_rows": count or len(label)}
-    gains = booster.get_score(importance_type="total_gain")
-    total = sum(map(float, gains.values())) or 1.0  # type: ignore[arg-type]
     before, after = (slice(None, None, -(-len(part) // EXAMINED_ROWS)) for part in (rows, held))
     columns = list(enumerate(zip(names(features, model.derived), types(features, model.derived), strict=True)))
     calendar = {one.name for one in model.derived if one.operation == "weekday"}
@@ -159,7 +157,7 @@ def score(
         path,
         sha256,
         _baselines(job, training, validation, features, paths),
-        {name: float(gain) / total for name, gain in sorted(gains.items())},  # type: ignore[arg-type]
+        _importances(booster),
         quality.calibration(held_label, probability),
         # The calendar moves on by itself: a day has one weekday.
         {n: quality.drift(rows[before, i], held[after, i], t) for i, (n, t) in columns if n not in calendar},
@@ -168,6 +166,13 @@ def score(
             for i, (name, type_) in columns
         },
     )
+
+
+def _importances(booster: "xgboost.Booster") -> Figures:
+    """The share of each column in the total gain."""
+    gains = booster.get_score(importance_type="total_gain")
+    total = sum(map(float, gains.values())) or 1.0  # type: ignore[arg-type]
+    return {name: float(gain) / total for name, gain in sorted(gains.items())}  # type: ignore[arg-type]
 
 
 def _keep(lake: Lake, path: str, content: bytes) -> None:

@@ -9,6 +9,7 @@ sensors.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -114,7 +115,7 @@ class Planner:
             # A time ahead of the clock says nothing about which came first.
             return datetime.fromtimestamp(max((t for t in times if t <= now.timestamp()), default=0), UTC)
 
-        found = setbacks.attempts(wanted, failed, now, changed)
+        found = setbacks.attempts(wanted, failed, now, changed, partial(setbacks.has_died, instance))
         sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
         careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
         sentences = [
@@ -240,18 +241,19 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
 
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
-    """Return the sensors of raw, bronze and late data."""
+    """Return the sensors of raw, if its files are generated, of bronze, and of late data."""
     look = LOOK_REMOTE if Lake(planner.settings.lake).remote else LOOK
+    raw = layer_sensor(
+        planner.settings,
+        "raw_sensor",
+        [jobs["raw"]],
+        30,
+        "Every 30 seconds: generate what raw_schedule should have generated before, as on a new lake.",
+        ["raw"],
+        planner.catch_up,
+    )
     return [
-        layer_sensor(
-            planner.settings,
-            "raw_sensor",
-            [jobs["raw"]],
-            30,
-            "Every 30 seconds: generate what raw_schedule should have generated before, as on a new lake.",
-            ["raw"],
-            planner.catch_up,
-        ),
+        *([raw] if planner.settings.generate and planner.business.source else []),
         layer_sensor(
             planner.settings,
             "bronze_sensor",

@@ -316,8 +316,8 @@ SABOTAGES = (
     _one(
         "a damaged database of Dagster stays",
         "orchestration/databases.py",
-        '    if said != "ok":\n',
-        "    if False:\n",
+        "        yield str(error)\n        return\n",
+        "        return\n",
         "orchestration/test_databases.py::test_a_damaged_database_is_moved_aside_and_a_sound_one_stays",
     ),
     _one(

@@ -88,6 +88,9 @@ class Planner:
     def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
+        begun = arrivals.round_began(cursor)
+        if cursor and begun and setbacks.failed_since(instance, "bronze", begun):
+            cursor = arrivals.with_another_round(cursor)  # What it was asked for may be of long ago.
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
         warnings = list(found.faults)
         for name in self.business.names:

@@ -48,6 +48,7 @@ def plan_shards(
             base=silver[table.name].version,
             schema=arrow_schema(silver_columns(table, bronze[table.name], silver[table.name])),
             properties=properties[table.name],
+            after=bronze[table.name].made,
         )
         for table in group.facts
     }
@@ -67,6 +68,7 @@ def plan_again(
             schema=arrow_schema(silver_columns(table, bronze[table.name], nothing[table.name])),
             properties=Declared.of(table).properties,
             replace=True,
+            after=bronze[table.name].made,
         )
         for table in group.facts
     }

@@ -15,27 +15,14 @@ from tpch_assets.bronze import arrivals
 from tpch_assets.calendar import batch_key, parse
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.latest import Latest
-from tpch_assets.lake.snapshot import Snapshot
+from tpch_assets.lake.listing import listing
 from tpch_assets.layers import DAY, GOLD, LAYERS
 from tpch_assets.schema import Business
 
-Rows = dict[str, int]
-"""Rows by partition."""
 
-
-def _rows(found: Snapshot) -> Rows:
-    rows: Rows = {}
-    for file in found.files:
-        rows[file.partition] = rows.get(file.partition, 0) + file.rows
-    return rows
-
-
-_TABLES = Latest(_rows)
-
-
-def _partitions(lake: Lake, layer: str, name: str) -> Rows:
-    return _TABLES.of(lake, lake.table(layer, name))[1]
+def _partitions(lake: Lake, layer: str, name: str) -> dict[str, int]:
+    """A table's rows by partition."""
+    return listing(lake, lake.table(layer, name)).rows()
 
 
 def late(lake: Lake, business: Business, now: datetime) -> Iterator[Condition]:

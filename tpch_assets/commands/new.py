@@ -26,9 +26,9 @@ def add(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from tpch_assets.scaffold.infer import propose
-    from tpch_assets.scaffold.project import Names, make_project
-    from tpch_assets.scaffold.samples import read_samples
+    from tpch_assets.commands.scaffold.infer import propose
+    from tpch_assets.commands.scaffold.project import Names, make_project
+    from tpch_assets.commands.scaffold.samples import read_samples
 
     names = Names(arguments.name)
     folder = (arguments.into or Path(names.command)).expanduser().resolve()

@@ -15,6 +15,8 @@ from tpch_assets.lake.snapshot import DataFile, Snapshot, snapshot
 
 TABLES = 256  # So many tables this process knows at most; the longest unused go.
 CHANGES = 256  # Commits back to which a listing knows what changed.
+lock = threading.RLock()
+"""Held while a listing is brought up to date, and by who reads one that others may bring up to date."""
 
 
 @dataclass
@@ -31,6 +33,17 @@ class Listing:
     stamp: str
     changes: dict[int, frozenset[str]] = field(default_factory=dict)
     partitions: dict[str, dict[str, DataFile]] = field(default_factory=dict)
+    _rows: tuple[int, dict[str, int]] = (-1, {})
+
+    def rows(self) -> dict[str, int]:
+        """Rows by partition, of those that have a file; counted once per version."""
+        with lock:
+            if self._rows[0] != self.source.version:
+                held = {
+                    key: sum(file.rows for file in files.values()) for key, files in self.partitions.items() if files
+                }
+                self._rows = self.source.version, held
+            return self._rows[1]
 
     def changed_since(self, version: int) -> set[str] | None:
         """The partitions that changed since a version; None if that is not known."""
@@ -41,8 +54,6 @@ class Listing:
 
 
 _known: OrderedDict[tuple[Lake, str], Listing] = OrderedDict()
-lock = threading.RLock()
-"""Held while a listing is brought up to date, and by who reads one that others may bring up to date."""
 
 
 def listed(lake: Lake, uri: str) -> Snapshot:

@@ -1,7 +1,6 @@
-"""How long files took to bronze is told by the lake; and what looks every few seconds reads a table once per commit."""
+"""How long files took to bronze is told by the lake."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from tpch_assets.bronze.latency import latencies
-from tpch_assets.lake.latest import Latest
-from tpch_assets.lake.snapshot import Snapshot, snapshot
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets_tests import days
-from tpch_assets_tests.conftest import Bronze
 from tpch_assets_tests.days import Graph, Place, graph
 from tpch_assets_tests.tpch_tables import TABLES
 
@@ -49,27 +46,3 @@ def test_a_batch_took_as_long_as_its_slowest_file(loaded: Graph) -> None:
 
     _land(loaded, 2, "a.json", 10)
     assert [one.batch for one in latencies(loaded.lake, REGION, bronze)] == [days.key(1)], "another delivery is due"
-
-
-def test_a_table_is_read_again_when_it_has_changed_and_only_then(bronze: Bronze) -> None:
-    read = list[int]()
-
-    def note(found: Snapshot) -> int:
-        read.append(found.version)
-        return found.version
-
-    latest, uri = Latest(note), bronze.lake.table("bronze", "orders")
-
-    def version() -> int:
-        return latest.of(bronze.lake, uri)[1]
-
-    assert version() == -1
-    for number in (1, 2):
-        bronze.deliver("orders", days.key(number), {"a": [{"o_orderkey": number}]})
-        assert version() == version() == latest.of(bronze.lake, uri)[0].version
-    assert len(read) == 3 and read == sorted(set(read)), "once per commit"
-
-    shutil.rmtree(uri)
-    bronze.deliver("orders", days.key(3), {"a": [{"o_orderkey": 3}]})
-    assert version() == snapshot(bronze.lake, uri).version
-    assert latest.of(bronze.lake, uri)[0].by_partition().keys() == {days.key(3)}, "another table in the same place"

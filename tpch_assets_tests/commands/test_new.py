@@ -17,12 +17,12 @@ import pytest
 
 from tpch_assets.bronze.json_lines import write_parquet
 from tpch_assets.commands.main import main
+from tpch_assets.commands.scaffold.infer import propose
+from tpch_assets.commands.scaffold.project import Names
+from tpch_assets.commands.scaffold.samples import read_samples
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
-from tpch_assets.scaffold.infer import propose
-from tpch_assets.scaffold.project import Names
-from tpch_assets.scaffold.samples import read_samples
 from tpch_assets.schema import Business, Table
 from tpch_assets.settings import SettingsError
 from tpch_assets_tests.commands.feeds import FEEDS, write

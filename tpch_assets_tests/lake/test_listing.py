@@ -67,6 +67,22 @@ def test_what_the_log_got_since_is_read_and_no_more(lake: Lake, opened: list[str
     assert len(opened) == before, "the table was opened once, whatever checkpoints it got"
 
 
+def test_rows_are_told_by_partition_as_the_table_changes(lake: Lake, opened: list[str]) -> None:
+    uri = lake.table("gold", "numbers")
+    assert listing(lake, uri).rows() == {}
+    store(lake, uri, PARTITIONS[0], 1, 2)
+    assert listing(lake, uri).rows() == {PARTITIONS[0]: 2}
+    before = len(opened)
+    store(lake, uri, PARTITIONS[1], 1)
+    assert listing(lake, uri).rows() == {PARTITIONS[0]: 2, PARTITIONS[1]: 1}
+    store(lake, uri, PARTITIONS[0])
+    assert listing(lake, uri).rows() == {PARTITIONS[1]: 1}, "a partition without a file is none"
+    assert len(opened) == before
+    shutil.rmtree(uri)
+    store(lake, uri, PARTITIONS[0], 1)
+    assert listing(lake, uri).rows() == {PARTITIONS[0]: 1}, "another table in the same place"
+
+
 def test_what_changed_since_a_version_is_known(lake: Lake) -> None:
     uri = lake.table("gold", "numbers")
     store(lake, uri, PARTITIONS[0], 1)

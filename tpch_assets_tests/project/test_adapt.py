@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tpch_assets.scaffold.project import COPIED
+from tpch_assets.commands.scaffold.project import COPIED
 from tpch_assets.settings import PROJECT
 from tpch_assets_tests.days import Place, day, whole_day
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from tpch_assets.scaffold.samples import Row, Sample
-from tpch_assets.scaffold.types import DATE, LOCAL, TEXT, WHOLE, ZONED, Seen
+from tpch_assets.commands.scaffold.samples import Row, Sample
+from tpch_assets.commands.scaffold.types import DATE, LOCAL, TEXT, WHOLE, ZONED, Seen
 from tpch_assets.schema import Column, Table
 from tpch_assets.schema.types import ColumnType, Decimal, Scalar
 from tpch_assets.settings import SettingsError

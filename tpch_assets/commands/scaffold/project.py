@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tpch_assets.scaffold.infer import Proposal
-from tpch_assets.scaffold.samples import Sample
-from tpch_assets.scaffold.text import first_query, moved_text, tables_text
+from tpch_assets.commands.scaffold.infer import Proposal
+from tpch_assets.commands.scaffold.samples import Sample
+from tpch_assets.commands.scaffold.text import first_query, moved_text, tables_text
 from tpch_assets.settings import PROJECT, SettingsError
 
 FILES = Path(__file__).parent / "files"
-ENGINE = Path(__file__).parent.parent
+ENGINE = Path(__file__).parents[2]
 COPIED = (
     "tpch_assets",
     "dashboards",
@@ -31,7 +31,7 @@ COPIED = (
     *(".dockerignore", ".gitignore"),
 )
 LEFT_OUT = (
-    *("tpch_assets/tpch", "tpch_assets/scaffold", "tpch_assets/commands/new.py", "dashboards/tpch"),
+    *("tpch_assets/tpch", "tpch_assets/commands/scaffold", "tpch_assets/commands/new.py", "dashboards/tpch"),
     *("docs/adapt.md", "docs/chaos.md", "docs/model.md", "docs/scale.md", "docs/images"),
 )
 TESTS = (
@@ -127,7 +127,7 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
     "pyproject.toml": [
         (r'    "tpchgen-cli",\n', ""),
         (r', "tpc-h"', ""),
-        (r'    "\(scaffold\)",\n|    "tpch_assets\.scaffold",\n', ""),
+        (r'    "tpch_assets\.commands\.scaffold",\n', ""),
         (r', "benchmarks"\]', "]"),
         (r'"benchmarks/\*" = \["T20"\]\n', ""),
         (r'ignore = \["RUF012"\]', 'ignore = ["RUF012", "E501"]'),

@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from tpch_assets.commands.scaffold.infer import TIMES, Proposal
+from tpch_assets.commands.scaffold.types import DATE
 from tpch_assets.compute.catalog import parser
 from tpch_assets.compute.database import identifier
-from tpch_assets.scaffold.infer import TIMES, Proposal
-from tpch_assets.scaffold.types import DATE
 from tpch_assets.schema import Column, Table
 from tpch_assets.schema.types import Decimal, Scalar, parse
 

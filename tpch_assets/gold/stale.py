@@ -156,7 +156,7 @@ def _former(groups: list[FormerDigests], day: str) -> str:
 
 def ready_days(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
     """The days that a group's shards are complete for, each with what an answer has to be made of."""
-    stale = not_built(lake, group)[0]
+    stale = not_built(lake, group)
     there = set.intersection(*(set(silver[name].by_partition()) for name in group.names))
     if not there:
         return {}

@@ -64,7 +64,7 @@ def test_the_batches_of_a_window_lie_in_it() -> None:
 
 @pytest.mark.parametrize("text", ["", "2023-02-29T0000", "2024-01-01T2400", "2024-01-01T00:00", "some"])
 def test_what_is_no_key_has_no_window(text: str) -> None:
-    with pytest.raises(ValueError, match="does not match|unconverted|day is out of range"):
+    with pytest.raises(ValueError, match=r"does not match|unconverted|day is out of range"):
         calendar.window_of(text)
 
 

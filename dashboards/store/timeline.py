@@ -201,5 +201,5 @@ def _steps(day: datetime, step: timedelta) -> Iterable[datetime]:
     return (day + number * step for number in range(DAY // step))
 
 
-def _files(table: Snapshot | None) -> tuple[DataFile, ...]:
+def _files(table: Snapshot | None) -> Sequence[DataFile]:
     return table.files if table else ()

@@ -97,7 +97,8 @@ def stale_answers(
         of = query.groups or business.groups
         if of not in data:
             data[of] = set(with_data(of, silver, days))
-        wanted = [day for day in wanted if day in data[of]]
+        with_rows = data[of]
+        wanted = [day for day in wanted if day in with_rows]
         if not wanted or not there.issuperset(query.tables) or blocked.intersection(query.tables):
             continue
         with tolerant():

@@ -3,6 +3,7 @@
 Where they come from belongs in `snapshot.py` and `listing.py`.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -80,7 +81,9 @@ class Columns:
             order = sorted(range(len(paths)), key=lambda place: (partition_of(paths[place]), paths[place]))
         else:
             order = sorted(range(len(paths)), key=paths.__getitem__)
-        return [paths[place] for place in order], self._table.select(FACTS).take(pa.array(order, pa.int64()))
+        # pa.array would import pandas to ask whether this is a Series.
+        places = pa.Array.from_buffers(pa.int64(), len(order), [None, pa.py_buffer(array("q", order))])
+        return [paths[place] for place in order], self._table.select(FACTS).take(places)
 
     @property
     def paths(self) -> list[str]:
@@ -164,10 +167,29 @@ class FileList(Sequence[DataFile]):
         places = self._columns.places(partition)
         return self._columns.paths[places.start : places.stop]
 
+    def all_paths(self) -> Iterator[str]:
+        """The paths of all files."""
+        paths = self._columns.paths
+        yield from paths if not self._changed else (p for p in paths if partition_of(p) not in self._changed)
+        yield from (path for files in self._changed.values() for path in files)
+
     def partitions(self) -> Iterator[str]:
         """The partitions that have a file."""
         yield from (partition for partition in self._columns.begins if partition not in self._changed)
         yield from (partition for partition, files in self._changed.items() if files)
+
+    @cached_property
+    def first(self) -> str:
+        """The least partition that has a file; empty if there is none."""
+        return min(self.partitions(), default="")
+
+    @cached_property
+    def by_partition(self) -> dict[str, list[DataFile]]:
+        """The files of each partition that has one."""
+        found: dict[str, list[DataFile]] = {}
+        for file in self:
+            found.setdefault(file.partition, []).append(file)
+        return found
 
     def rows(self) -> dict[str, int]:
         """Rows by partition, of those that have a file."""

@@ -66,6 +66,13 @@ class Snapshot:
         return sum(file.size for file in self.files)
 
     @property
+    def first(self) -> str:
+        """The least partition that has a file; empty if there is none."""
+        if isinstance(self.files, FileList):
+            return self.files.first
+        return min((file.partition for file in self.files), default="")
+
+    @property
     def bare(self) -> "Snapshot":
         """The same without its list of files, to go along with each of many tasks."""
         return replace(self, files=())
@@ -80,6 +87,8 @@ class Snapshot:
         return [file for file in self.files if file.partition in partitions]
 
     def by_partition(self) -> dict[str, list[DataFile]]:
+        if isinstance(self.files, FileList):
+            return self.files.by_partition
         found: dict[str, list[DataFile]] = {}
         for file in self.files:
             found.setdefault(file.partition, []).append(file)

@@ -6,10 +6,10 @@ years of files either. What is to be done about the others belongs in `stale.py`
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tpch_assets.calendar import batches_of, window_of
+from tpch_assets.lake.file_list import partition_of
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import Listing, listing, lock, stamp_of
 from tpch_assets.schema import Group
@@ -108,12 +108,12 @@ def _now(lake: Lake, group: Group) -> _Known:
     windows = _changed(known, tables)
     if windows is None:
         known.stale = set()
-        batches = _all_batches(tables)
-        windows = {*batches, *(window for name in group.names for window in tables["silver", name].files.partitions())}
+        inputs = _all_inputs(group, tables)
+        windows = {*inputs, *(window for name in group.names for window in tables["silver", name].files.partitions())}
     else:
-        batches = {window: batches_of(window) for window in windows}
+        inputs = {window: _inputs_of(group, tables, window) for window in windows}
     for window in windows:
-        built = _is_built(group, tables, window, batches.get(window, []))
+        built = _is_built(group, tables, window, inputs.get(window, []))
         (known.stale.discard if built else known.stale.add)(window)
     known.seen = {at: (found.version, found.stamp) for at, found in tables.items()}
     known.listings = tables
@@ -136,22 +136,28 @@ def _changed(known: _Known, tables: Tables) -> set[str] | None:
     return windows
 
 
-def _all_batches(tables: Tables) -> dict[str, list[str]]:
-    """All batches of bronze by window."""
+def _all_inputs(group: Group, tables: Tables) -> dict[str, list[str]]:
+    """The files of bronze by window, in one pass."""
     found: dict[str, list[str]] = {}
-    for batch in {batch for at, one in tables.items() if at[0] == "bronze" for batch in one.files.partitions()}:
-        found.setdefault(window_of(batch), []).append(batch)
+    for name in group.names:
+        for path in tables["bronze", name].files.all_paths():
+            found.setdefault(window_of(partition_of(path)), []).append(f"{name}/{path}")
     return found
 
 
-def _is_built(group: Group, tables: Tables, window: str, batches: Iterable[str]) -> bool:
-    wanted = [
+def _inputs_of(group: Group, tables: Tables, window: str) -> list[str]:
+    """The files of bronze of a window."""
+    batches = batches_of(window)
+    return [
         f"{name}/{path}"
         for name in group.names
         for batch in batches
         for path in tables["bronze", name].files.paths(batch)
     ]
+
+
+def _is_built(group: Group, tables: Tables, window: str, files: list[str]) -> bool:
     shards = [tables["silver", name].files.of(window) for name in group.names]
-    if not wanted and not any(shards):
+    if not files and not any(shards):
         return True
-    return is_built(inputs_digest(wanted), shards)
+    return is_built(inputs_digest(files), shards)

@@ -194,5 +194,5 @@ def complete_shards(group: Group, silver: Snapshots, until: str) -> list[Shard]:
 
 
 def content_of(file: DataFile) -> str:
-    """What names the content of a shard's file."""
-    return f"{ShardName.parse(file.name).content}.parquet"
+    """What names the content of a shard's file: the last part of its name."""
+    return file.name.rsplit("-", 1)[-1]

@@ -132,6 +132,8 @@ def listing(lake: Lake, uri: str, seen: tuple[int, str] | None = None) -> Listin
 
 
 def _opened(lake: Lake, uri: str) -> Listing:
+    if not lake.store.names(f"{uri}/_delta_log"):  # Cheaper than opening what is not there, again and again.
+        return Listing(lake, uri, -1, "", Snapshot(lake, uri, -1))
     source = without_statistics(lake, uri)
     return Listing(lake, uri, source.version, stamp_of(lake, uri, source.version), source)
 

@@ -35,7 +35,7 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
-from tpch_assets.settings import current_settings
+from tpch_assets.settings import current_settings, load_address
 
 BROWSER = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
 ANSWER = 60  # Seconds after which a choice counts as not answered: the page failed.
@@ -139,9 +139,9 @@ def _writer(rows: pa.Table) -> Callable[[str], object]:
 def serve(lake: Lake, port: int, processes: int) -> None:
     """Serve the dashboard as `python -m dashboards` does."""
     from dashboards import app
-    from dashboards.settings import load_dashboard_settings
+    from dashboards.settings import DashboardSettings
 
-    app.serve(lake, load_dashboard_settings(port=port, processes=processes))
+    app.serve(lake, load_address(DashboardSettings, port=port, processes=processes))
 
 
 def wait_for(url: str) -> None:

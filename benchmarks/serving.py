@@ -49,8 +49,9 @@ SERVER = """
 import sys
 from serving.app import Follower, listening, run
 from serving.registry import registry_of
-from serving.settings import load_serving_settings
-settings = load_serving_settings(port=int(sys.argv[3]), poll_seconds=0.1)
+from serving.settings import ServingSettings
+from tpch_assets.settings import load_address
+settings = load_address(ServingSettings, port=int(sys.argv[3]), poll_seconds=0.1)
 run(Follower(registry_of(*sys.argv[1:3]), 0.1), settings, listening(settings))
 """
 

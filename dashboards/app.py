@@ -38,12 +38,12 @@ from dashboards.pages.queries import Queries, warm_up
 from dashboards.pages.rows import Rows
 from dashboards.pages.start import Start
 from dashboards.panel_private import serve_styles_locally
-from dashboards.settings import DashboardSettings, dashboard_settings
+from dashboards.settings import DashboardSettings
 from dashboards.static_files import rules
 from dashboards.store.store import Store
 from tpch_assets.lake import s3
 from tpch_assets.lake.lake import Lake
-from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings
+from tpch_assets.settings import DASHBOARD_PREFIX, SettingsError, current_settings, load_address
 
 HERE = Path(__file__).parent
 PAGES: tuple[type[Page], ...] = (Start, Queries, Rows, Model, Pipeline)
@@ -98,7 +98,10 @@ def main() -> None:
     """Serve until stopped. A bad setting is one sentence on stderr and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        settings, lake = dashboard_settings(), Lake(current_settings().lake, partial(s3.connect, s3.IMPATIENT))
+        settings, lake = (
+            load_address(DashboardSettings),
+            Lake(current_settings().lake, partial(s3.connect, s3.IMPATIENT)),
+        )
         serve(lake, settings)
     except SettingsError as error:
         sys.stderr.write(f"dashboard: {error}\n")

@@ -7,6 +7,11 @@ import panel as pn
 from bokeh.document import Document
 from bokeh.model import Model
 from panel.io.resources import LOCAL_DIST
+from panel.reactive import Syncable
+
+# If somebody types and presses Enter or a button within 50 ms, Panel handles the text together with that event, without
+# the document's lock. Then the first chart that changes raises, and nothing is shown. Private: `_event_coroutine`.
+Syncable._event_coroutine = pn.io.with_lock(Syncable._event_coroutine)  # type: ignore[method-assign]
 
 
 class Block(pn.pane.HTML):

@@ -1,13 +1,11 @@
 """The dashboard's own settings, from `TPCH_DASHBOARD_<NAME>` (and `.env`). Where the lake is, `TPCH_LAKE` says."""
 
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import NoDecode
 
-from tpch_assets.settings import DashboardAddress, current_settings, load_address
+from tpch_assets.settings import DashboardAddress, Separated, current_settings
 
 
 def _dagster_url() -> str:
@@ -17,7 +15,7 @@ def _dagster_url() -> str:
 class DashboardSettings(DashboardAddress):
     """Every setting of the dashboard; docs/dashboard.md explains them."""
 
-    origins: Annotated[list[str], NoDecode] = Field(
+    origins: Separated[list[str]] = Field(
         default=[], description="`host:port` under which browsers reach it, separated by commas; behind a proxy."
     )
     processes: int = Field(default=2, ge=1, le=64, description="Server processes; each follows the lake by itself.")
@@ -46,11 +44,6 @@ class DashboardSettings(DashboardAddress):
     cookie_secret: str | None = Field(
         default=None, min_length=16, description="Signs the sign-in cookie; at least 16 random characters."
     )
-
-    @field_validator("origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("origins")
     @classmethod
@@ -95,18 +88,3 @@ class DashboardSettings(DashboardAddress):
             names = ("provider", "key", "secret", "redirect_uri", "encryption_key", "extra_params")
             options |= {f"oauth_{name}": value for name in names if (value := getattr(self, f"oauth_{name}"))}
         return options
-
-
-def load_dashboard_settings(**overrides: object) -> DashboardSettings:
-    """The dashboard's settings in force.
-
-    Raises:
-        SettingsError: A value is not valid; the message names it and what is allowed.
-    """
-    return load_address(DashboardSettings, **overrides)
-
-
-@cache
-def dashboard_settings() -> DashboardSettings:
-    """The process's dashboard settings, read once."""
-    return load_dashboard_settings()

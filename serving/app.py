@@ -30,8 +30,8 @@ from serving.predict import NO_MODEL, Predict
 from serving.protocol import Impatient
 from serving.records import RECORDS, example, hint
 from serving.registry import registry_of
-from serving.settings import ServingSettings, serving_settings
-from tpch_assets.settings import HEALTH, SERVING_PREFIX, SettingsError, current_business, current_settings
+from serving.settings import ServingSettings
+from tpch_assets.settings import HEALTH, SERVING_PREFIX, SettingsError, current_business, current_settings, load_address
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 PAGE = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template("docs.html")
@@ -149,7 +149,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("serving").setLevel(logging.INFO)
     try:
-        settings = serving_settings()
+        settings = load_address(ServingSettings)
         taken = listening(settings)
         follower = Follower(registry_of(current_settings().lake, model_of(settings)), settings.poll_seconds)
     except SettingsError as error:

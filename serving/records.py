@@ -135,7 +135,9 @@ def hint(feature: Feature) -> str:
 
 
 def example(feature: Feature) -> object:
-    """A value that fits a feature."""
+    """A value that fits a feature: a usual one, if that is known."""
+    if feature.typical is not None:
+        return feature.typical
     if feature.kind == "category":
         return next(iter(feature.categories), None)
     return "2026-01-31" if feature.kind == "date" else 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tpch_assets.deployment import DeploymentError, deployment
@@ -33,6 +33,15 @@ SECRETS = ("alert_webhook_url", "alert_smtp_password")  # No message shows their
 
 class SettingsError(ValueError):
     """A setting is not valid. The message names the setting, its value and the allowed values."""
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+ListT = TypeVar("ListT")
+Separated = Annotated[ListT, NoDecode, BeforeValidator(_split)]
+"""A list whose parts stand between commas."""
 
 
 class Settings(BaseSettings):
@@ -81,7 +90,7 @@ class Settings(BaseSettings):
         description="Seconds that a raw file from another writer must stay unchanged before it is read.",
     )
     keep_runs_days: int = Field(default=30, ge=1, description="Delete finished Dagster runs after this many days.")
-    owners: Annotated[list[str], NoDecode] = Field(
+    owners: Separated[list[str]] = Field(
         default=["team:data-platform"], description="Asset owners shown in Dagster, comma-separated."
     )
     coiled_workers_min: int = Field(
@@ -139,7 +148,7 @@ class Settings(BaseSettings):
     alert_webhook_url: SecretStr | None = Field(
         default=None, description="Alerts: incoming webhook of Slack, or of whatever takes its JSON. A secret."
     )
-    alert_email_to: Annotated[list[str] | None, NoDecode] = Field(
+    alert_email_to: Separated[list[str] | None] = Field(
         default=None, description="Alerts: addresses that get e-mail, comma-separated."
     )
     alert_email_from: str | None = Field(
@@ -203,11 +212,6 @@ class Settings(BaseSettings):
             if value.time() != datetime.min.time():
                 raise ValueError("the start must be a midnight in UTC, such as 2026-01-01")
         return value
-
-    @field_validator("owners", "alert_email_to", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [owner.strip() for owner in value.split(",") if owner.strip()] if isinstance(value, str) else value
 
     @field_validator("alert_webhook_url")
     @classmethod

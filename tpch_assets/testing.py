@@ -30,8 +30,9 @@ from tpch_assets.compute.catalog import binder
 from tpch_assets.compute.database import identifier, quote
 from tpch_assets.gold import functions
 from tpch_assets.gold.form import form_of
-from tpch_assets.gold.queries import Query, Value, bind, broken_queries, load_queries, nearest, parameters
+from tpch_assets.gold.queries import Query, Value, bind, broken_queries, load_queries, parameters
 from tpch_assets.schema import Business, Column, Table
+from tpch_assets.schema.spelling import nearest
 
 Row = Mapping[str, object]
 _KNOWN = ("query", "as_of", "scale_factor", "given", "expected")

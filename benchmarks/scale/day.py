@@ -65,7 +65,7 @@ def measure_bronze(lake: Lake, scale_factor: float) -> dict[str, float]:
     for name in ("orders", "lineitem"):
         table = BUSINESS.table(name)
         rows = GeneratedFile(partial(source.rows, table, 0, START, scale_factor, many=True))
-        size += write_raw(scratch, scratch.path("raw", name, batch, f"{name}.json"), rows)[1]
+        size += write_raw(scratch, scratch.path("raw", name, batch, f"{name}.json"), rows).size
         uri = scratch.table("bronze", name)
         plan = plan_batches(table, files_of(scratch, name, [batch]), snapshot(scratch, uri))
         ((file, raw),) = plan.files[batch].items()

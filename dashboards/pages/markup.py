@@ -55,6 +55,19 @@ def sentence(words: str) -> str:
     return f'<p class="empty">{escape(words)}</p>'
 
 
+def in_dagster(dagster_url: str, asset: str, words: str = "") -> str:
+    """A link to an asset in the Dagster UI.
+
+    Args:
+        words: What it says, if not the asset's name.
+    """
+    name = f"{words} {asset}".strip()
+    return (
+        f'<a href="{escape(f"{dagster_url}/assets/{asset}")}" target="_blank" rel="noopener" '
+        f'aria-label="{escape(name)} in Dagster">{escape(words or asset)} ↗</a>'
+    )
+
+
 def unusable(errors: Mapping[str, str]) -> str:
     """Files that are no queries, each with what is wrong with it. Empty if there are none."""
     if not errors:

@@ -17,7 +17,7 @@ from dashboards.charts.labels import label
 from dashboards.charts.looks import Look
 from dashboards.charts.results import Results
 from dashboards.charts.views import View
-from dashboards.pages.markup import cards, escape, sentence, table
+from dashboards.pages.markup import cards, escape, in_dagster, sentence, table
 from dashboards.pages.page import Page
 from dashboards.pages.parts import block, choices_row, column, grid, pane, place, replace_chart, select
 from dashboards.pages.url import Location
@@ -104,7 +104,8 @@ class Model(Page):
             if best is not None:
                 self._show_champion(best)
         if source is not None and found:
-            self.name_sources(found[-1].day, source)
+            asset = in_dagster(self.settings.dagster_url, f"gold/{name}")
+            self.name_data(found[-1].day, f"version <strong>{source.version}</strong> of gold/models, made by {asset}")
         else:
             self.as_of = ""
         self._drawn = now

@@ -11,7 +11,7 @@ from typing import ClassVar
 import panel as pn
 
 from dashboards.charts.looks import Look
-from dashboards.pages.markup import escape
+from dashboards.pages.markup import escape, in_dagster
 from dashboards.pages.parts import block, select
 from dashboards.pages.states import banner, unknown
 from dashboards.pages.url import Location, Url
@@ -91,12 +91,13 @@ class Page:
         self.head.html = banner(state, self.store.lake.uri) + asked + (self.as_of if ready else "")
 
     def name_sources(self, day: str | None, *sources: Snapshot) -> None:
-        """Name the data the page shows, in its head."""
-        versions = (
-            f"version <strong>{source.version}</strong> of {escape('/'.join(source.uri.rsplit('/', 2)[1:]))}"
-            for source in sources
-        )
+        """Name the data the page shows, in its head. Each table is a link to its asset in Dagster."""
+        versions = (f"version <strong>{source.version}</strong> of {self.asset(source)}" for source in sources)
         self.name_data(day, ", ".join(versions))
+
+    def asset(self, source: Snapshot) -> str:
+        """A table as a link to its asset in Dagster."""
+        return in_dagster(self.settings.dagster_url, "/".join(source.uri.rsplit("/", 2)[1:]))
 
     def name_data(self, day: str | None, source: str) -> None:
         """Name the data the page shows, in its head. `source` is HTML."""

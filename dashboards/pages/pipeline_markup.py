@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from dashboards.charts.figures import short
-from dashboards.pages.markup import cards, escape, table
+from dashboards.pages.markup import cards, escape, in_dagster, table
 from dashboards.pages.text import moment, size, span
 from dashboards.store.health import Health, State, worst
 from dashboards.store.raw import BATCHES_KEPT
@@ -123,6 +123,4 @@ def _line(item: Health, compaction: Compaction, dagster_url: str) -> list[str]:
         cells.append(f"{item.rejects:,}")
     if item.layer == "silver":
         cells.append(f"{compaction[0]:,} → {compaction[1]:,}" if compaction else "—")
-    address = escape(f"{dagster_url}/assets/{item.layer}/{item.name}")
-    name = escape(f"{item.layer}/{item.name} in Dagster")
-    return [*cells, f'<a href="{address}" target="_blank" rel="noopener" aria-label="{name}">open ↗</a>']
+    return [*cells, in_dagster(dagster_url, f"{item.layer}/{item.name}", "open")]

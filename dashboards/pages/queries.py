@@ -22,7 +22,7 @@ from dashboards.pages.headline import figures
 from dashboards.pages.highlight import highlighted
 from dashboards.pages.layout import AnswerLayout
 from dashboards.pages.links import links
-from dashboards.pages.markup import cards, escape, sentence, unusable
+from dashboards.pages.markup import cards, escape, in_dagster, sentence, unusable
 from dashboards.pages.page import DayPage
 from dashboards.pages.parts import block, choices_row, pane, place, replace_chart, select
 from dashboards.pages.tables import cells, download, show_other, tabulator
@@ -163,7 +163,8 @@ class Queries(DayPage):
 
     def _show_none(self, query: Query) -> None:
         self._show_query(query)
-        self.none.html = sentence(f"No answer yet. {why_no_answer(self.store, query)}")
+        asset = in_dagster(self.settings.dagster_url, f"gold/{query.name}")
+        self.none.html = sentence(f"No answer yet. {why_no_answer(self.store, query)}") + f"<p>In Dagster: {asset}</p>"
         self.none.visible, self.answer.visible, self.csv.visible = True, False, False
         self.ask.since.visible = self.ask.beside.visible = self.ask.parameters.view.visible = False
         self.as_of, self._drawn = "", None

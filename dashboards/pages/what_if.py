@@ -1,7 +1,6 @@
 """A form of a model's features, and what the model's server predicts for it."""
 
 import math
-from datetime import UTC, datetime
 
 import panel as pn
 
@@ -29,6 +28,7 @@ class WhatIf:
         self.button.on_click(self._ask)
         self.view = column(self.heading, self.row, self.button, self.answer)
         self._version: ModelVersion | None = None
+        self._offered: dict[str, str] = {}
         self._asking = False
 
     def show(self, version: ModelVersion) -> None:
@@ -37,15 +37,16 @@ class WhatIf:
             return
         before = self._version
         self._version = version
-        self.heading.html = (
-            f"<h2>What if</h2><p>Ask the model's server at <code>{escape(url())}</code> about a case of your own.</p>"
-        )
+        usual = any(feature.typical is not None for feature in version.features)
+        begin = "The form begins with a usual case: change it, and ask" if usual else "Describe a case, and ask"
+        self.heading.html = f"<h2>What if</h2><p>{begin} the model's server at <code>{escape(url())}</code>.</p>"
         if before is None or before.features != version.features:
-            kept = {name: field.value for name, field in self.fields.items()}
+            written = {n: field.value for n, field in self.fields.items() if field.value != self._offered[n]}
             self.fields = {feature.name: _field(feature, self._look) for feature in version.features}
+            self._offered = {name: str(field.value) for name, field in self.fields.items()}
             for name, field in self.fields.items():
-                if name in kept and (not isinstance(field, pn.widgets.Select) or kept[name] in field.values):
-                    field.value = kept[name]
+                if name in written and (not isinstance(field, pn.widgets.Select) or written[name] in field.values):
+                    field.value = written[name]
             self.row[:] = list(self.fields.values())
             self.answer.html = ""
 
@@ -85,12 +86,11 @@ def _field(feature: Feature, look: Look) -> pn.widgets.Select | pn.widgets.TextI
     name = look.label(feature.name)
     if feature.kind == "category":
         offered = [*([NONE] if feature.nullable else []), *feature.categories]
-        return select(name, offered, offered[0] if offered else "")
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    value = "" if feature.nullable else today if feature.kind == "date" else "1"
+        return select(name, offered, feature.typical if feature.typical in offered else next(iter(offered), ""))
+    value = feature.typical
     return pn.widgets.TextInput(
         label=name,
-        value=value,
+        value=f"{value:.12g}" if isinstance(value, float | int) else value or "",
         placeholder="2026-01-31" if feature.kind == "date" else "a number",
         max_length=40,
         margin=(0, 12, 4, 0),

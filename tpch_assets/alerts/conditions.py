@@ -42,6 +42,12 @@ KINDS = {
         "goes on or has ended",
         "Look at its log; terminate it in Dagster if it hangs.",
     ),
+    "run queued": Kind(
+        "a run of {subject} waits in the queue",
+        "{count} runs of {scope} wait in the queue",
+        "has begun or has been canceled",
+        "See in Dagster which runs are in progress: one may hold its pool, or all of them the slots.",
+    ),
     "check failed": Kind(
         "the check {subject} failed",
         "{count} checks of {scope} failed",
@@ -76,10 +82,17 @@ KINDS = {
         timedelta(minutes=5),
     ),
     "budget": Kind(
-        "the day's budget is {subject}",
-        "the day's budget is {scope}",
-        "is within the budget again",
+        "{subject} of the day's budget is spent",
+        "{scope} of the day's budget is spent",
+        "holds no longer",
         "Raise TPCH_BUDGET_DOLLARS_PER_DAY, or let runs wait until midnight (UTC).",
+    ),
+    "lake": Kind(
+        "the lake {subject} cannot be used",
+        "{count} lakes cannot be used",
+        "can be used again",
+        "See whether its storage, the network and the credentials are there; meanwhile nothing else is told.",
+        timedelta(minutes=2),
     ),
     "disk": Kind(
         "the disk of {subject} is almost full",

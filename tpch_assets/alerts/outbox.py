@@ -1,7 +1,7 @@
 """The table `operations/alerts`: what is wrong, what was, and which channel was told when.
 
-It is the only memory of alerts, so that they survive restarts of everything. What changes in it is decided in
-`follow` and `delivery`.
+It is the memory of alerts, so that they survive restarts of everything; that the lake itself cannot be used is
+remembered in `cursor`. What changes in it is decided in `follow` and `delivery`.
 """
 
 import json
@@ -64,16 +64,17 @@ def store_alerts(lake: Lake, alerts: Iterable[Alert]) -> None:
     """Replace what is remembered, in one commit."""
     import pyarrow.parquet as pq  # Imported lazily, so that definitions load faster.
 
-    table, uri = pa.Table.from_pylist([_row(alert) for alert in alerts], SCHEMA), uri_of(lake)
+    table, uri = pa.Table.from_pylist([row_of(alert) for alert in alerts], SCHEMA), uri_of(lake)
     written = write_file(lake, uri, PARTITION, "{content}.parquet", partial(pq.write_table, table))
     commit(lake, uri, [written], {PARTITION}, schema=SCHEMA)
 
 
 def _alerts(rows: pa.Table) -> list[Alert]:
-    return [_alert(row) for row in rows.to_pylist() if row["kind"] in KINDS]
+    return [alert_of(row) for row in rows.to_pylist() if row["kind"] in KINDS]
 
 
-def _row(alert: Alert) -> dict[str, Any]:
+def row_of(alert: Alert) -> dict[str, Any]:
+    """The row of an alert."""
     one = alert.condition
     names = ("kind", "scope", "subject", "partition", "detail", "path", "since")
     return {
@@ -85,7 +86,8 @@ def _row(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _alert(row: dict[str, Any]) -> Alert:
+def alert_of(row: dict[str, Any]) -> Alert:
+    """The alert of a row."""
     names = ("kind", "scope", "subject", "since", "partition", "detail", "path")
     condition = Condition(**{name: row[name] for name in names})
     return Alert(condition, row["seen"], row["over"], _parsed(row["told"]), _parsed(row["told_over"]))

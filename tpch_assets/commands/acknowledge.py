@@ -4,9 +4,9 @@ import argparse
 
 from tpch_assets.bronze.rejects import acknowledge, open_rejects
 from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of
-from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BRONZE
+from tpch_assets.schema.spelling import nearest
 from tpch_assets.settings import SettingsError, current_business
 
 

@@ -6,8 +6,9 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 
-from tpch_assets.gold.queries import Query, broken_queries, load_queries, nearest
+from tpch_assets.gold.queries import Query, broken_queries, load_queries
 from tpch_assets.schema import Business
+from tpch_assets.schema.spelling import nearest
 from tpch_assets.settings import PREFIX, Settings, current_settings
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from tpch_assets.commands import (
     status,
 )
 from tpch_assets.commands.options import CommandError
-from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import LakeError
+from tpch_assets.schema.spelling import nearest
 from tpch_assets.settings import SettingsError
 
 COMMANDS = (

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from tpch_assets.calendar import batch_key, is_batch, parse, window_of
 from tpch_assets.commands.options import Commands, add_command, add_lake, settings_of
-from tpch_assets.gold.queries import nearest
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.raw.files import deliveries
 from tpch_assets.schema import Business, Table
+from tpch_assets.schema.spelling import nearest
 from tpch_assets.settings import Settings, SettingsError, current_business
 
 if TYPE_CHECKING:

@@ -124,9 +124,10 @@ def keep_up(
     wait = pause
     while not stopping.is_set():
         started = answered = time.monotonic()
-        child = start(arguments, stopping)
+        child, asked = start(arguments, stopping), 0.0
         while child.poll() is None and time.monotonic() - answered < patience and not stopping.wait(pause):
-            answered = answered if trouble(url, timeout=1) else time.monotonic()
+            if time.monotonic() - asked > patience / 12:  # Each question costs both processes time.
+                answered, asked = answered if trouble(url, timeout=1) else time.monotonic(), time.monotonic()
         code = child.poll()
         stop(child)
         if not stopping.is_set():

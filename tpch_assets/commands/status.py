@@ -10,8 +10,9 @@ from tpch_assets.commands.options import Commands, add_command, add_lake, settin
 from tpch_assets.commands.rows import size
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.lake.snapshot import snapshot
-from tpch_assets.layers import DELTA, LAYERS
+from tpch_assets.lake.snapshot import Snapshot, snapshot
+from tpch_assets.layers import DELTA, GOLD, LAYERS
+from tpch_assets.models.registry import TABLE as MODELS
 from tpch_assets.raw.files import deliveries
 from tpch_assets.schema import Business
 from tpch_assets.settings import current_business
@@ -93,7 +94,7 @@ def _timed(business: Business) -> set[tuple[str, str]]:
     """The tables that must be fresh, by layer and name."""
     streams = {(layer, table.name) for layer in ("raw", "bronze") for table in business.streams}
     facts = {("silver", table.name) for table in business.facts}
-    return streams | facts | {("gold", name) for name in load_queries(business)}
+    return streams | facts | {("gold", name) for name in _tables(GOLD.name, business)}
 
 
 def _stored(lake: Lake, business: Business) -> Iterator[TableStatus]:
@@ -109,11 +110,19 @@ def _stored(lake: Lake, business: Business) -> Iterator[TableStatus]:
             if found.version < 0:
                 continue
             partitions = found.by_partition()
-            latest = max((str(f.greatest.get("_batch") or f.partition) for f in found.files), default="")
+            partition = max(partitions, default="")
+            if (layer, table) == (GOLD.name, MODELS):
+                partition = _greatest(found, "day")  # The table has a partition per model.
+            latest = _greatest(found, "_batch") or partition
             parsed = layer == "bronze" and table in business.names
             rejects = snapshot(lake, lake.table(layer, f"{table}_rejects")).rows if parsed else None
             counts = (len(partitions), found.rows, len(found.files), found.size)
-            yield TableStatus(layer, table, *counts, latest, max(partitions, default=""), rejects)
+            yield TableStatus(layer, table, *counts, latest, partition, rejects)
+
+
+def _greatest(found: Snapshot, column: str) -> str:
+    """The greatest value of a column; empty where the log has none."""
+    return max((str(file.greatest.get(column) or "") for file in found.files), default="")
 
 
 def _count(number: int | None) -> str:
@@ -130,7 +139,7 @@ def _span(length: timedelta) -> str:
 
 
 def _tables(layer: str, business: Business) -> list[str]:
-    if layer == "gold":
-        return list(load_queries(business))
+    if layer == GOLD.name:
+        return [*load_queries(business), *([MODELS] if business.models else [])]
     names = list(business.names)
     return [*names, *(f"{name}_rejects" for name in names)] if layer == "bronze" else names

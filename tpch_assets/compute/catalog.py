@@ -9,8 +9,8 @@ from itertools import count
 
 import duckdb
 
-from tpch_assets.compute.database import identifier
 from tpch_assets.schema import Table
+from tpch_assets.schema.types import identifier
 
 
 def parser() -> duckdb.DuckDBPyConnection:

@@ -17,6 +17,7 @@ from weakref import WeakSet
 import duckdb
 import pyarrow as pa
 
+from tpch_assets.schema.types import identifier as identifier
 from tpch_assets.settings import current_settings
 
 LARGE = 1 << 28  # Bytes of Parquet up to which a dimension table is kept in memory.
@@ -78,11 +79,6 @@ def limit_memory(memory: str) -> None:
 def quote(text: str) -> str:
     """`text` as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """The name of a column or table as SQL; quoted, so that no keyword needs to be known."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def identifiers(names: Iterable[str]) -> str:

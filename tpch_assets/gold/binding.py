@@ -1,13 +1,16 @@
 """Binds a file's statements to empty typed tables, so that a mistake is told when definitions load, with its line."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
 from tpch_assets.compute.catalog import binder
-from tpch_assets.gold import exact
+from tpch_assets.gold import exact, kept
+from tpch_assets.gold.impure import refuse_impure
+from tpch_assets.gold.mistakes import line_of, located, sentence
 from tpch_assets.gold.sql_file import (
     GIVEN_PARAMETERS,
     Malformed,
@@ -17,25 +20,99 @@ from tpch_assets.gold.sql_file import (
     parameter_names,
     with_types,
 )
-from tpch_assets.gold.syntax import NotASelect
+from tpch_assets.gold.syntax import tables_read
 from tpch_assets.schema import Business
+from tpch_assets.schema.spelling import nearest
 from tpch_assets.schema.types import UnknownType
 from tpch_assets.schema.types import parse as parse_type
 
 Columns = tuple[tuple[str, str], ...]
 """Columns as (name, SQL type)."""
 _GIVEN_TYPES = {"scale_factor": "DOUBLE", "as_of": "DATE"}
-_LINE = re.compile(r"\n\s*LINE (\d+):")
-_CANDIDATES = re.compile(r"Candidate bindings: (.*)")
-_CANDIDATE_FUNCTIONS = re.compile(r"\s*You might need to add explicit type casts\.\s*Candidate functions:.*", re.DOTALL)
 
 
-def bound(business: Business, file: SqlFile) -> tuple[Columns, dict[str, str]]:
-    """The answer's columns, and the types of all parameters.
+@dataclass(frozen=True)
+class Bound:
+    """What is known of a file's statements once they are bound.
+
+    Attributes:
+        tables: The tables of the business that any statement reads.
+        columns: The answer's columns.
+        types: Of all parameters.
+    """
+
+    tables: tuple[str, ...]
+    columns: Columns
+    types: dict[str, str]
+
+
+def bound(business: Business, file: SqlFile) -> Bound:
+    """What a file's statements read and give.
 
     Raises:
-        Malformed: A statement or a parameter does not fit the tables, or plain statement and override differ.
+        Malformed: A statement or a parameter does not fit the tables, plain statement and override differ, or the
+            answer would depend on more than tables and parameters.
     """
+    tables = [(table.name, table.stored_columns, table.group) for table in business.tables]
+    texts = {section: statement.text for section, statement in file.statements.items()}
+    inputs = ["bound", list(texts.items()), list(file.expressions.items()), tables]
+    return kept.found(business.queries, inputs, lambda: _bound(business, file), _as_kept)
+
+
+def _as_kept(found: dict[str, Any]) -> Bound:
+    columns = tuple((name, type_) for name, type_ in found["columns"])
+    return Bound(tuple(found["tables"]), columns, found["types"])
+
+
+def _bound(business: Business, file: SqlFile) -> Bound:
+    read = {section: _tables_of(business, section, found) for section, found in file.statements.items()}
+    _check_override(business, file, read)
+    columns, types = _columns_and_types(business, file)
+    _check_pure(business, file)
+    tables = tuple(sorted({table for names in read.values() for table in names} - {"partials"}))
+    if not tables:
+        raise Malformed(
+            f"reads no table; there are {', '.join(business.names)}", file.statements[next(iter(read))].line
+        )
+    return Bound(tables, columns, types)
+
+
+def _tables_of(business: Business, section: Section, statement: Statement) -> set[str]:
+    """The tables that a statement reads."""
+    allowed = (*business.names, "partials") if section == "combine" else business.names
+    with located(statement, section):
+        names = tables_read(statement.text)
+    if unknown := sorted(names.difference(allowed)):
+        found = re.search(rf"\b{re.escape(unknown[0])}\b", statement.text, re.IGNORECASE)
+        line = statement.line + (statement.text[: found.start()].count("\n") if found else 0)
+        raise Malformed(f"{section} reads unknown table {unknown[0]}{nearest(unknown[0], allowed)}", line)
+    return names
+
+
+def _check_override(business: Business, file: SqlFile, read: Mapping[Section, set[str]]) -> None:
+    """Checks which of partial and combine reads what."""
+    if "combine" not in read:
+        return
+    facts = {table.name for table in business.facts}
+    line = file.statements["combine"].line
+    if found := sorted(read["combine"] & facts):
+        only = "" if "partial" in read else ": write it as one plain SELECT, without the line `-- combine`"
+        raise Malformed(f"combine reads {', '.join(found)}, which only partial may{only}", line)
+    if ("partials" in read["combine"]) != ("partial" in read):
+        raise Malformed("combine reads partials if, and only if, there is a partial", line)
+    if "partial" not in read:
+        return
+    groups = [group for group in business.groups if read["partial"].intersection(group.names)]
+    line = file.statements["partial"].line
+    if not groups:
+        raise Malformed(f"partial reads none of {', '.join(sorted(facts))}: move it to combine", line)
+    if len(groups) > 1:
+        names = " and ".join(group.name for group in groups)
+        raise Malformed(f"partial reads facts of several groups: {names} are not colocated", line)
+
+
+def _columns_and_types(business: Business, file: SqlFile) -> tuple[Columns, dict[str, str]]:
+    """The answer's columns, and the types of all parameters."""
     _check_parameters(file)
     with binder(business.tables) as con:
         types = _GIVEN_TYPES | _parameter_types(con, file)
@@ -57,6 +134,15 @@ def bound(business: Business, file: SqlFile) -> tuple[Columns, dict[str, str]]:
     return columns, types
 
 
+def _check_pure(business: Business, file: SqlFile) -> None:
+    for section, statement in file.statements.items():
+        with located(statement, section):
+            refuse_impure(statement.text, business)
+    for parameter, expression in file.expressions.items():
+        with located(Statement(f"SELECT {expression}", file.lines[f"param {parameter}"]), "statement"):
+            refuse_impure(f"SELECT {expression}", business)
+
+
 def declared(columns: Columns) -> Columns:
     """The columns that a Python answer declares, with their types as the lake stores them.
 
@@ -71,35 +157,12 @@ def declared(columns: Columns) -> Columns:
     return stored
 
 
-@contextmanager
-def located(statement: Statement, section: Section) -> Iterator[None]:
-    """Turn an error about a statement into one that says what is wrong, and on which line of the file.
-
-    Raises:
-        Malformed: Instead of DuckDB's errors and of others that are about the statement.
-    """
-    prefix = "" if section == "statement" else f"{section}: "
-    try:
-        yield
-    except NotASelect as error:
-        line = statement.line
-        if error.position is not None:
-            line += statement.text.encode()[: error.position].count(b"\n")
-        raise Malformed(f"{prefix}{error}", line) from error
-    except Malformed:
-        raise
-    except duckdb.Error as error:
-        raise Malformed(f"{prefix}{_sentence(error)}", _line_of_error(statement, str(error))) from error
-    except ValueError as error:
-        raise Malformed(str(error), statement.line) from error
-
-
 def _check_parameters(file: SqlFile) -> None:
     """Checks that parameters are declared and used."""
     for statement in file.statements.values():
         if undeclared := sorted(set(parameter_names(statement.text)).difference(file.expressions, GIVEN_PARAMETERS)):
             raise Malformed(
-                f"uses undeclared parameters: {', '.join(undeclared)}", _line_of(statement, f"${undeclared[0]}")
+                f"uses undeclared parameters: {', '.join(undeclared)}", line_of(statement, f"${undeclared[0]}")
             )
     used = {name for statement in file.statements.values() for name in parameter_names(statement.text)}
     if unused := sorted(set(file.expressions).difference(used)):
@@ -112,19 +175,6 @@ def _check_parameters(file: SqlFile) -> None:
             )
 
 
-def _line_of_error(statement: Statement, message: str) -> int:
-    """The line that DuckDB names, or else that of the first name it quotes."""
-    if found := _LINE.search(message):
-        return statement.line + max(int(found[1]) - 2, 0)  # Its text begins below the line that wraps it.
-    quoted = re.search(r'"(\w+)"', message)
-    return _line_of(statement, quoted[1]) if quoted else statement.line
-
-
-def _line_of(statement: Statement, text: str) -> int:
-    """The line on which a text first stands; the statement's first if it does not."""
-    return statement.line + statement.text[: max(statement.text.find(text), 0)].count("\n")
-
-
 def _parameter_types(con: duckdb.DuckDBPyConnection, file: SqlFile) -> dict[str, str]:
     found = {}
     for name, expression in file.expressions.items():
@@ -132,7 +182,7 @@ def _parameter_types(con: duckdb.DuckDBPyConnection, file: SqlFile) -> dict[str,
         try:
             (found[name],) = map(str, con.sql(select).types)
         except (duckdb.Error, ValueError) as error:
-            why = _sentence(error) if isinstance(error, duckdb.Error) else "it is not one value"
+            why = sentence(error) if isinstance(error, duckdb.Error) else "it is not one value"
             raise Malformed(f"param {name}: {why}", file.lines[f"param {name}"]) from error
     return found
 
@@ -151,13 +201,3 @@ def _wrapped(statement: Statement, types: Mapping[str, str]) -> str:
 
 def _shown(columns: Columns) -> str:
     return ", ".join(f"{name} {type_}" for name, type_ in columns)
-
-
-def _sentence(error: duckdb.Error) -> str:
-    """What DuckDB says in one sentence, without its picture of the statement, and with the nearest name alone."""
-    text = _LINE.split(str(error))[0]
-    text = _CANDIDATE_FUNCTIONS.sub(" CAST one of its arguments.", text)
-    if nearest := _CANDIDATES.search(text):
-        text = _CANDIDATES.sub(f"Did you mean {nearest[1].split(', ')[0]}?", text)
-    kind, _, rest = " ".join(text.split()).partition(" Error: ")
-    return (rest or kind)[:500]

@@ -14,6 +14,7 @@ from importlib import metadata
 
 import duckdb
 
+from tpch_assets.gold.kept import write
 from tpch_assets.gold.partials import FOLDER
 from tpch_assets.gold.queries import Query, Value
 from tpch_assets.gold.sql_file import parameter_names
@@ -90,7 +91,7 @@ def ship(business: Business, queries: Iterable[Query], values: Mapping[str, Mapp
         if query.plain is not None and query.groups
     }
     text = json.dumps(forms, indent=2, sort_keys=True) + "\n"
-    (business.queries / SHIPPED).write_text(text, encoding="utf-8")
+    write(business.queries / SHIPPED, text)
     return len(forms)
 
 

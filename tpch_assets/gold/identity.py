@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
+from tpch_assets.gold import kept
 from tpch_assets.gold.fingerprints import fingerprint
 from tpch_assets.gold.history import MARK, shards_digests
 from tpch_assets.gold.queries import Query
@@ -36,6 +37,14 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
         whole = [(t.name, t.stored_columns) for t in business.tables if t.name in query.tables]
         sized = scale_factor if "scale_factor" in query.function.given else None
         return _digest([json.dumps([query.function.code, whole, query.columns, sized])])
+    used = parameter_names("\n".join((*query.statements.values(), *query.param_expressions.values())))
+    sized = scale_factor if "scale_factor" in used else None
+    tables = [(table.name, table.stored_columns) for table in business.tables]
+    inputs = ["code", query.statements, query.param_expressions, tables, query.columns, query.live, sized]
+    return kept.found(business.queries, inputs, lambda: _code(query, business, sized), str)
+
+
+def _code(query: Query, business: Business, sized: float | None) -> str:
     texts = {name: normal(text) for name, text in query.statements.items()}
     expressions = {name: normal(f"SELECT {text}") for name, text in query.param_expressions.items()}
     types = [
@@ -44,9 +53,7 @@ def code_digest(query: Query, business: Business, scale_factor: float) -> str:
         for text in query.statements.values()
         for column in sorted(columns_read(text, table))
     ]
-    used = parameter_names("\n".join((*query.statements.values(), *query.param_expressions.values())))
-    parts = [texts, expressions, types, query.columns, query.live, scale_factor if "scale_factor" in used else None]
-    return _digest([json.dumps(parts, sort_keys=True)])
+    return _digest([json.dumps([texts, expressions, types, query.columns, query.live, sized], sort_keys=True)])
 
 
 def together(digests: Iterable[str]) -> str:

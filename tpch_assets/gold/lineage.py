@@ -6,7 +6,9 @@ Best effort: where a statement is beyond it, nothing is said. Filters and join c
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
+from tpch_assets.gold import kept
 from tpch_assets.gold.queries import Query
 from tpch_assets.gold.syntax import Node, tree
 from tpch_assets.schema import Business
@@ -29,6 +31,19 @@ def origins(query: Query, business: Business) -> dict[str, Origin]:
     """What each column of a query's answer comes from; empty where that cannot be told, as of a function's."""
     if query.function:
         return {}
+    tables = [(table.name, table.column_names) for table in business.tables]
+    inputs = ["origins", query.statements, tables, query.columns]
+    return kept.found(business.queries, inputs, lambda: _origins(query, business), _as_kept)
+
+
+def _as_kept(found: dict[str, dict[str, Any]]) -> dict[str, Origin]:
+    return {
+        name: Origin(tuple((table, column) for table, column in one["sources"]), one["same"])
+        for name, one in found.items()
+    }
+
+
+def _origins(query: Query, business: Business) -> dict[str, Origin]:
     try:
         tables = {
             table.name: [(name, Origin(((table.name, name),), True)) for name in (*table.column_names, "_batch")]

@@ -4,23 +4,21 @@ A query is one plain SELECT. Where its file has the sections `partial` and `comb
 each shard of a group of facts, `combine` over all partials. Nothing here runs a query or knows where data lies.
 """
 
-import difflib
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from tpch_assets.compute.catalog import parser
 from tpch_assets.gold import presentation, sql_file
-from tpch_assets.gold.binding import Columns, bound, declared, located
-from tpch_assets.gold.impure import refuse_impure
+from tpch_assets.gold.binding import Columns, bound, declared
 from tpch_assets.gold.presentation import Chart
-from tpch_assets.gold.sql_file import Malformed, Section, SqlFile, Statement, parameter_names
-from tpch_assets.gold.syntax import tables_read
+from tpch_assets.gold.sql_file import Malformed, SqlFile, parameter_names
 from tpch_assets.schema import Business, Group
 from tpch_assets.schema.functions import PythonAnswer
+from tpch_assets.schema.spelling import nearest
 
 Value = None | bool | int | float | str | date | list["Value"]
 """A parameter's value; also `Decimal` and whatever else DuckDB returns."""
@@ -190,22 +188,9 @@ def _load(business: Business, path: Path, *, bare: bool = False) -> Query | Brok
 @functools.cache
 def _parse(business: Business, name: str, text: str, bare: bool) -> Query:
     file = sql_file.parse(text, bare=bare)
-    read = {section: _tables_of(business, section, found) for section, found in file.statements.items()}
-    _check_override(business, file, read)
-    columns, types = bound(business, file)
-    for section, statement in file.statements.items():
-        with located(statement, section):
-            refuse_impure(statement.text, business)
-    for parameter, expression in file.expressions.items():
-        with located(Statement(f"SELECT {expression}", file.lines[f"param {parameter}"]), "statement"):
-            refuse_impure(f"SELECT {expression}", business)
-    tables = {table for names in read.values() for table in names}
-    if not tables.difference({"partials"}):
-        raise Malformed(
-            f"reads no table; there are {', '.join(business.names)}", file.statements[next(iter(read))].line
-        )
-    groups = tuple(group for group in business.groups if tables.intersection(group.names))
-    shown = _presentation(file, columns)
+    found = bound(business, file)
+    groups = tuple(group for group in business.groups if not set(found.tables).isdisjoint(group.names))
+    shown = _presentation(file, found.columns)
     return Query(
         name=name,
         title=file.title,
@@ -215,56 +200,16 @@ def _parse(business: Business, name: str, text: str, bare: bool) -> Query:
         partial=file.text("partial"),
         combine=file.text("combine"),
         param_expressions=file.expressions,
-        param_types=types,
+        param_types=found.types,
         live=_live(file, groups),
         groups=groups,
-        tables=tuple(name for name in business.names if name in tables),
-        columns=columns,
+        tables=tuple(name for name in business.names if name in found.tables),
+        columns=found.columns,
         chart=shown.chart,
         units=shown.units,
         titles=shown.titles,
         total=shown.total,
     )
-
-
-def _tables_of(business: Business, section: Section, statement: Statement) -> set[str]:
-    """The tables that a statement reads."""
-    allowed = (*business.names, "partials") if section == "combine" else business.names
-    with located(statement, section):
-        names = tables_read(statement.text)
-    if unknown := sorted(names.difference(allowed)):
-        found = re.search(rf"\b{re.escape(unknown[0])}\b", statement.text, re.IGNORECASE)
-        line = statement.line + (statement.text[: found.start()].count("\n") if found else 0)
-        raise Malformed(f"{section} reads unknown table {unknown[0]}{nearest(unknown[0], allowed)}", line)
-    return names
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """What to say after a name that is not known: the nearest one, or all."""
-    found = difflib.get_close_matches(name, known, 1)
-    return f": did you mean {found[0]}?" if found else f"; known are {', '.join(known)}"
-
-
-def _check_override(business: Business, file: SqlFile, read: Mapping[Section, set[str]]) -> None:
-    """Checks which of partial and combine reads what."""
-    if "combine" not in read:
-        return
-    facts = {table.name for table in business.facts}
-    line = file.statements["combine"].line
-    if found := sorted(read["combine"] & facts):
-        only = "" if "partial" in read else ": write it as one plain SELECT, without the line `-- combine`"
-        raise Malformed(f"combine reads {', '.join(found)}, which only partial may{only}", line)
-    if ("partials" in read["combine"]) != ("partial" in read):
-        raise Malformed("combine reads partials if, and only if, there is a partial", line)
-    if "partial" not in read:
-        return
-    groups = [group for group in business.groups if read["partial"].intersection(group.names)]
-    line = file.statements["partial"].line
-    if not groups:
-        raise Malformed(f"partial reads none of {', '.join(sorted(facts))}: move it to combine", line)
-    if len(groups) > 1:
-        names = " and ".join(group.name for group in groups)
-        raise Malformed(f"partial reads facts of several groups: {names} are not colocated", line)
 
 
 def _live(file: SqlFile, groups: tuple[Group, ...]) -> str | None:

@@ -1,9 +1,11 @@
 """One file at a time: what workers do to write content to its place. Commits belong to the driver, not here."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -79,21 +81,48 @@ def _first_rows(path: str) -> pa.Table:
         return pa.Table.from_batches([first] if first is not None else [], file.schema_arrow)
 
 
-def write_raw(lake: Lake, uri: str, content: Content) -> tuple[int, int]:
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file that a worker wrote: its rows, its bytes, and its first rows, each value as the file spells it."""
+
+    rows: int
+    size: int
+    sample: pa.Table | None = None
+
+
+def write_raw(lake: Lake, uri: str, content: Content, *, sample: bool = False) -> RawFile:
     """Write content as one raw file, visible whole or not at all; a file that has these bytes already stays.
 
-    Returns:
-        Rows and bytes.
+    Args:
+        sample: Bring the file's first rows along.
     """
     staged = lake.store.staging(uri)
     try:
         report = content.write(staged)
-        size = os.path.getsize(staged)
+        size, shown = os.path.getsize(staged), _first_lines(staged) if sample else None
         if not lake.store.same(staged, uri):
             lake.store.publish(staged, uri)
     finally:
         discard(staged)
-    return report.rows, size
+    return RawFile(report.rows, size, shown)
+
+
+def _first_lines(path: str) -> pa.Table | None:
+    """The first rows of a raw file. None if these are no JSON objects: bronze says what is wrong with them."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            rows = [json.loads(line, parse_int=str, parse_float=str) for line in islice(file, SAMPLE)]
+    except ValueError:
+        return None
+    if not all(isinstance(row, dict) for row in rows):
+        return None
+    names = dict.fromkeys(name for row in rows for name in row)
+    texts = {name: [_spelled(row.get(name)) for row in rows] for name in names}
+    return pa.table({name: pa.array(column, pa.string()) for name, column in texts.items()})
+
+
+def _spelled(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def task(function: Callable[..., object], *arguments: object, **options: object) -> "Delayed":

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tpch_assets.gold import kept
 from tpch_assets.gold.lineage import Origin, origins
-from tpch_assets.gold.queries import BrokenQuery, Query, load_queries, load_query, nearest
+from tpch_assets.gold.queries import BrokenQuery, Query, load_queries, load_query
 from tpch_assets.gold.sql_file import parameter_names
 from tpch_assets.gold.syntax import columns_read, normal
 from tpch_assets.lake.lake import Refused
@@ -16,6 +17,7 @@ from tpch_assets.models.features import Feature, Kind, names
 from tpch_assets.models.registry import TABLE
 from tpch_assets.schema import Business, Group
 from tpch_assets.schema.models import Model
+from tpch_assets.schema.spelling import nearest
 
 NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(.*\)|DOUBLE|FLOAT|REAL")
 _ROW_BY_ROW = re.compile(r"SELECT (?!DISTINCT)[^()]+ FROM partials AS f0")
@@ -30,12 +32,14 @@ class BoundModel:
         query: The features' file, read as a query is.
         group: The group of facts whose shards its rows come from.
         features: What a prediction is asked with, without categories: these are the training rows'.
+        digest: Names the features' code: comments, white space and the case of keywords do not count.
     """
 
     declared: Model
     query: Query
     group: Group
     features: tuple[Feature, ...]
+    digest: str
 
     @property
     def name(self) -> str:
@@ -44,19 +48,12 @@ class BoundModel:
     @property
     def statement(self) -> str:
         """What runs over each shard. Its rows have one order, whatever computes them."""
-        places = [str(index) for index, (name, _) in enumerate(self.query.columns, 1) if name in self.declared.key]
-        return f"{self.query.plain}\nORDER BY {', '.join(places)}"
+        return _statement(self.declared, self.query)
 
     @property
     def columns(self) -> list[str]:
         """The columns of the matrix."""
         return names(self.features, self.declared.derived)
-
-    @property
-    def digest(self) -> str:
-        """Names the features' code: comments, white space and the case of keywords do not count."""
-        parts = [normal(self.statement), self.query.columns]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def load_models(business: Business) -> dict[str, BoundModel]:
@@ -92,7 +89,20 @@ def _bound(business: Business, model: Model) -> BoundModel | BrokenQuery:
     except ValueError as error:
         return BrokenQuery(model.name, f"{model.features}: the model {model.name}: {error}")
     # Its partials and digests go by the model's name.
-    return BoundModel(model, replace(query, name=model.name), query.groups[0], features)
+    query = replace(query, name=model.name)
+    return BoundModel(model, query, query.groups[0], features, _digest(business, _statement(model, query), query))
+
+
+def _statement(model: Model, query: Query) -> str:
+    places = [str(index) for index, (name, _) in enumerate(query.columns, 1) if name in model.key]
+    return f"{query.plain}\nORDER BY {', '.join(places)}"
+
+
+def _digest(business: Business, statement: str, query: Query) -> str:
+    def make() -> str:
+        return hashlib.sha256(json.dumps([normal(statement), query.columns]).encode()).hexdigest()[:12]
+
+    return kept.found(business.queries, ["features", statement, query.columns], make, str)
 
 
 def _check_name(business: Business, model: Model) -> None:

@@ -30,6 +30,8 @@ class Feature:
     Attributes:
         kind: A date is used only through derived features.
         categories: The values that the model knows, sorted; another one counts as missing.
+        typical: What it usually is in the training data, as JSON has it: the median of numbers and dates, the most
+            frequent text. None if that is not known.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Feature:
     categories: tuple[str, ...] = ()
     nullable: bool = False
     description: str = ""
+    typical: str | float | None = None
 
 
 class Unfit(ValueError):

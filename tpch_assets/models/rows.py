@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,8 @@ Labels = npt.NDArray[np.bool_]
 MOST_CATEGORIES = 1_000
 """A text with more distinct values names things, and is no feature."""
 BATCH_ROWS = 1 << 17
+TYPICAL_ROWS = 100_000
+"""So many rows tell what a feature usually is."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Source:
         """About `most` of the rows, by key, if there are more: the same ones whenever it is asked."""
         if most is None or (count := self.count()) <= most:
             return self
-        return replace(self, limit=most * (2**64 - 1) // count)
+        taken = 2**64 - 1 if self.limit is None else self.limit
+        return replace(self, limit=most * taken // count)
 
 
 def with_categories(source: Source, features: Sequence[Feature]) -> tuple[Feature, ...]:
@@ -74,6 +79,31 @@ def with_categories(source: Source, features: Sequence[Feature]) -> tuple[Featur
                 f"{MOST_CATEGORIES:,}: leave it out, or make fewer of them"
             )
     return tuple(replace(f, categories=tuple(found[f.name] or ())) if f.name in found else f for f in features)
+
+
+def with_typical(source: Source, features: Sequence[Feature]) -> tuple[Feature, ...]:
+    """The features with what they usually are, by a sample of the rows: for people who try the model out."""
+    if not source.paths:
+        return tuple(features)
+    values = ", ".join(_usual(feature) for feature in features)
+    with cursor() as con:
+        row = con.execute(f"SELECT {values} FROM {source.sample(TYPICAL_ROWS).rows}").fetchall()[0]
+    return tuple(replace(feature, typical=_typical(value)) for feature, value in zip(features, row, strict=True))
+
+
+def _usual(feature: Feature) -> str:
+    column = identifier(feature.name)
+    if feature.kind == "category":
+        return f"histogram({column})"  # It is sorted by value, so that ties always end alike.
+    return f"quantile_disc({column if feature.kind == 'date' else sql_of(feature)}, 0.5)"
+
+
+def _typical(found: object) -> str | float | None:
+    if isinstance(found, dict):
+        return str(max(found, key=lambda value: found[value])) if found else None
+    if isinstance(found, date):
+        return found.isoformat()
+    return found if isinstance(found, float) and isfinite(found) else None
 
 
 def read(

@@ -14,7 +14,7 @@ from tpch_assets.compute.shapes import Collection
 from tpch_assets.gold.graph import PartialGraph
 from tpch_assets.lake.pieces import task
 from tpch_assets.models.features import Feature, Matrix, names
-from tpch_assets.models.rows import Labels, Source, read, with_categories
+from tpch_assets.models.rows import Labels, Source, read, with_categories, with_typical
 from tpch_assets.models.training import COMPARED_ROWS, Job, Trained, named, parameters, score, too_little
 from tpch_assets.schema.models import Model
 
@@ -49,9 +49,13 @@ def train_together(
 
 
 def survey(job: Job, training: list[str], validation: list[str]) -> Surveyed:
-    """The categories, the rows to train on and their number, and the paths of the validation rows. Runs on a worker."""
+    """The features as the rows have them, the rows to train on and their number, and the validation rows' paths.
+
+    Runs on a worker.
+    """
     source = job.training(training)
-    return with_categories(source, job.features), source, source.count(), validation
+    features = with_typical(source, with_categories(source, job.features))
+    return features, source, source.count(), validation
 
 
 def finish(

@@ -19,7 +19,7 @@ from tpch_assets.lake.local_files import discard
 from tpch_assets.models import library, quality, registry
 from tpch_assets.models.features import Feature, Matrix, names, types
 from tpch_assets.models.registry import Bin, Figures, ModelVersion
-from tpch_assets.models.rows import Labels, Source, read, with_categories
+from tpch_assets.models.rows import Labels, Source, read, with_categories, with_typical
 from tpch_assets.schema.models import Model
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Trained:
 def train(job: Job, day: str, training: Sequence[str], validation: Sequence[str]) -> Trained:
     """Train on one machine, write the model to the lake, and score it."""
     source = job.training(training)
-    features = with_categories(source, job.features)
+    features = with_typical(source, with_categories(source, job.features))
     rows, label = read(source, features)
     held, held_label = read(job.validation(validation), features)
     if problem := too_little(job.model, label, held_label):

@@ -22,8 +22,11 @@ from tpch_assets.schema import Business
 
 REMEMBERED, RUNS = timedelta(days=2), 200
 """How far back failed runs count, and how many runs are read."""
+QUEUED = [dg.DagsterRunStatus.QUEUED]
 WAITING = timedelta(minutes=30)
 """How long a run may be queued."""
+ASK_AGAIN = timedelta(minutes=4)
+"""After how long checks are asked for although no run's state changed: some are evaluated without a run."""
 _ASSETS: LRUCache[str, frozenset[str]] = LRUCache(2000)  # By run.
 BY_CHECK = "AssetCheckFailedError"  # In the message of a run that a blocking check has failed.
 WILL_RETRY = "dagster/will_retry"  # Set by Dagster on a failed run that it will run again.
@@ -85,23 +88,47 @@ def unmended(failed: Iterable[Finished], succeeded: Collection[Finished]) -> lis
     return [run for run in failed if not _covered(run, [one for one in succeeded if one.ended > run.ended])]
 
 
-def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Condition]:
-    """Runs that wait for too long, or have said nothing for half of the time after which they are ended."""
-    queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], updated_after=now - REMEMBERED)
+def queued_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Condition]:
+    """Runs that wait in the queue for too long."""
+    queued = dg.RunsFilter(statuses=QUEUED, updated_after=now - REMEMBERED)
     for record in instance.get_run_records(queued, limit=RUNS):
         since = record.create_timestamp.replace(tzinfo=UTC)
         if now - since > WAITING:
-            yield _stuck(record.dagster_run, since, "it waits in the queue")
+            yield _of_run("run queued", record.dagster_run, since)
+
+
+def stuck_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[Condition]:
+    """Runs that have said nothing for half of the time after which they are ended."""
     for record in instance.get_run_records(dg.RunsFilter(statuses=EXECUTED), limit=RUNS):
         if now - record.create_timestamp.replace(tzinfo=UTC) <= LEAST / 2:
             continue
         since = last_news(instance, record)
         if now - since > patience(instance, record.dagster_run.job_name) / 2:
-            yield _stuck(record.dagster_run, since, "its log says nothing new")
+            yield _of_run("run stuck", record.dagster_run, since, "its log says nothing new")
 
 
-def failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]) -> Iterator[Condition]:
-    """Checks whose last evaluation failed as an error; warnings are shown in Dagster alone."""
+class Checks:
+    """The checks whose failure is told. All are asked for again after a run's state changed, and every few minutes.
+
+    Dagster gives the last evaluation of one check at a time, each at the cost of a query.
+    """
+
+    def __init__(self, keys: Iterable[dg.AssetCheckKey]) -> None:
+        self._keys = list(keys)
+        self._asked: tuple[object, datetime] | None = None
+        self._failed: list[Condition] = []
+
+    def failed(self, instance: dg.DagsterInstance, now: datetime) -> list[Condition]:
+        """Checks whose last evaluation failed as an error; warnings are shown in Dagster alone."""
+        newest = instance.get_run_records(limit=1, order_by="update_timestamp")
+        state = [(record.dagster_run.run_id, record.update_timestamp) for record in newest]
+        if self._asked is None or self._asked[0] != state or now - self._asked[1] >= ASK_AGAIN:
+            self._failed = list(_failed_checks(instance, self._keys))
+            self._asked = state, now
+        return self._failed
+
+
+def _failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey]) -> Iterator[Condition]:
     for key in keys:
         record = instance.get_latest_asset_check_evaluation_record(key)
         found = record.event.asset_check_evaluation if record is not None and record.event is not None else None
@@ -170,10 +197,10 @@ def _keys(ends: tuple[str, str], step: timedelta) -> list[str]:
     return [(first + i * step).strftime(key_format(step)) for i in range((last - first) // step + 1)]
 
 
-def _stuck(run: dg.DagsterRun, since: datetime, detail: str) -> Condition:
+def _of_run(kind: str, run: dg.DagsterRun, since: datetime, detail: str = "") -> Condition:
     ends = range_of(run.tags)
     scope = run.job_name.removesuffix("_job")
-    return Condition("run stuck", scope, scope, since, _words(ends), detail, f"/runs/{run.run_id}")
+    return Condition(kind, scope, scope, since, _words(ends), detail, f"/runs/{run.run_id}")
 
 
 def _words(ends: tuple[str, str] | None) -> str:

@@ -1,11 +1,13 @@
 """The sensor of alerts: every minute it looks for what is wrong, remembers it in the lake and tells the channels.
 
 It is never in the way of the pipeline: no run waits for it, and whatever fails here is logged and looked for again at
-the next tick. What is wrong is found in `alert_conditions` and `alerts/lake_conditions.py`.
+the next tick. What is wrong is found in `alert_conditions` and `alerts/lake_conditions.py`. While the lake cannot be
+used, that alone is told, and remembered in the sensor's cursor.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -13,11 +15,13 @@ import dagster as dg
 from tpch_assets.alerts import lake_conditions
 from tpch_assets.alerts.channels import channels_of
 from tpch_assets.alerts.conditions import Condition
+from tpch_assets.alerts.cursor import Cursor
 from tpch_assets.alerts.delivery import deliver
-from tpch_assets.alerts.follow import follow
+from tpch_assets.alerts.follow import Alert, follow
 from tpch_assets.alerts.messages import Links, links_of
 from tpch_assets.alerts.outbox import store_alerts, stored_alerts
 from tpch_assets.compute import budget
+from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
 from tpch_assets.orchestration import alert_conditions
 from tpch_assets.orchestration.instance import prepare_home
@@ -28,8 +32,6 @@ from tpch_assets.settings import Settings
 
 EVERY = 60  # Seconds between two looks.
 NAME = "alerts_sensor"
-SEEN = "the dashboard has answered"
-"""The cursor once a dashboard has answered: one that was never started is not down."""
 Looks = Mapping[str, Callable[[], Iterable[Condition]]]
 """By kind, what finds its conditions."""
 
@@ -42,7 +44,7 @@ def alerts_sensor(
     Args:
         checks: The checks whose failure is told.
     """
-    keys = [key for check in checks for key in check.check_keys]
+    told = alert_conditions.Checks(key for check in checks for key in check.check_keys)
 
     @dg.sensor(
         name=NAME,
@@ -51,29 +53,77 @@ def alerts_sensor(
         description="Every minute: tell what is wrong, once when it begins and once when it is over.",
     )
     def sensor(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-        cursor = context.cursor
+        text = context.cursor
         try:
-            opened, now, links = lake.open(), datetime.now(UTC), links_of(settings)
-            down = trouble(links.dashboard, timeout=2)
-            watched = cursor == SEEN or settings.dashboard_mode != "off"
-            cursor = cursor if down else SEEN
-            looks = {
-                **looks_of(settings, business, keys, context.instance, opened, now),
-                "dashboard": lambda: dashboard_down(down if watched else None, links, now),
-            }
-            said = tell(settings, opened, *look(looks, context.log), links, now, context.log)
+            said, text = _tick(settings, business, told, context, lake.open())
         except Exception as error:  # noqa: BLE001 - alerts must fail nothing else; the next tick tries again
             context.log.warning(f"Alerts could not be told: {type(error).__name__}: {error}")
             said = "Alerts could not be told; see the tick's log."
-        return dg.SensorResult(skip_reason=said, cursor=cursor)
+        return dg.SensorResult(skip_reason=said, cursor=text)
 
     return sensor
+
+
+def _tick(
+    settings: Settings,
+    business: Business,
+    checks: alert_conditions.Checks,
+    context: dg.SensorEvaluationContext,
+    lake: Lake,
+) -> tuple[str, str]:
+    """Look, remember and tell. Returns a sentence that says what is so, and the next tick's cursor."""
+    now, links, cursor = datetime.now(UTC), links_of(settings), Cursor.of(context.cursor)
+    down = trouble(links.dashboard, timeout=2)
+    watched = cursor.dashboard or settings.dashboard_mode != "off"
+    cursor = replace(cursor, dashboard=cursor.dashboard or not down)
+    said, why = "", unusable(lake, cursor)
+    if why is None:
+        looks = {
+            **looks_of(settings, business, checks, context.instance, lake, now),
+            "dashboard": lambda: dashboard_down(down if watched else None, links, now),
+        }
+        try:
+            said = tell(settings, lake, *look(looks, context.log), links, now, context.log)
+            cursor = replace(cursor, lake=cursor.lake or record.recorded(lake) is not None)
+        except Exception as error:  # noqa: BLE001 - what cannot be remembered in the lake is told without it
+            why = str(error).rstrip(".") or type(error).__name__
+    if why is not None:
+        context.log.warning(f"Alerts stay as they are, since the lake cannot be used: {why}.")
+        said = f"The lake cannot be used: {why}."
+    return said, tell_of_lake(settings, lake, why, cursor, links, now, context.log).text
+
+
+def unusable(lake: Lake, cursor: Cursor) -> str | None:
+    """Why the lake cannot be used at all; None if it can."""
+    try:
+        lake.store.check(write=False)
+        if cursor.lake and record.recorded(lake) is None:
+            return f"{record.FILE} is not there any more"  # A folder whose disk is not mounted looks empty.
+    except (OSError, RuntimeError) as error:
+        return str(error).rstrip(".")
+    return None
+
+
+def tell_of_lake(
+    settings: Settings, lake: Lake, why: str | None, cursor: Cursor, links: Links, now: datetime, log: logging.Logger
+) -> Cursor:
+    """Tell that the lake cannot be used, or can again, without it. Returns what is to be remembered."""
+    wrong = [] if why is None else [Condition("lake", "lake", lake.uri, now, "", why)]
+    cursor, channels = cursor.found(wrong, now), channels_of(settings)
+    sent = list(cursor.alerts)
+
+    def note(alerts: list[Alert]) -> None:
+        sent[:] = alerts
+
+    for fault in deliver(cursor.alerts, channels, links, now, note):
+        log.warning(fault)
+    return cursor.told(sent, [channel.name for channel in channels])
 
 
 def looks_of(
     settings: Settings,
     business: Business,
-    checks: Sequence[dg.AssetCheckKey],
+    checks: alert_conditions.Checks,
     instance: dg.DagsterInstance,
     lake: Lake,
     now: datetime,
@@ -81,8 +131,9 @@ def looks_of(
     """What finds each kind of condition, except for the dashboard's."""
     return {
         "run failed": lambda: alert_conditions.failed_runs(instance, now),
+        "run queued": lambda: alert_conditions.queued_runs(instance, now),
         "run stuck": lambda: alert_conditions.stuck_runs(instance, now),
-        "check failed": lambda: alert_conditions.failed_checks(instance, checks),
+        "check failed": lambda: checks.failed(instance, now),
         "set aside": lambda: alert_conditions.set_aside(instance, lake, business, now),
         "rejects": lambda: lake_conditions.rejects(lake, business, settings.alert_reject_rate),
         "late": lambda: lake_conditions.late(lake, business, now),
@@ -131,8 +182,8 @@ def spent(settings: Settings, now: datetime) -> Iterator[Condition]:
     if found is None or found.state == "ok":
         return
     for share in (budget.ALERT, 1.0) if found.state == "over" else (budget.ALERT,):
-        detail = f"${found.budget:,.2f} for {found.day}"
-        yield Condition("budget", f"spent by {share:.0%}", f"spent by {share:.0%}", now, "", detail)
+        part, detail = f"{share * 100:.0f} %", f"${found.budget:,.2f} for {found.day}"
+        yield Condition("budget", part, part, now, "", detail)
 
 
 def dashboard_down(why: str | None, links: Links, now: datetime) -> Iterator[Condition]:

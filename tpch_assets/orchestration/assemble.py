@@ -11,7 +11,6 @@ from tpch_assets.orchestration.assets.models import model_assets, model_checks
 from tpch_assets.orchestration.assets.raw import raw_assets
 from tpch_assets.orchestration.assets.silver import silver_assets
 from tpch_assets.orchestration.checks import data_checks
-from tpch_assets.orchestration.dashboard_job import dashboard
 from tpch_assets.orchestration.feed_checks import feed_checks
 from tpch_assets.orchestration.freshness import freshness_checks
 from tpch_assets.orchestration.gold_checks import gold_checks
@@ -19,7 +18,7 @@ from tpch_assets.orchestration.jobs import Requests, freshness_job, layer_jobs
 from tpch_assets.orchestration.maintenance import maintenance
 from tpch_assets.orchestration.resources import resources
 from tpch_assets.orchestration.schedules import Planner, layer_schedules, layer_sensors
-from tpch_assets.orchestration.serving_job import serving
+from tpch_assets.orchestration.servers import servers
 from tpch_assets.orchestration.watch import watch
 from tpch_assets.schema import Business
 from tpch_assets.settings import Settings
@@ -44,7 +43,7 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
     jobs = {job.name.removesuffix("_job"): job for job in (*layer_jobs(freshness), freshness_job(freshness))}
     planner = Planner(settings, business, Requests(checks))
     maintenance_job, maintenance_schedule = maintenance(settings, business)
-    servers = [dashboard(settings), *([serving(settings)] if business.models else [])]
+    kept_up = servers(settings, business)
     return dg.Definitions(
         assets=[
             *raw_assets(settings, business),
@@ -55,11 +54,11 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
             *cost_assets(settings, load_queries(business)),
         ],
         asset_checks=[*checks, *freshness, *cost_checks()],
-        jobs=[*jobs.values(), maintenance_job, *(job for job, _ in servers), COSTS_JOB],
+        jobs=[*jobs.values(), maintenance_job, *(job for job, _ in kept_up), COSTS_JOB],
         schedules=[
             *layer_schedules(planner, jobs),
             maintenance_schedule,
-            *(schedule for _, schedule in servers),
+            *(schedule for _, schedule in kept_up),
             cost_schedule(settings),
         ],
         sensors=[

@@ -18,7 +18,7 @@ from tpch_assets.compute.progress import Progress
 from tpch_assets.lake.commit import Committed
 from tpch_assets.lake.frames import load
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.pieces import Piece, task, write_piece, write_raw
+from tpch_assets.lake.pieces import Piece, RawFile, task, write_piece, write_raw
 from tpch_assets.lake.snapshot import Snapshot, existing, snapshot
 from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import ROWS_READ, TableUpdate
@@ -56,7 +56,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         for table, part in {name: update, **update.beside}.items():
             asset = context.asset_key if table == name else dg.AssetKey([layer, table])
             if layer == "raw":
-                stored.append(Stored(asset, part, _store_raw(context, lake, table, part), {}))
+                stored.append(_store_raw(context, lake, asset, part))
             else:
                 stored.append(_store_delta(context, lake, asset, lake.table(layer, table), part))
         if layer == "bronze" and (rejects := snapshot(lake, lake.table(layer, f"{name}_rejects"))).version >= 0:
@@ -89,18 +89,19 @@ def _options(layer: str) -> str:
     return (LAYERS[layer].parquet if layer in LAYERS else Parquet()).options
 
 
-def _store_raw(context: dg.OutputContext, lake: Lake, table: str, update: TableUpdate) -> Counts:
-    folder = lake.path("raw", table)
-    tasks = {
-        (key, file): task(write_raw, lake, f"{folder}/{key}/{file}", content)
-        for key, files in update.files.items()
-        for file, content in files.items()
-    }
-    done: list[tuple[int, int]] = _compute(context, list(tasks.values()), lambda written: written[0])
+def _store_raw(context: dg.OutputContext, lake: Lake, asset: dg.AssetKey, update: TableUpdate) -> Stored:
+    folder = lake.path(*_place(asset))
+    wanted = [(key, file, content) for key, files in update.files.items() for file, content in files.items()]
+    tasks = [
+        task(write_raw, lake, f"{folder}/{key}/{file}", content, sample=(key, file) == wanted[-1][:2])
+        for key, file, content in wanted
+    ]
+    done: list[RawFile] = _compute(context, tasks, lambda written: written.rows)
     counts: Counts = {}
-    for (key, _), (rows, size) in zip(tasks, done, strict=True):
-        counts.setdefault(key, Counter()).update(rows=rows, bytes=size, files=1)
-    return counts
+    for (key, *_), written in zip(wanted, done, strict=True):
+        counts.setdefault(key, Counter()).update(rows=written.rows, bytes=written.size, files=1)
+    samples = [(key, one.sample) for (key, *_), one in zip(wanted, done, strict=True) if one.sample is not None]
+    return Stored(asset, update, counts, {}, *samples)
 
 
 def _store_delta(context: dg.OutputContext, lake: Lake, asset: dg.AssetKey, uri: str, update: TableUpdate) -> Stored:

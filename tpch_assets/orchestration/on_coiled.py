@@ -2,7 +2,7 @@
 
 A run per check would fill the list of runs and cost a Dagster Cloud credit each time. The command line of `coiled`
 contains only names of environment variables, so no process list and no log shows a secret. Which servers there are does
-not belong here, but in `dashboard_job` and `serving_job`.
+not belong here, but in `servers`.
 """
 
 import os

@@ -240,18 +240,19 @@ def layer_schedules(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.Schedu
 
 
 def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
-    """Return the sensors of raw, bronze and late data."""
+    """Return the sensors of raw, if its files are generated, of bronze, and of late data."""
     look = LOOK_REMOTE if Lake(planner.settings.lake).remote else LOOK
+    raw = layer_sensor(
+        planner.settings,
+        "raw_sensor",
+        [jobs["raw"]],
+        30,
+        "Every 30 seconds: generate what raw_schedule should have generated before, as on a new lake.",
+        ["raw"],
+        planner.catch_up,
+    )
     return [
-        layer_sensor(
-            planner.settings,
-            "raw_sensor",
-            [jobs["raw"]],
-            30,
-            "Every 30 seconds: generate what raw_schedule should have generated before, as on a new lake.",
-            ["raw"],
-            planner.catch_up,
-        ),
+        *([raw] if planner.settings.generate and planner.business.source else []),
         layer_sensor(
             planner.settings,
             "bronze_sensor",

@@ -99,11 +99,11 @@ class Struct:
 
     @property
     def sql(self) -> str:
-        return f"STRUCT({', '.join(f'{_quoted(name)} {type_.sql}' for name, type_ in self.fields)})"
+        return f"STRUCT({', '.join(f'{identifier(name)} {type_.sql}' for name, type_ in self.fields)})"
 
     @property
     def stored(self) -> str:
-        return f"STRUCT({', '.join(f'{_quoted(name)} {type_.stored}' for name, type_ in self.fields)})"
+        return f"STRUCT({', '.join(f'{identifier(name)} {type_.stored}' for name, type_ in self.fields)})"
 
     @property
     def can_be_key(self) -> bool:
@@ -275,5 +275,6 @@ class _Parser:
         return found
 
 
-def _quoted(name: str) -> str:
+def identifier(name: str) -> str:
+    """The name of a column or table as SQL; quoted, so that no keyword needs to be known."""
     return '"' + name.replace('"', '""') + '"'

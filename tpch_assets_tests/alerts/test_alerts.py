@@ -11,13 +11,13 @@ from tpch_assets.alerts.channels import ChannelError, Mail, Webhook
 from tpch_assets.alerts.conditions import KINDS, Condition
 from tpch_assets.alerts.delivery import deliver
 from tpch_assets.alerts.follow import FORGOTTEN, Alert, follow
-from tpch_assets.alerts.messages import Links, Message, begun, over
+from tpch_assets.alerts.messages import Message, begun, over
 from tpch_assets.alerts.outbox import open_alerts, store_alerts, stored_alerts
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.alerts.servers import Hook, certificate, mail_server, webhook
+from tpch_assets_tests.alerts.watch import LINKS, Watch
 
 NOW, MINUTE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC), timedelta(minutes=1)
-LINKS = Links("http://dagster.example", "http://dashboard.example")
 FAILED = Condition("run failed", "silver", "silver/orders", NOW, "2026-01-01T1800", "disk full", "/runs/0a1b")
 
 
@@ -29,18 +29,6 @@ def late(number: int) -> Condition:
 def hook() -> Iterator[Hook]:
     with webhook() as found:
         yield found
-
-
-class Watch:
-    """What a sensor does at each look, with a lake as its only memory."""
-
-    def __init__(self, lake: Lake, *channels: Webhook | Mail) -> None:
-        self.lake, self.channels = lake, channels
-
-    def look(self, now: datetime, *found: Condition, unknown: frozenset[str] = frozenset()) -> list[str]:
-        alerts = follow(stored_alerts(self.lake), found, unknown, now)
-        store_alerts(self.lake, alerts)
-        return deliver(alerts, self.channels, LINKS, now, lambda sent: store_alerts(self.lake, sent))
 
 
 # What is said

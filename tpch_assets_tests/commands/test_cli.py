@@ -24,6 +24,7 @@ from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.conftest import Bronze
+from tpch_assets_tests.models import toy
 
 PROGRAM = Path(sys.executable).with_name("tpch-assets")
 
@@ -248,6 +249,14 @@ def test_status_counts_rejects_and_tells_the_lag_as_the_checks_do(lake: Lake) ->
     assert found["bronze", "orders"] == (2, timedelta(minutes=35), "late")
     assert found["bronze", "region"] == (0, None, "")
     assert found["silver", "orders"] == (None, timedelta(minutes=65), "on time")
+
+
+def test_status_tells_versions_of_models_and_the_day_of_the_last(lake: Lake) -> None:
+    for day in ("2024-01-01", "2024-01-02"):
+        toy.register(lake, toy.version(day))
+    (found,) = status(lake, BUSINESS, datetime(2024, 1, 3, 1, tzinfo=UTC))
+    assert (found.layer, found.name, found.partitions, found.rows) == ("gold", "models", 1, 2)
+    assert (found.latest, found.lag, found.state) == ("2024-01-02", timedelta(hours=1), "on time")
 
 
 def test_a_scheduler_that_does_not_answer_is_told_before_the_work_begins(shell: Shell) -> None:

@@ -15,6 +15,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.schema import Column
 from tpch_assets.settings import current_settings
 from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.businesses import trains
 from tpch_assets_tests.commands.test_cli import Shell
 from tpch_assets_tests.conftest import use
 from tpch_assets_tests.lake.former import former_lake
@@ -60,7 +61,15 @@ def failed(shell: Shell, *arguments: str) -> tuple[str, str]:
 
 def test_check_of_a_sound_business_says_so(shell: Shell) -> None:
     count = len(load_queries(BUSINESS))
-    assert shell("check") == f"{len(BUSINESS.tables)} tables and {count} queries: nothing is wrong.\n"
+    assert shell("check") == f"{len(BUSINESS.tables)} tables, {count} queries and 1 model: nothing is wrong.\n"
+
+
+def test_check_counts_no_models_where_there_are_none(
+    shell: Shell, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, business=trains.__name__)
+    count = len(load_queries(trains.BUSINESS))
+    assert shell("check") == f"{len(trains.BUSINESS.tables)} tables and {count} queries: nothing is wrong.\n"
 
 
 def test_check_prints_a_line_per_problem(shell: Shell, folder: Path) -> None:

@@ -23,7 +23,7 @@ import httpx
 import psutil
 import pytest
 
-from dashboards.settings import load_dashboard_settings
+from dashboards.settings import DashboardSettings
 from tpch_assets.commands import serve
 from tpch_assets.orchestration.instance import SERVER_TAG, prepare_home, reap_served
 from tpch_assets.orchestration.liveness import trouble
@@ -65,9 +65,9 @@ def test_the_platform_does_not_import_the_dashboard() -> None:
 def test_the_dashboard_links_to_dagsters_port(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TPCH_DAGSTER_PORT", "3456")
     current_settings.cache_clear()
-    assert load_dashboard_settings().dagster_url == "http://127.0.0.1:3456"
+    assert load_address(DashboardSettings).dagster_url == "http://127.0.0.1:3456"
     monkeypatch.setenv("TPCH_DASHBOARD_DAGSTER_URL", "https://dagster.example.org/")
-    assert load_dashboard_settings().dagster_url == "https://dagster.example.org"
+    assert load_address(DashboardSettings).dagster_url == "https://dagster.example.org"
 
 
 @pytest.mark.parametrize(

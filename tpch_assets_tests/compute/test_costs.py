@@ -13,12 +13,14 @@ import pytest
 
 from dashboards.pages import costs as panel
 from dashboards.store.store import Store
+from tpch_assets.alerts.channels import Webhook
 from tpch_assets.compute import budget, coiled_api, costs
 from tpch_assets.compute.coiled_cluster import cluster_name
 from tpch_assets.compute.shapes import ClusterDetails
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.layers import MADE_BY
+from tpch_assets.orchestration.alerts import spent as spent_budget
 from tpch_assets.orchestration.assemble import assemble
 from tpch_assets.orchestration.assets.costs import (
     CHECK,
@@ -33,6 +35,8 @@ from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import current_settings, load_settings
 from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.alerts.servers import webhook
+from tpch_assets_tests.alerts.watch import Watch
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane, Made
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
@@ -150,6 +154,30 @@ def test_the_budget_alerts_from_80_percent_on_and_is_spent_at_100(spent: Spent, 
     if reason:
         assert reason.startswith("$10.00 of $10.00 (100%) are spent today")
         assert "TPCH_BUDGET_DOLLARS_PER_DAY" in reason
+
+
+def test_80_and_100_percent_are_told_once_each_and_once_that_they_hold_no_longer(
+    spent: Spent, lake: Lake, tmp_path: Path
+) -> None:
+    with webhook() as hook:
+        watch = Watch(lake, Webhook(hook.url))
+
+        def look(*, begun: int) -> list[str]:
+            """What two looks tell beside what was told before."""
+            for _ in range(2):
+                budget.forget()
+                watch.look(NOW, *spent_budget(load_settings(), NOW))
+            return sorted(text.split(" since ")[0] for text in hook.texts[begun:])
+
+        spend(spent, 7)
+        assert look(begun=0) == []
+        spend(spent, 1)
+        assert look(begun=0) == ["80 % of the day's budget is spent"]
+        spend(spent, 2)
+        assert look(begun=1) == ["100 % of the day's budget is spent"]
+        spent.use(budget_dollars_per_day=100)
+        assert look(begun=2) == ["Over", "Over"]
+        assert all("which holds no longer ($10.00 for" in text for text in hook.texts[2:])
 
 
 def test_what_is_spent_is_read_once_a_minute(spent: Spent) -> None:

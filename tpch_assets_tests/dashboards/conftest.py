@@ -12,7 +12,7 @@ from dashboards.store.store import Store
 from tpch_assets.lake.lake import Lake
 from tpch_assets_tests.conftest import browser_path
 from tpch_assets_tests.dashboards.browsers import ARGUMENTS, Open, Served
-from tpch_assets_tests.dashboards.lakes import fill_behind, fill_gold, fill_pipeline
+from tpch_assets_tests.dashboards.lakes import fill_behind, fill_gold, fill_model, fill_pipeline
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,6 +45,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     lake = Lake(str(tmp_path_factory.mktemp("full") / "lake"))
     fill_gold(lake)
     fill_pipeline(lake, datetime.now(UTC) - timedelta(minutes=16))
+    fill_model(lake)
     served = Served(lake)
     yield served
     served.stop()

@@ -2,14 +2,17 @@
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboards.store import business
 from tpch_assets.calendar import batch_key, window_key
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
@@ -18,10 +21,13 @@ from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BATCH
+from tpch_assets.models import registry
+from tpch_assets.models.registry import Status
 from tpch_assets.silver.dimensions import plan_dimension
 from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.shards import plan_shards
 from tpch_assets_tests.conftest import Bronze
+from tpch_assets_tests.models import toy
 from tpch_assets_tests.tpch_tables import GROUP, TABLES
 
 MONEY = pa.decimal128(38, 4)
@@ -130,6 +136,14 @@ def fill_pipeline(lake: Lake, latest: datetime) -> None:
     keys = pa.table({"o_orderkey": pa.array(range(40)), "_batch": pa.array([batch] * 40)})
     for window in {window_key(latest - i * BATCH) for i in range(4)}:
         put(lake, "silver", "orders", window, keys, str(ShardName("ab", 0, 1, "")))
+
+
+def fill_model(lake: Lake) -> None:
+    """Versions of the business's model for three days: a champion, the one before, and one that was kept back."""
+    (model,) = business.models()
+    statuses: tuple[Status, ...] = ("champion", "champion", "kept back")
+    for day, status in zip(DAYS, statuses, strict=True):
+        registry.change(lake, model, partial(registry.succeeded, by=replace(toy.version(day, status), model=model)))
 
 
 BEHIND = ("2024-01-01", "2024-01-02")

@@ -22,9 +22,11 @@ PAGES = {
     "/queries?query=q06_forecasting_revenue_change": "canvas",
     "/queries?query=q01_pricing_summary": "p.empty",
     "/rows": "main a",
+    "/model": "canvas",
     "/pipeline?layer=bronze&table=orders": ".tabulator-row",
 }
 """What is there once a page is drawn."""
+NOWHERE = "/pipelines/x"
 
 
 def violations(page: Page, only: dict[str, Any] = WCAG) -> list[str]:
@@ -53,13 +55,23 @@ def test_a_page_meets_wcag_in_both_themes(full: Served, visit: Open, path: str) 
     assert violations(page, COLOURS) == []
 
 
-@pytest.mark.parametrize("path", ["", QUERY])
+@pytest.mark.parametrize("path", ["", QUERY, "/model"])
 @pytest.mark.parametrize("width", [390, 1920])
 def test_a_page_meets_wcag_at_other_widths(full: Served, visit: Open, path: str, width: int) -> None:
     page = visit(full.url + path, width)
     expect(page.locator(PAGES[path]).first).to_be_visible()
     mended(page)
     assert violations(page) == []
+
+
+def test_the_page_of_an_address_that_leads_nowhere_meets_wcag(full: Served, visit: Open) -> None:
+    page = visit("about:blank").context.new_page()  # Its console notes the 404.
+    page.goto(full.url + NOWHERE)
+    for width in (390, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page) == []
+    dark(page)
+    assert violations(page, COLOURS) == []
 
 
 FOCUSED = """() => {

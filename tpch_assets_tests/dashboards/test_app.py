@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from dashboards import app
-from dashboards.settings import DashboardSettings, load_dashboard_settings
-from tpch_assets.settings import PROJECT, SettingsError
+from dashboards.settings import DashboardSettings
+from tpch_assets.settings import PROJECT, SettingsError, load_address
 
 
 def test_it_listens_on_this_machine_alone_by_default() -> None:
-    options = load_dashboard_settings().serve_options()
+    options = load_address(DashboardSettings).serve_options()
     assert options["address"] == "127.0.0.1"
     assert options["websocket_origin"] == ["127.0.0.1:5006", "localhost:5006"]
 
@@ -30,10 +30,14 @@ def test_every_setting_is_documented() -> None:
 
 def test_signing_in_is_set_up() -> None:
     secret = "0123456789abcdef"
-    settings = load_dashboard_settings(basic_auth="open sesame", cookie_secret=secret, origins="lake.example.org")
+    settings = load_address(
+        DashboardSettings, basic_auth="open sesame", cookie_secret=secret, origins="lake.example.org"
+    )
     assert settings.serve_options()["basic_auth"] == "open sesame"
     assert settings.serve_options()["websocket_origin"][0] == "lake.example.org"  # type: ignore[index]
-    settings = load_dashboard_settings(oauth_provider="github", oauth_key="k", oauth_secret="s", cookie_secret=secret)
+    settings = load_address(
+        DashboardSettings, oauth_provider="github", oauth_key="k", oauth_secret="s", cookie_secret=secret
+    )
     assert settings.serve_options()["oauth_provider"] == "github"
 
 
@@ -50,7 +54,7 @@ def test_signing_in_is_set_up() -> None:
 )
 def test_a_wrong_setting_is_one_sentence(given: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        load_dashboard_settings(**given)
+        load_address(DashboardSettings, **given)
 
 
 def test_the_command_reports_a_wrong_setting_in_one_sentence(environment: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from bokeh.document import Document
 from bokeh.models import FactorRange, Plot
 from panel.io.resources import CDN_DIST, LOCAL_DIST
+from panel.models.widgets import EnterEvent
+from panel.reactive import Syncable
 
 from dashboards.bokeh_private import draw_at_once
 from dashboards.pages.parts import block
@@ -42,6 +44,27 @@ def delays(menu: type[pn.widgets.Select], patch: pytest.MonkeyPatch) -> list[int
 def test_a_menu_answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert delays(Select, monkeypatch) == [0]
     assert delays(pn.widgets.Select, monkeypatch) == [50], "Panel waits no more: Select is not needed"
+
+
+def keeps_the_lock(patch: pytest.MonkeyPatch) -> bool:
+    """Whether Enter, pressed right after a text was changed, is handled with the document's lock."""
+    document, called = Document(), list[Any]()
+    field = pn.widgets.TextInput()
+    model: Any = field.get_root(document)
+    patch.setattr(document, "_session_context", lambda: SimpleNamespace())
+    patch.setattr(document, "add_timeout_callback", lambda *_: None)
+    patch.setattr(document, "add_next_tick_callback", called.append)
+    model.value = "words"
+    model._trigger_event(EnterEvent(model, "words"))
+    del pn.state._change_callbacks[document]
+    return not getattr(called[0], "nolock", False)
+
+
+def test_enter_is_handled_with_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert keeps_the_lock(monkeypatch)
+    event: Any = Syncable._event_coroutine
+    monkeypatch.setattr(Syncable, "_event_coroutine", event.__wrapped__)
+    assert not keeps_the_lock(monkeypatch), "Panel keeps the lock: our change to `_event_coroutine` is not needed"
 
 
 def test_styles_come_from_this_server() -> None:

@@ -1,7 +1,9 @@
 """Training: which rows, always the same bytes, features of new shards alone, and one definition of the features."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,25 @@ def test_serving_sees_the_numbers_of_training(lake: Lake) -> None:
     trained, _ = read(source, features)
     assert np.array_equal(trained, by_python(source, features), equal_nan=True)
     assert np.isnan(trained).any()
+
+
+def test_a_feature_says_what_it_usually_is(lake: Lake) -> None:
+    parcels.lake_of(lake, 1)
+    one = parcels.run(lake, 0, parcels.changed(limits=parcels.SMALL)).version
+    trained = [parcels.parcels(window) for window in parcels.windows(0)[:-1]]
+
+    def values(name: str) -> list[Any]:
+        return [value for rows in trained for value in rows[name] if value is not None]
+
+    notes = Counter(sorted(values("p_note"))).most_common(1)
+    assert {feature.name: feature.typical for feature in one.features} == {
+        "p_weight": median_low(values("p_weight")),
+        "p_price": median_low(values("p_price")),
+        "carrier": parcels.CARRIERS[Counter(sorted(values("p_carrier"))).most_common(1)[0][0]],
+        "p_note": notes[0][0],
+        "p_ordered": parcels.day(0),
+        "p_promised": median_low(values("p_promised")).isoformat(),
+    }
 
 
 def by_python(source: Source, features: tuple[Feature, ...]) -> Any:

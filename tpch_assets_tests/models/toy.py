@@ -16,8 +16,8 @@ from tpch_assets.schema.models import Derived
 
 NAME = "late_parcels"
 FEATURES = (
-    Feature("weight", "number", description="Kilograms."),
-    Feature("carrier", "category", ("AIR", "ROAD", "SEA"), nullable=True, description="Who carries it."),
+    Feature("weight", "number", description="Kilograms.", typical=12.5),
+    Feature("carrier", "category", ("AIR", "ROAD", "SEA"), nullable=True, description="Who carries it.", typical="SEA"),
     Feature("ordered", "date", description="When it was ordered."),
     Feature("promised", "date", description="When it was promised for."),
 )

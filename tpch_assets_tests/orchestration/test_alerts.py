@@ -12,12 +12,19 @@ import dagster as dg
 import pytest
 
 from tpch_assets.alerts import lake_conditions
+from tpch_assets.alerts.channels import Webhook
+from tpch_assets.alerts.cursor import FORMER as SEEN
+from tpch_assets.alerts.cursor import Cursor
 from tpch_assets.alerts.outbox import open_alerts, store_alerts, stored_alerts, uri_of
-from tpch_assets.orchestration.alert_conditions import Finished, stuck_runs, unmended
-from tpch_assets.orchestration.alerts import NAME, SEEN
+from tpch_assets.lake import record
+from tpch_assets.lake.lake import Lake
+from tpch_assets.orchestration.alert_conditions import Finished, queued_runs, stuck_runs, unmended
+from tpch_assets.orchestration.alerts import NAME
+from tpch_assets.settings import current_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days
 from tpch_assets_tests.alerts.servers import Hook, webhook
+from tpch_assets_tests.alerts.watch import Watch
 from tpch_assets_tests.days import Graph, Place, graph
 from tpch_assets_tests.orchestration.messages import Messages
 
@@ -120,12 +127,57 @@ def test_whatever_fails_in_alerts_fails_nothing_else(loaded: Graph, monkeypatch:
     messages = Messages()
     assert loaded.sensor(NAME, log=messages).skip_message == "Nothing is wrong."
     assert messages.texts == ["Alerts of the kind “rejects” stay as they are, since looking for them failed: broken"]
+    tick = loaded.sensor(NAME, "no cursor", messages)
+    assert tick.skip_message == "Alerts could not be told; see the tick's log." and tick.cursor == "no cursor"
+
+
+# A lake that is gone
+
+
+def _age(cursor: str, minutes: float) -> str:
+    known = Cursor.of(cursor)
+    aged = (replace(alert, seen=alert.seen - timedelta(minutes=minutes)) for alert in known.alerts)
+    return replace(known, alerts=tuple(aged)).text
+
+
+def test_a_lake_that_is_gone_is_told_once_and_once_that_it_is_back(loaded: Graph, hook: Hook) -> None:
+    record.agree(loaded.lake, current_settings(), BUSINESS)
+    cursor = loaded.sensor(NAME).cursor
+    lake, away = Path(loaded.lake.uri), loaded.place.folder / "away"
+    lake.rename(away)
+    lake.mkdir()  # A disk that is not mounted.
+    gone = loaded.sensor(NAME, cursor)
+    assert gone.skip_message == "The lake cannot be used: lake.json is not there any more."
+    assert hook.texts == [], "it may pass by itself"
+    cursor = _age(gone.cursor, 3)
+    for _ in range(2):
+        cursor = loaded.sensor(NAME, cursor).cursor
+        (text,) = hook.texts
+    assert text.startswith(f"The lake {lake} cannot be used since ")
+    assert "(lake.json is not there any more). See whether its storage" in text
+    assert list(lake.iterdir()) == [], "nothing is remembered where the lake is not"
+    lake.rmdir()
+    lake.write_text("no folder")
+    assert "is not a folder. Set TPCH_LAKE to one" in loaded.sensor(NAME, cursor).skip_message
+    lake.unlink()
+    away.rename(lake)
+    for _ in range(2):
+        cursor = loaded.sensor(NAME, cursor).cursor
+        assert len(hook.texts) == 2
+    assert hook.texts[1].startswith("Over since ") and "which can be used again" in hook.texts[1]
+    assert Cursor.of(cursor).alerts == ()
+
+
+def test_what_cannot_be_remembered_is_told_all_the_same(loaded: Graph, hook: Hook) -> None:
     log = Path(uri_of(loaded.lake), "_delta_log", "00000000000000000000.json")
     log.parent.mkdir(parents=True)
     log.write_text("no log")
     messages = Messages()
-    assert loaded.sensor(NAME, log=messages).skip_message == "Alerts could not be told; see the tick's log."
+    tick = loaded.sensor(NAME, log=messages)
+    assert "operations/alerts cannot be opened" in tick.skip_message
     assert any("operations/alerts cannot be opened" in text for text in messages.texts)
+    loaded.sensor(NAME, _age(tick.cursor, 3))
+    assert len(hook.texts) == 1 and "operations/alerts cannot be opened" in hook.texts[0]
 
 
 # What the lake shows
@@ -209,3 +261,24 @@ def test_runs_that_say_nothing_are_stuck(instance: dg.DagsterInstance) -> None:
     found = list(stuck_runs(instance, now + timedelta(minutes=40)))
     assert [one.detail for one in found] == 2 * ["its log says nothing new"]
     assert {(one.subject, one.partition) for one in found} == {("silver", days.key(0))}
+
+
+def test_a_run_that_waits_for_long_is_told_once_and_once_that_it_has_begun(
+    instance: dg.DagsterInstance, lake: Lake, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only a code server's runs can be queued.
+    monkeypatch.setattr("tpch_assets.orchestration.alert_conditions.QUEUED", [dg.DagsterRunStatus.NOT_STARTED])
+    job, now = dg.GraphDefinition(name="gold_job").to_job(), datetime.now(UTC)
+    tags = {"dagster/partition": days.day(0)}
+    run = instance.create_run_for_job(job, tags=tags)
+    watch = Watch(lake, Webhook(hook.url))
+    for minutes in (20, 40, 41):
+        moment = now + timedelta(minutes=minutes)
+        watch.look(moment, *queued_runs(instance, moment))
+    (text,) = hook.texts
+    assert text.startswith(f"A run of gold, {days.day(0)} waits in the queue since {now:%Y-%m-%d %H:%M} UTC. See in")
+    assert f"/runs/{run.run_id}" in text
+    instance.report_run_canceled(run)
+    for minutes in (42, 43):
+        watch.look(now + timedelta(minutes=minutes), *queued_runs(instance, now + timedelta(minutes=minutes)))
+    assert len(hook.texts) == 2 and "which has begun or has been canceled" in hook.texts[1]

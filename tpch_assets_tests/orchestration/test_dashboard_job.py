@@ -15,11 +15,13 @@ import psutil
 import pytest
 from coiled.cli.run import run as coiled_run
 
-from dashboards.settings import DashboardSettings, load_dashboard_settings
-from tpch_assets.orchestration import dashboard_job, on_coiled
+from dashboards.settings import DashboardSettings
+from tpch_assets.orchestration import on_coiled
 from tpch_assets.orchestration.instance import prepare_home
 from tpch_assets.orchestration.liveness import trouble
-from tpch_assets.settings import HEALTH, PREFIX, Settings, SettingsError, load_settings
+from tpch_assets.orchestration.on_coiled import kept_up
+from tpch_assets.orchestration.servers import DASHBOARD
+from tpch_assets.settings import HEALTH, PREFIX, Settings, SettingsError, load_address, load_settings
 from tpch_assets_tests.coiled_control_plane import TOKEN, ControlPlane
 
 pytestmark = pytest.mark.filterwarnings("ignore:Python 3.11 support:UserWarning")
@@ -151,7 +153,7 @@ def done(job: dg.JobDefinition, instance: dg.DagsterInstance) -> str:
 def test_a_dashboard_that_ended_is_up_again(
     place: pytest.MonkeyPatch, environment: Path, port: int, instance: dg.DagsterInstance
 ) -> None:
-    job, schedule = dashboard_job.dashboard(load_settings(automation=True))
+    job, schedule = kept_up(DASHBOARD, load_settings(automation=True))
     assert schedule.cron_schedule == "*/5 * * * *"
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     for started in (1, 2):
@@ -170,7 +172,7 @@ def test_a_dashboard_that_ended_is_up_again(
 
 
 def test_a_tick_waits_while_a_run_starts_it(place: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> None:
-    job, schedule = dashboard_job.dashboard(load_settings())
+    job, schedule = kept_up(DASHBOARD, load_settings())
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     under_way = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     found = tick(schedule, instance)
@@ -181,7 +183,7 @@ def test_a_tick_waits_while_a_run_starts_it(place: pytest.MonkeyPatch, instance:
 
 
 def test_off_it_does_nothing_and_says_so(environment: Path, instance: dg.DagsterInstance) -> None:
-    job, schedule = dashboard_job.dashboard(load_settings(automation=True))
+    job, schedule = kept_up(DASHBOARD, load_settings(automation=True))
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     assert isinstance(tick(schedule, instance), dg.SkipReason)
     result = job.execute_in_process(instance=instance, raise_on_error=False)
@@ -192,7 +194,7 @@ def test_off_it_does_nothing_and_says_so(environment: Path, instance: dg.Dagster
 def test_the_machine_gets_the_settings_of_here_and_no_credentials(
     place: pytest.MonkeyPatch, environment: Path, port: int
 ) -> None:
-    on_coiled.start(dashboard_job.DASHBOARD, load_settings())
+    on_coiled.start(DASHBOARD, load_settings())
     values = json.loads((environment / "values").read_text())
     assert values.pop("command") == ["python", "-m", "dashboards"]
     assert values["AWS_REGION"] == "eu-central-1"
@@ -202,7 +204,7 @@ def test_the_machine_gets_the_settings_of_here_and_no_credentials(
         place.delenv(name)
     for name, value in values.items():
         place.setenv(name, value)
-    there = load_dashboard_settings()
+    there = load_address(DashboardSettings)
     assert (there.address, there.port, there.origins) == ("0.0.0.0", port, [f"localhost:{port}"])
     assert (there.basic_auth, there.cookie_secret) == (PASSWORD, COOKIE)
     assert load_settings().lake == "s3://bucket/tpch"
@@ -212,8 +214,7 @@ def test_coileds_own_command_line_takes_the_command(place: pytest.MonkeyPatch) -
     place.setenv("TPCH_DASHBOARD_URL", "http://tpch.workspace.dask.host:5006")
     place.setenv("TPCH_DASHBOARD_IMAGE", "registry.example.org/tpch:1")
     settings = load_settings()
-    dashboard = dashboard_job.DASHBOARD
-    name, *arguments = on_coiled.command(dashboard, settings, on_coiled.environment(dashboard, settings))
+    name, *arguments = on_coiled.command(DASHBOARD, settings, on_coiled.environment(DASHBOARD, settings))
     assert name == coiled_run.name
     given = coiled_run.make_context(name, arguments).params
     expected = {
@@ -239,7 +240,7 @@ def test_secrets_are_in_no_command_line_and_no_log(
     place: pytest.MonkeyPatch, environment: Path, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (environment / "broken").touch()
-    job, _ = dashboard_job.dashboard(load_settings())
+    job, _ = kept_up(DASHBOARD, load_settings())
     result = job.execute_in_process(instance=instance, raise_on_error=False)
     assert not result.success
     events = "".join(map(str, instance.all_logs(result.run_id)))
@@ -273,7 +274,7 @@ def test_what_cannot_start_on_coiled_is_one_sentence(
 ) -> None:
     place.setenv(name, value)
     with pytest.raises(SettingsError, match=words):
-        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
+        on_coiled.start(DASHBOARD, load_settings())
     assert calls(environment) == []
 
 
@@ -284,7 +285,7 @@ def test_without_a_token_that_coiled_takes_its_program_is_never_called(
     place: pytest.MonkeyPatch, environment: Path, token: str | None, words: str
 ) -> None:
     with dask.config.set({"coiled.token": token}), pytest.raises(SettingsError, match=words):
-        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
+        on_coiled.start(DASHBOARD, load_settings())
     assert calls(environment) == []
 
 
@@ -292,7 +293,7 @@ def test_a_coiled_that_hangs_is_one_sentence(place: pytest.MonkeyPatch) -> None:
     place.setattr(on_coiled, "PROGRAM", (sys.executable, "-c", "import time; time.sleep(60)"))
     place.setattr(on_coiled, "START", 0.2)
     with pytest.raises(dg.Failure) as error:
-        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
+        on_coiled.start(DASHBOARD, load_settings())
     assert error.value.description == "`coiled cluster` did not end within 0.2 s."
 
 
@@ -300,7 +301,7 @@ def test_a_machine_that_does_not_answer_is_one_sentence(place: pytest.MonkeyPatc
     (environment / "server.py").write_text("")
     place.setattr(on_coiled, "lasting_trouble", lambda url, _: trouble(url))
     with pytest.raises(dg.Failure) as error:
-        on_coiled.start(dashboard_job.DASHBOARD, load_settings())
+        on_coiled.start(DASHBOARD, load_settings())
     assert "Coiled started tpch-dashboard-prod, but http://localhost:" in str(error.value.description)
 
 

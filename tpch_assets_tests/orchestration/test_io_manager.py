@@ -280,7 +280,10 @@ def test_raw_is_stored_as_json_lines(run: Runs, lake: Lake) -> None:
     (name,) = lake.store.names(lake.path("raw", "things", WINDOWS[0]))
     with open(lake.path("raw", "things", WINDOWS[0], name)) as file:
         assert file.read() == '{"id":1,"name":"a"}\n{"id":2,"name":null}\n'
-    assert run.metadata(WINDOWS[0], dg.AssetKey(["raw", "things"]))["dagster/partition_row_count"] == 2
+    told = run.metadata(WINDOWS[0], dg.AssetKey(["raw", "things"]))
+    assert told["dagster/partition_row_count"] == 2
+    shown = [record.data for record in told["sample rows"].records]
+    assert shown == [{"id": "1", "name": "a"}, {"id": "2", "name": None}]
 
 
 # Loading.

@@ -6,10 +6,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from serving.settings import load_serving_settings
+from serving.settings import ServingSettings
 from tpch_assets.orchestration import on_coiled
-from tpch_assets.orchestration.serving_job import SERVING, serving
-from tpch_assets.settings import PREFIX, SettingsError, load_settings
+from tpch_assets.orchestration.on_coiled import kept_up
+from tpch_assets.orchestration.servers import SERVING
+from tpch_assets.settings import PREFIX, SettingsError, load_address, load_settings
 
 TOKEN = "a-token-of-the-tests"
 
@@ -42,7 +43,7 @@ def test_the_machine_gets_the_servers_settings_and_no_others(place: pytest.Monke
         place.delenv(name)
     for name, value in values.items():
         place.setenv(name, value)
-    there = load_serving_settings()
+    there = load_address(ServingSettings)
     assert (there.address, there.port, there.token) == ("0.0.0.0", 8081, TOKEN)
     assert load_settings().lake == "s3://bucket/tpch"
     assert "TPCH_DASHBOARD_COOKIE_SECRET" not in values
@@ -61,7 +62,7 @@ def test_without_an_address_the_setting_is_refused(place: pytest.MonkeyPatch) ->
 
 
 def test_off_it_does_nothing_and_says_so(environment: Path) -> None:
-    _, schedule = serving(load_settings(automation=True))
+    _, schedule = kept_up(SERVING, load_settings(automation=True))
     assert (schedule.name, schedule.default_status) == ("serving_schedule", dg.DefaultScheduleStatus.STOPPED)
     with dg.DagsterInstance.ephemeral() as instance, dg.build_schedule_context(instance=instance) as context:
         found = schedule(context)

@@ -11,8 +11,9 @@ import httpx
 from serving.app import listening, server
 from serving.follow import Follower
 from serving.registry import registry_of
-from serving.settings import load_serving_settings
+from serving.settings import ServingSettings
 from tpch_assets.lake.lake import Lake
+from tpch_assets.settings import load_address
 from tpch_assets_tests.models import toy
 
 RECORD = {"weight": 2.5, "carrier": "AIR", "ordered": "2026-01-01", "promised": "2026-01-09"}
@@ -48,7 +49,7 @@ def follower_of(lake: Lake) -> Follower:
 @contextmanager
 def serving(follower: Follower, **settings: object) -> Iterator[Served]:
     """Serve what a follower has."""
-    chosen = load_serving_settings(port=1, **settings)
+    chosen = load_address(ServingSettings, port=1, **settings)
     with socket.create_server(("127.0.0.1", 0)) as free:
         chosen = chosen.model_copy(update={"port": free.getsockname()[1]})
     taken, running = listening(chosen), server(follower, chosen)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 import dagster as dg
 
 from tpch_assets.lake.lake import Refused
 from tpch_assets.schema import Table
-from tpch_assets.settings import current_settings
+from tpch_assets.settings import DashboardAddress, Settings, current_settings, load_address
 
 RETRY = dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 REBUILD, ACCEPT_LOSS = "tpch_assets/rebuild", "accept loss"
@@ -34,6 +35,12 @@ def column_schema(table: Table, extra: Extra = ()) -> dict[str, dg.TableSchema]:
 def place(layer: str, name: str) -> dict[str, str]:
     """Metadata that shows where an asset is stored."""
     return {"dagster/uri": f"{current_settings().lake}/{layer}/{name}"}
+
+
+def on_dashboard(settings: Settings, page: str, **choices: str) -> dict[str, dg.UrlMetadataValue]:
+    """Metadata that leads to a page of the dashboard."""
+    here = settings.dashboard_url or load_address(DashboardAddress).url
+    return {"dashboard": dg.MetadataValue.url(f"{here.rstrip('/')}/{page}?{urlencode(choices)}")}
 
 
 def word_of(context: dg.AssetExecutionContext) -> str | None:

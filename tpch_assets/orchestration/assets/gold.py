@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import urlencode
 
 import dagster as dg
 
@@ -16,14 +15,14 @@ from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import GOLD
 from tpch_assets.orchestration.assets.broken import broken_asset
-from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, place, refusals, word_of
+from tpch_assets.orchestration.assets.common import ACCEPT_LOSS, RETRY, on_dashboard, place, refusals, word_of
 from tpch_assets.orchestration.assets.lineage import answer_columns
 from tpch_assets.orchestration.freshness import policy
 from tpch_assets.orchestration.partitions import backfills, partitions
 from tpch_assets.orchestration.report import nothing
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.schema import Business
-from tpch_assets.settings import DashboardAddress, Settings, load_address
+from tpch_assets.settings import Settings
 
 
 def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinition]:
@@ -33,7 +32,6 @@ def gold_assets(settings: Settings, business: Business) -> list[dg.AssetsDefinit
 
 
 def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefinition:
-
     @dg.asset(
         key=["gold", query.name],
         deps=[["silver", name] for name in query.tables],
@@ -51,7 +49,7 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
             **({"parameters": query.param_expressions} if query.param_expressions else {}),
             **answer_columns(query, business),
             **place("gold", query.name),
-            "dashboard": dg.MetadataValue.url(_page(settings, query)),
+            **on_dashboard(settings, "queries", query=query.name),
         },
     )
     def gold(context: dg.AssetExecutionContext, lake: LakeResource) -> TableUpdate:
@@ -71,12 +69,6 @@ def _gold(query: Query, settings: Settings, business: Business) -> dg.AssetsDefi
         return replace(update, nothing=missing)
 
     return gold
-
-
-def _page(settings: Settings, query: Query) -> str:
-    """Return the address of a query's page on the dashboard."""
-    here = settings.dashboard_url or load_address(DashboardAddress).url
-    return f"{here.rstrip('/')}/queries?{urlencode({'query': query.name})}"
 
 
 def _code(query: Query) -> str:

@@ -15,7 +15,7 @@ from tpch_assets.models.declared import BoundModel, broken_models, load_models
 from tpch_assets.models.plan import Outcome, train_day
 from tpch_assets.models.registry import ModelVersion
 from tpch_assets.orchestration.assets.broken import broken_asset
-from tpch_assets.orchestration.assets.common import RETRY, place, refusals
+from tpch_assets.orchestration.assets.common import RETRY, on_dashboard, place, refusals
 from tpch_assets.orchestration.freshness import policy
 from tpch_assets.orchestration.jobs import range_of
 from tpch_assets.orchestration.partitions import backfills, partitions
@@ -50,7 +50,7 @@ def _model(bound: BoundModel, settings: Settings, business: Business) -> dg.Asse
         retry_policy=RETRY,
         freshness_policy=policy(GOLD),
         code_version=bound.digest,
-        metadata=place("models", bound.name),
+        metadata={**place("models", bound.name), **on_dashboard(settings, "model", model=bound.name)},
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         opened = lake.open()

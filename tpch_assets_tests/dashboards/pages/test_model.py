@@ -69,6 +69,21 @@ def test_versions_say_why_they_do_not_serve(store: Store) -> None:
     assert read.index("2026-01-03") < read.index("2026-01-02") < read.index("2026-01-01")
 
 
+def test_the_form_begins_with_a_usual_case(store: Store) -> None:
+    page = open_page(Model, store)
+    begun = {name: field.value for name, field in page.what_if.fields.items()}
+    assert begun == {"weight": "12.5", "carrier": "SEA", "ordered": "", "promised": ""}
+    assert "The form begins with a usual case" in words(page.what_if.heading.html)
+    page.what_if.fields["weight"].value = "7"
+    said: dict[str, str | float] = {"weight": 3, "ordered": "2026-01-02"}
+    usual = tuple(replace(one, typical=said.get(one.name)) for one in toy.FEATURES)
+    toy.register(store.lake, replace(version("2026-01-04", 0.91), features=usual))
+    store.poll()
+    page.refresh()
+    begun = {name: field.value for name, field in page.what_if.fields.items()}
+    assert begun == {"weight": "7", "carrier": "—", "ordered": "2026-01-02", "promised": ""}
+
+
 def test_a_new_champion_is_shown_and_the_form_keeps_what_was_written(store: Store) -> None:
     page = open_page(Model, store)
     page.what_if.fields["weight"].value = "7"

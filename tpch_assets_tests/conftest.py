@@ -170,6 +170,7 @@ def _one_process_for_many_runs() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     yield
+    gc.unfreeze()
     cluster.close()
 
 

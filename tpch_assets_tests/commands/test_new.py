@@ -92,7 +92,9 @@ def test_the_documents_link_to_what_is_there(made: Made) -> None:
     assert [link for path, link in links if ":" not in link and not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("made", ["web_shop"], indirect=True)
 def test_its_tests_of_documents_pass(made: Made) -> None:
+    """They are the same for each feed, but for a name with a hyphen in it."""
     done = made.python("-m", "pytest", f"{made.names.package}_tests/project", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
 

@@ -36,9 +36,19 @@ SCALE_FACTOR = 0.01
 TESTS = Path(__file__).parent
 LONGEST = (
     "lake/test_s3.py",
-    "project/test_scale.py",
     "gold/derive/test_plain_statements.py",
+    "compute/test_cluster.py",
+    "project/test_scale.py",
     "commands/test_day.py",
+    "dashboards/test_browser.py",
+    "dashboards/test_server.py",
+    "commands/test_stopping.py",
+    "commands/test_repeat.py",
+    "commands/test_new.py",
+    "project/test_adapt.py",
+    "compute/test_coiled.py",
+    "lake/test_s3_lake.py",
+    "orchestration/test_automation.py",
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NO_BROWSER = f"no browser on PATH ({', '.join(BROWSERS)}), nor at BROWSER_PATH"

@@ -79,6 +79,17 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     return found
 
 
+def round_began(cursor: str | None) -> datetime | None:
+    """When the round of a scan's cursor began; None for the first scan."""
+    begun = json.loads(cursor).get("swept") if cursor else None
+    return datetime.fromisoformat(begun) if begun else None
+
+
+def with_another_round(cursor: str) -> str:
+    """The same cursor for a scan that begins a round at once."""
+    return json.dumps({**json.loads(cursor), "swept": None, "at": {}})
+
+
 def pending(lake: Lake, table: Table, *, since: str = "", until: str = "", settle: float = 0) -> list[str]:
     """Batches from `since` on and before `until` whose raw files are not the ones that bronze holds."""
     return _pending(lake, table, deliveries(lake, table.name, since, until), settle)
@@ -146,9 +157,8 @@ Contents = dict[str, set[str]]
 
 def _contents(source: Snapshot, there: Iterable[Delivery]) -> Contents:
     found: Contents = {batch: set() for batch, _ in there}
-    for stored in source.files:  # Of a long history, few are looked at.
-        if stored.partition in found:
-            found[stored.partition].add(BronzeName.parse(stored.name).content)
+    for stored in source.of(found):  # Of a long history, few are looked at.
+        found[stored.partition].add(BronzeName.parse(stored.name).content)
     return found
 
 

@@ -243,8 +243,8 @@ class Stages:
         wanted: dict[str, Sequence[str]] = {
             table.name: [batch_key(self.start)] for table in missing_once(lake, self.business) if table in tables
         }
-        missing = missing_batches(lake, self.business, stretch.begin, stretch.end)
-        wanted |= {table.name: missing for table in tables if table.arrives == "every batch"}
+        missing = missing_batches(lake, self.business, self.start, stretch.begin, stretch.end)
+        wanted |= {table.name: missing[table.name] for table in tables if table.arrives == "every batch"}
         return self.planner.ranges("raw", wanted)
 
     def _bronze(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:

@@ -65,12 +65,12 @@ class Planner:
             return Found(reason="TPCH_GENERATE=false: files land in raw on their own.")
         start = self.settings.start
         recent = max(start, floor(moment, BATCH) - arrivals.RECENT)
-        missing = missing_batches(lake, self.business, recent, moment)
+        missing = missing_batches(lake, self.business, start, recent, moment)
         # Batches are generated in order, so a gap reaches further back only if the first recent batch is missing.
-        if recent > start and (moment.hour == WHOLE_HISTORY or batch_key(recent) in missing):
-            missing = missing_batches(lake, self.business, start, moment)
-        requests = self.requests.for_ranges("raw", {table.name: missing for table in self.business.streams})
-        if missing and (once := missing_once(lake, self.business)):
+        if recent > start and (moment.hour == WHOLE_HISTORY or any(batch_key(recent) in b for b in missing.values())):
+            missing = missing_batches(lake, self.business, start, start, moment)
+        requests = self.requests.for_ranges("raw", missing)
+        if requests and (once := missing_once(lake, self.business)):
             requests += self.requests.for_ranges("raw", {table.name: [batch_key(start)] for table in once})
         return Found(requests, "Every batch that has ended is in raw.")
 
@@ -88,6 +88,9 @@ class Planner:
     def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
+        begun = arrivals.round_began(cursor)
+        if cursor and begun and setbacks.failed_since(instance, "bronze", begun):
+            cursor = arrivals.with_another_round(cursor)  # What it was asked for may be of long ago.
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
         warnings = list(found.faults)
         for name in self.business.names:

@@ -115,6 +115,12 @@ def failures_of(instance: dg.DagsterInstance, layer: str, now: datetime) -> list
     return list(_failures(instance.get_run_records(failed, limit=RUNS)))
 
 
+def failed_since(instance: dg.DagsterInstance, layer: str, moment: datetime) -> bool:
+    """Whether a run of a layer has failed since then."""
+    failed = dg.RunsFilter(job_name=job_name(layer), statuses=[dg.DagsterRunStatus.FAILURE], updated_after=moment)
+    return bool(instance.get_run_records(failed, limit=1))
+
+
 def _failures(records: Iterable[dg.RunRecord]) -> Iterable[Failure]:
     for record in records:
         run = record.dagster_run

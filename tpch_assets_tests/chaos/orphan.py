@@ -10,6 +10,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.orchestration import io_manager
@@ -36,8 +37,7 @@ def main() -> None:
             (folder / TOLD).write_text(f"refused: {error}")
             raise
 
-    io_manager.commit_pieces = late
-    with town(folder, 0) as market, market.graph() as loaded:
+    with patch.object(io_manager, "commit_pieces", late), town(folder, 0) as market, market.graph() as loaded:
         loaded.run(loaded.sensor(sensor).run_requests[:1], raise_on_error=False)
 
 

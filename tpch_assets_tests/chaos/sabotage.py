@@ -300,10 +300,24 @@ SABOTAGES = (
         "orchestration/test_setbacks.py::test_after_a_reboot_the_batch_at_work_is_asked_for_at_the_next_tick",
     ),
     _one(
+        "what failed long ago in the history waits for the next round",
+        "orchestration/schedules.py",
+        'if cursor and begun and setbacks.failed_since(instance, "bronze", begun):',
+        "if False:",
+        "orchestration/test_setbacks.py::test_after_a_reboot_the_batch_at_work_is_asked_for_at_the_next_tick",
+    ),
+    _one(
+        "only the last commit of a vacuum is flushed",
+        "lake/folder.py",
+        "if VACUUM not in Path(commit).read_bytes():",
+        "if True:",
+        "lake/test_recovery.py::test_both_commits_of_a_vacuum_that_died_are_on_the_disk_before_the_next_one",
+    ),
+    _one(
         "a damaged database of Dagster stays",
         "orchestration/databases.py",
-        '    if said != "ok":\n',
-        "    if False:\n",
+        "        yield str(error)\n        return\n",
+        "        return\n",
         "orchestration/test_databases.py::test_a_damaged_database_is_moved_aside_and_a_sound_one_stays",
     ),
     _one(

@@ -213,12 +213,6 @@ def test_a_layer_on_a_full_disk_goes_on_when_there_is_room(on_its_own_disk: Path
     life.settle(2, now)
 
 
-def _third_day(life: Life) -> None:
-    for one in feed.deliveries(life.chance, 2, life.landed):
-        life.land(one)
-        life.landed.append(one)
-
-
 def _before(life: Life, layer: str) -> datetime:
     """A third day has come, and is in the layers before one; gives the time of the tick that is next."""
     now = feed.START + timedelta(days=2) + END

@@ -5,7 +5,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tpch_assets.orchestration.instance import GONE
 from tpch_assets_tests.chaos import feed
 from tpch_assets_tests.chaos.town import UNFINISHED, Served, kill_a_run, town, wait_for
 
@@ -59,8 +58,7 @@ def test_services_catch_up_by_themselves(tmp_path: Path, seed: int) -> None:
                 print(market.wrong(), served.log.read_text()[-4000:])  # noqa: T201 (pytest shows it when it fails)
             for run_id in killed:
                 run = instance.get_run_by_id(run_id)
-                assert run and run.status == dg.DagsterRunStatus.FAILURE
-                assert any(GONE in entry.message for entry in instance.all_logs(run_id)), "it was found out by itself"
+                assert run and run.status == dg.DagsterRunStatus.FAILURE, "by the next tick, or by Dagster before it"
             storage = instance.event_log_storage
             for pool in storage.get_concurrency_keys():
                 info = storage.get_concurrency_info(pool)

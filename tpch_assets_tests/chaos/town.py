@@ -150,7 +150,8 @@ class Served:
         """This process and all that it started, itself first."""
         if self.process is None or self.process.poll() is not None:
             return []
-        return [(first := psutil.Process(self.process.pid)), *first.children(recursive=True)]
+        first = psutil.Process(self.process.pid)
+        return [first, *first.children(recursive=True)]
 
     def reboot(self) -> None:
         """Kill everything at once; nothing is asked whether it has finished."""

@@ -109,9 +109,14 @@ def test_after_a_reboot_the_batch_at_work_is_asked_for_at_the_next_tick(tmp_path
     place = Place(tmp_path)
     place.deliver("region", days.key(0), "a.json", [_region(0)])
     with graph(place, generate=False) as loaded:
-        (request,) = loaded.sensor("bronze_sensor").run_requests
+        first = loaded.sensor("bronze_sensor")
+        (request,) = first.run_requests
         job = loaded.defs.resolve_job_def("bronze_job")
         tags = {**request.tags, OWNER_TAG: owner(), BORN_TAG: "another-boot 1"}
         loaded.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
-        assert _round(loaded) == [(days.key(0), days.key(0))]
+        # The batch is of ten days ago, where a scan looks every ten minutes if nothing has failed.
+        second = loaded.sensor("bronze_sensor", first.cursor)
+        assert [days.stretch(one) for one in second.run_requests] == [(days.key(0), days.key(0))]
+        loaded.run(second.run_requests)
         assert _batches(loaded) == {days.key(0)}
+        assert loaded.sensor("bronze_sensor", second.cursor).run_requests == []

@@ -90,7 +90,7 @@ def test_the_pipeline_shows_rejects_and_links_to_dagster(full: Served, visit: Op
     page = visit(f"{full.url}/pipeline?layer=bronze&table=orders")
     line = page.get_by_role("row").filter(has=page.get_by_role("link", name="orders", exact=True))
     expect(line.locator(".state.amber")).to_contain_text("2 lines rejected")
-    link = page.get_by_role("link", name="bronze/orders in Dagster")
+    link = page.get_by_role("link", name="open bronze/orders in Dagster")
     expect(link).to_have_attribute("href", "http://127.0.0.1:3000/assets/bronze/orders")
     expect(page.locator(".tabulator-row").first).to_contain_text(EVIL)
     assert page.title() != "broken"

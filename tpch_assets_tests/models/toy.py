@@ -18,8 +18,8 @@ NAME = "late_parcels"
 FEATURES = (
     Feature("weight", "number", description="Kilograms.", typical=12.5),
     Feature("carrier", "category", ("AIR", "ROAD", "SEA"), nullable=True, description="Who carries it.", typical="SEA"),
-    Feature("ordered", "date", description="When it was ordered."),
-    Feature("promised", "date", description="When it was promised for."),
+    Feature("ordered", "date", description="When it was ordered.", typical="2026-01-01"),
+    Feature("promised", "date", description="When it was promised for.", typical="2026-01-03"),
 )
 DERIVED = (Derived("days", "days between", ("promised", "ordered"), "Days promised."),)
 INPUTS = {"identity": "abc", "silver": {"parcels": 3}, "features": "def", "libraries": {"xgboost": "3"}}

@@ -72,7 +72,7 @@ def test_versions_say_why_they_do_not_serve(store: Store) -> None:
 def test_the_form_begins_with_a_usual_case(store: Store) -> None:
     page = open_page(Model, store)
     begun = {name: field.value for name, field in page.what_if.fields.items()}
-    assert begun == {"weight": "12.5", "carrier": "SEA", "ordered": "", "promised": ""}
+    assert begun == {"weight": "12.5", "carrier": "SEA", "ordered": "2026-01-01", "promised": "2026-01-03"}
     assert "The form begins with a usual case" in words(page.what_if.heading.html)
     page.what_if.fields["weight"].value = "7"
     said: dict[str, str | float] = {"weight": 3, "ordered": "2026-01-02"}

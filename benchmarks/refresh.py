@@ -1,6 +1,6 @@
 """A day's refresh of all queries when one customer in a hundred is new, against one without new customers.
 
-    python -m benchmarks.refresh [--lake /tmp/lake] [--days 5] [--scale-factor 0.1] [--rounds 3]
+    python -m benchmarks.refresh [--lake /tmp/lake] [--days 3] [--scale-factor 0.05] [--rounds 3]
 
 The answers of all days but the last are made first, so that their partials are kept; then the last day's are timed, in
 this process. New customers have the keys that follow, and all of them are new to silver since the day before. Prints
@@ -35,8 +35,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lake", type=Path, help="a lake with silver; without it one is replayed")
-    parser.add_argument("--days", type=int, default=5)
-    parser.add_argument("--scale-factor", type=float, default=0.1)
+    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--scale-factor", type=float, default=0.05)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -70,10 +70,25 @@ def is_batch(text: str) -> bool:
     return batch_key(moment) == text
 
 
-@lru_cache(maxsize=1 << 16)  # Called for every file of a table; parsing a time takes 10 microseconds.
 def window_of(batch: str) -> str:
-    """The key of the window that a batch lies in."""
-    return window_key(parse(batch))
+    """The key of the window that a batch lies in.
+
+    Raises:
+        ValueError: The text is not a key.
+    """
+    # Called for every file of a table: parsing a time takes 10 microseconds, and ten years have 350,000 batches.
+    return _day(batch[:10]) + _begin_of_window(batch[10:])
+
+
+@lru_cache(maxsize=1 << 14)
+def _day(text: str) -> str:
+    return day_key(parse(text))
+
+
+@lru_cache(maxsize=1 << 11)
+def _begin_of_window(time: str) -> str:
+    """The rest of a window's key, by that of a batch's."""
+    return window_key(parse(f"2000-01-01{time}"))[10:]
 
 
 def batches_of(window: str) -> list[str]:

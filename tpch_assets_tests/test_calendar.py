@@ -62,6 +62,12 @@ def test_the_batches_of_a_window_lie_in_it() -> None:
         assert {calendar.window_of(batch) for batch in batches} == {window}
 
 
+@pytest.mark.parametrize("text", ["", "2023-02-29T0000", "2024-01-01T2400", "2024-01-01T00:00", "some"])
+def test_what_is_no_key_has_no_window(text: str) -> None:
+    with pytest.raises(ValueError, match=r"does not match|unconverted|day is out of range"):
+        calendar.window_of(text)
+
+
 @pytest.mark.parametrize("text", ["2024-01-01T0000", "2024-02-29T2345", "2024-12-31T1215"])
 def test_batch_names_are_recognised(text: str) -> None:
     assert calendar.is_batch(text)

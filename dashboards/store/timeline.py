@@ -3,7 +3,7 @@
 How it is drawn does not belong here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -201,5 +201,5 @@ def _steps(day: datetime, step: timedelta) -> Iterable[datetime]:
     return (day + number * step for number in range(DAY // step))
 
 
-def _files(table: Snapshot | None) -> tuple[DataFile, ...]:
+def _files(table: Snapshot | None) -> Sequence[DataFile]:
     return table.files if table else ()

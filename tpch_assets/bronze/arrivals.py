@@ -157,9 +157,8 @@ Contents = dict[str, set[str]]
 
 def _contents(source: Snapshot, there: Iterable[Delivery]) -> Contents:
     found: Contents = {batch: set() for batch, _ in there}
-    for stored in source.files:  # Of a long history, few are looked at.
-        if stored.partition in found:
-            found[stored.partition].add(BronzeName.parse(stored.name).content)
+    for stored in source.of(found):  # Of a long history, few are looked at.
+        found[stored.partition].add(BronzeName.parse(stored.name).content)
     return found
 
 

@@ -98,6 +98,10 @@ class Naming:
         former = [[[c.name, c.type, c.description, c.nullable] for c in columns] for columns in self.former]
         return {NAMING: json.dumps({"origin": self.origin, "former": former})}
 
+    def claim(self, table: Table) -> int:
+        """A number for what raw files are parsed as; it fits Delta's 64 bits."""
+        return int(_digest(f"{_origin(table)} {self.origin}")[:15], 16)
+
     def name(self, file: RawFile) -> BronzeName:
         """The name that a raw file's bronze file gets."""
         return BronzeName(file_hash(file.name), _content(file, self.origin), columns=self.columns)

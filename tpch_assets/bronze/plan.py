@@ -84,6 +84,7 @@ def plan_batches(
         over_rejects=_paths(rejects),
         schema=bronze_schema(table, bronze),
         properties={**Declared.of(table, before).properties, **naming.properties},
+        claim=naming.claim(table),
     )
 
 
@@ -124,6 +125,7 @@ def plan_again(
         over_rejects=_paths(rejects),
         base=bronze.version,
         replace=True,
+        claim=naming.claim(table),
     )
 
 

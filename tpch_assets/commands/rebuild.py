@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tpch_assets.orchestration.schedules import Planner
 
 LAYERS = ("bronze", "silver")
-SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+SILENT: dict[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Tell = Callable[[int, int], None]
 """Hears how many pieces of a step are done, and how many there are."""
 

@@ -65,9 +65,7 @@ def cursor() -> duckdb.DuckDBPyConnection:
     """A new connection to the process's database; close it (or use it in `with`)."""
     with _database_lock:
         database = _database_of(os.getpid())
-    connection = database.cursor()
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
+    return database.cursor()  # It takes over the database's time zone.
 
 
 def limit_memory(memory: str) -> None:
@@ -98,10 +96,16 @@ def sql_list(paths: Sequence[str]) -> str:
 
 def arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
     """The Arrow schema of columns given as (name, SQL type)."""
+    return _arrow_schema(tuple(columns))
+
+
+@lru_cache(1 << 10)
+def _arrow_schema(columns: tuple[tuple[str, str], ...]) -> pa.Schema:
     with cursor() as connection:
         return connection.sql(f"SELECT {nulls(columns)} WHERE false").to_arrow_table().schema
 
 
+@lru_cache(1 << 10)
 def sql_types(schema: pa.Schema) -> tuple[tuple[str, str], ...]:
     """Arrow columns as (name, SQL type)."""
     with cursor() as connection:

@@ -23,7 +23,7 @@ def _lost(query: Query, group: Group, silver: Snapshots, gold: Snapshot) -> str 
     if not gold.files:
         return None
     names = group.names
-    first = min((file.partition for name in names for file in silver[name].files), default="")
+    first = min(filter(None, (silver[name].first for name in names)), default="")
     empty = {name: Snapshot(gold.lake, "", -1) for one in query.groups for name in one.names}
     day = gold.files[0].partition
     nothing = {

@@ -97,7 +97,8 @@ def stale_answers(
         of = query.groups or business.groups
         if of not in data:
             data[of] = set(with_data(of, silver, days))
-        wanted = [day for day in wanted if day in data[of]]
+        with_rows = data[of]
+        wanted = [day for day in wanted if day in with_rows]
         if not wanted or not there.issuperset(query.tables) or blocked.intersection(query.tables):
             continue
         with tolerant():
@@ -156,7 +157,7 @@ def _former(groups: list[FormerDigests], day: str) -> str:
 
 def ready_days(lake: Lake, group: Group, silver: Snapshots, days: list[str]) -> dict[str, str]:
     """The days that a group's shards are complete for, each with what an answer has to be made of."""
-    stale = not_built(lake, group)[0]
+    stale = not_built(lake, group)
     there = set.intersection(*(set(silver[name].by_partition()) for name in group.names))
     if not there:
         return {}

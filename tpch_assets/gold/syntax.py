@@ -36,6 +36,7 @@ def tables_read(statement: str) -> set[str]:
     return set(_base_tables(tree(statement), frozenset()))
 
 
+@functools.lru_cache(1 << 10)
 def normal(statement: str) -> str:
     """The statement without what does not count: comments, white space, and the case of keywords and functions.
 
@@ -60,6 +61,7 @@ def _is_empty(value: object) -> bool:
     return value is None or value is False or value in ("", [], {})
 
 
+@functools.lru_cache(1 << 12)
 def columns_read(statement: str, table: Table) -> tuple[str, ...]:
     """The columns of a table that a statement may read; rather too many than too few."""
     every = nodes_of(statement)

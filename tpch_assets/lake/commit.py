@@ -9,7 +9,6 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -17,10 +16,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from tpch_assets.lake.data_files import Written
-from tpch_assets.lake.evolve import columns_of, delta_schema, evolved, names, set_columns
+from tpch_assets.lake.evolve import columns_to_set, delta_schema, names, set_columns
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, files_in, opened
 
+CLAIM = "claim"  # The mark of what runs plan their writes by; see `claim.py`.
 REWRITE = "rewrite"  # All commits have this one application id, so that Delta refuses a writer that lost a race.
 ATTEMPTS = 12
 PROPERTIES = {
@@ -64,6 +64,8 @@ def commit(
     marks: Mapping[str, int] | None = None,
     properties: Mapping[str, str] | None = None,
     replace: bool = False,
+    after: int = 0,
+    claim: int | None = None,
 ) -> Committed:
     """Replace the files of `partitions` by the `written` ones, in one commit, exactly once.
 
@@ -79,10 +81,12 @@ def commit(
         marks: Application versions to record in the same commit (read with `mark`).
         properties: The table's properties to set.
         replace: Replace the whole table, whatever its columns were.
+        after: The files' time in the table is no earlier, in milliseconds since 1970, even if the clock was set back.
+        claim: A number for what the write was planned by; see `claim.py`.
 
     Raises:
-        CommitConflict: The table is no longer at `base`, a file that is not among `over` would give way, or other
-            writers won every attempt.
+        CommitConflict: The table is no longer at `base`, or claimed for another plan, a file that is not among `over`
+            would give way, or other writers won every attempt.
         ValueError: A file is missing or damaged, or the columns cannot become those of the table in place.
     """
     schema = _check(lake, uri, written, schema)
@@ -90,7 +94,11 @@ def commit(
     failure: Exception | None = None
     tried: tuple[list[Written], list[DataFile]] = [], []
     for attempt in range(ATTEMPTS):
-        table = _open(lake, uri, schema, properties)
+        table = opened_or_made(lake, uri, schema, properties)
+        told = properties.items() <= table.metadata().configuration.items()
+        held = table.transaction_version(CLAIM)
+        if claim is not None and held != claim and not (held is None and told):
+            raise CommitConflict(f"{uri}: a run that writes other columns has begun since this one was planned")
         current = {file.path: file for file in files_in(table)}
         new = [item for item in written if item.file.path not in current]
         stay = {item.file.path for item in written} | set(keep)
@@ -100,9 +108,8 @@ def commit(
         if foreign := [file.path for file in old if over is not None and file.path not in over]:
             raise CommitConflict(f"{uri}: another writer has put {foreign[0]} where this one was to replace others")
         kept = tuple(current[path] for path in keep)
-        columns = _columns_to_set(uri, table, schema, replace, staying=bool(stay & current.keys()))
+        columns = columns_to_set(uri, table, schema, replace, staying=bool(stay & current.keys()))
         data = bool(new or old) or any(table.transaction_version(app) != number for app, number in marks.items())
-        told = properties.items() <= table.metadata().configuration.items()
         if not data and told and columns is None:
             # It may not be on the disk yet, if an answer was lost or another writer died; who calls builds on it.
             lake.store.flush_commit(uri, table.version())
@@ -120,12 +127,13 @@ def commit(
         lake.store.flush_commit(uri, table.version())
         try:
             if columns is not None and (columns.when == "before" or (columns.when == "behind" and not data)):
-                set_columns(table, columns.schema, _once(table))
+                set_columns(table, columns.schema, once(table))
             elif data:
-                _write(table, schema, new, old, marks, afresh=columns is not None and columns.when == "with")
+                now = max(int(time.time() * 1000), after)
+                _write(table, schema, new, old, marks, now, afresh=columns is not None and columns.when == "with")
             else:
                 table.alter.set_table_properties(
-                    dict(properties), raise_if_not_exists=False, commit_properties=_once(table)
+                    dict(properties), raise_if_not_exists=False, commit_properties=once(table)
                 )
         except (CommitFailedError, DeltaError, OSError) as error:
             # The commit may have landed although its answer was lost; the next attempt finds out.
@@ -145,31 +153,8 @@ def commit(
     raise CommitConflict(lost) from failure
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """Columns that a table is to get: in a commit before that of the files or behind it, or with the files."""
-
-    schema: Schema
-    when: Literal["before", "with", "behind"]
-
-
-def _columns_to_set(uri: str, table: DeltaTable, want: pa.Schema, replace: bool, *, staying: bool) -> _Columns | None:
-    """What to do about columns; None if the table has them.
-
-    Args:
-        staying: Some of the table's files are among those that replace it.
-    """
-    try:
-        found = evolved(uri, columns_of(table), want)
-    except ValueError:
-        if not replace:
-            raise
-        # Files that stay have no other columns than the new ones, so the others go once their files are gone.
-        return _Columns(delta_schema(want), "behind" if staying else "with")
-    return _Columns(found, "before") if found else None
-
-
-def _open(lake: Lake, uri: str, schema: pa.Schema, properties: Mapping[str, str]) -> DeltaTable:
+def opened_or_made(lake: Lake, uri: str, schema: pa.Schema, properties: Mapping[str, str]) -> DeltaTable:
+    """deltalake's table at `uri`, which is made with these columns and properties if it does not exist."""
     if table := opened(lake, uri):
         return table
     lake.store.prepare(uri)
@@ -200,11 +185,11 @@ def _write(
     new: list[Written],
     old: list[DataFile],
     marks: Mapping[str, int],
+    now: int,
     *,
     afresh: bool,
 ) -> None:
     """Commit files. If `afresh`, all that the table has gives way, its columns too."""
-    now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [
         AddAction(item.file.path, item.file.size, {}, now, True, item.stats) for item in new
     ]
@@ -214,11 +199,11 @@ def _write(
         actions,
         "overwrite" if afresh else "append",
         Schema.from_arrow(schema),
-        commit_properties=_once(table, marks),
+        commit_properties=once(table, marks),
     )
 
 
-def _once(table: DeltaTable, marks: Mapping[str, int] | None = None) -> CommitProperties:
+def once(table: DeltaTable, marks: Mapping[str, int] | None = None) -> CommitProperties:
     """What has a commit take the next version or none, and refuses a writer that lost a race."""
     turn = (table.transaction_version(REWRITE) or 0) + 1
     transactions = [Transaction(REWRITE, turn)]

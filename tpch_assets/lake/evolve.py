@@ -7,6 +7,8 @@ who drops one goes on naming it in the commit's schema. What a change of a decla
 """
 
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
@@ -41,6 +43,34 @@ def evolved(uri: str, have: pa.Schema, want: pa.Schema) -> Schema | None:
         )
     merged = Schema([*found, *theirs.values()])
     return None if merged == ours else merged
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that a table is to get: in a commit before that of the files or behind it, or with the files."""
+
+    schema: Schema
+    when: Literal["before", "with", "behind"]
+
+
+def columns_to_set(uri: str, table: DeltaTable, want: pa.Schema, replace: bool, *, staying: bool) -> Columns | None:
+    """What to do about columns; None if the table has them.
+
+    Args:
+        replace: The commit replaces the whole table, whatever its columns were.
+        staying: Some of the table's files are among those that replace it.
+
+    Raises:
+        ValueError: They cannot become those of the table in place.
+    """
+    try:
+        found = evolved(uri, columns_of(table), want)
+    except ValueError:
+        if not replace:
+            raise
+        # Files that stay have no other columns than the new ones, so the others go once their files are gone.
+        return Columns(delta_schema(want), "behind" if staying else "with")
+    return Columns(found, "before") if found else None
 
 
 def set_columns(table: DeltaTable, columns: Schema, properties: CommitProperties) -> None:

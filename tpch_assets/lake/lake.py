@@ -73,7 +73,8 @@ class Lake:
     def tables(self) -> list[str]:
         """Where Delta tables are or may be: the folders of the layers and of `operations`, in order."""
         layers = (*(layer.name for layer in DELTA), "operations")
-        return [self.table(layer, name) for layer in layers for name in sorted(self.store.names(self.path(layer)))]
+        names = ((layer, name) for layer in layers for name in sorted(self.store.names(self.path(layer))))
+        return [self.table(layer, name) for layer, name in names if not name.startswith("_")]
 
     def check(self, *, write: bool = False) -> None:
         """Fail now, in one sentence, if the lake cannot be read (or written).

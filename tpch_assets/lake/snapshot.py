@@ -4,27 +4,21 @@ Writing belongs in `data_files.py` and `commit.py`. Each data file lies at `<par
 are in the files themselves: any Parquet reader sees whole rows.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from decimal import Decimal
 from functools import lru_cache
-from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tpch_assets.compute.database import cursor, rows_as, sql_list, sql_types
+from tpch_assets.lake.file_list import FACTS, Bound, Columns, DataFile, FileList, Value, decoded
 from tpch_assets.lake.lake import Lake, LakeError, NotThere
 from tpch_assets.lake.local_files import printable
 
-Bound = bool | int | float | str | date | datetime | Decimal
-"""A least or greatest value of a column."""
-
-Value = Bound | None
-"""What the log says of one; None if it says nothing."""
+__all__ = ["Bound", "DataFile", "Snapshot", "Snapshots", "TableError", "Value"]  # Those of `file_list.py`, too.
 
 REMEMBERED = 1 << 17  # Bounds for which this process read a column.
 
@@ -43,34 +37,6 @@ def apart(faults: list[str]) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class DataFile:
-    """One file of a table.
-
-    Attributes:
-        path: Below the table, as the file system or S3 knows it. The log encodes it like a URL.
-        size: Bytes.
-        least: Least values by column, where the log has them. Ask `bounds` for one that must be known.
-        greatest: Greatest values, likewise.
-        modified: When it became part of the table, in milliseconds since 1970.
-    """
-
-    path: str
-    size: int
-    rows: int
-    least: dict[str, Value] = field(default_factory=dict, compare=False, hash=False)
-    greatest: dict[str, Value] = field(default_factory=dict, compare=False, hash=False)
-    modified: int = field(default=0, compare=False, hash=False)
-
-    @property
-    def partition(self) -> str:
-        return unquote(self.path.split("/", 1)[0])
-
-    @property
-    def name(self) -> str:
-        return unquote(self.path.rsplit("/", 1)[-1])
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """A table at one version. It is small and can be pickled, so that workers read exactly what was planned.
 
@@ -85,7 +51,7 @@ class Snapshot:
     lake: Lake
     uri: str
     version: int
-    files: tuple[DataFile, ...] = ()
+    files: Sequence[DataFile] = ()
     schema: pa.Schema | None = None
     id: str = ""
     made: int = 0
@@ -100,6 +66,13 @@ class Snapshot:
         return sum(file.size for file in self.files)
 
     @property
+    def first(self) -> str:
+        """The least partition that has a file; empty if there is none."""
+        if isinstance(self.files, FileList):
+            return self.files.first
+        return min((file.partition for file in self.files), default="")
+
+    @property
     def bare(self) -> "Snapshot":
         """The same without its list of files, to go along with each of many tasks."""
         return replace(self, files=())
@@ -109,9 +82,13 @@ class Snapshot:
         return [f"{self.uri}/{file.path}" for file in (self.files if files is None else files)]
 
     def of(self, partitions: Collection[str]) -> list[DataFile]:
+        if isinstance(self.files, FileList):
+            return [file for partition in dict.fromkeys(partitions) for file in self.files.of(partition)]
         return [file for file in self.files if file.partition in partitions]
 
     def by_partition(self) -> dict[str, list[DataFile]]:
+        if isinstance(self.files, FileList):
+            return self.files.by_partition
         found: dict[str, list[DataFile]] = {}
         for file in self.files:
             found.setdefault(file.partition, []).append(file)
@@ -125,14 +102,25 @@ Snapshots = dict[str, Snapshot]
 def snapshot(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
     """The table at `uri` now, or at `version`."""
     table = opened(lake, uri, version)
+    return Snapshot(lake, uri, -1) if table is None else _of(lake, uri, table, tuple(files_in(table)))
+
+
+def without_statistics(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
+    """The same; its files have no statistics, which takes a fraction of the time."""
+    table = opened(lake, uri, version)
     if table is None:
         return Snapshot(lake, uri, -1)
+    columns = _actions(table).select(["path", *FACTS])
+    return _of(lake, uri, table, FileList(Columns(columns)))
+
+
+def _of(lake: Lake, uri: str, table: DeltaTable, files: Sequence[DataFile]) -> Snapshot:
     facts = table.metadata()
     return Snapshot(
         lake,
         uri,
         table.version(),
-        tuple(files_in(table)),
+        files,
         pa.schema(table.schema().to_arrow()),
         str(facts.id),
         facts.created_time or 0,
@@ -212,13 +200,17 @@ def _read_bounds(lake: Lake, uri: str, column: str) -> tuple[Bound, Bound] | Non
 
 def files_in(table: DeltaTable) -> Iterable[DataFile]:
     """The files of deltalake's table."""
-    # pa.table would import pandas to ask whether this is a DataFrame.
-    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+    actions = _actions(table)
     facts = [actions[name].to_pylist() for name in ("path", "size_bytes", "num_records", "modification_time")]
     for path, size, rows, modified, least, greatest in zip(
         *facts, _by_file(actions, "min."), _by_file(actions, "max."), strict=True
     ):
-        yield DataFile(unquote(path), size, rows, least, greatest, modified)
+        yield DataFile(decoded(path), size, rows, least, greatest, modified)
+
+
+def _actions(table: DeltaTable) -> pa.Table:
+    # pa.table would import pandas to ask whether this is a DataFrame.
+    return pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
 
 
 def files_with(source: Snapshot, column: str) -> tuple[DataFile, ...]:
@@ -226,11 +218,11 @@ def files_with(source: Snapshot, column: str) -> tuple[DataFile, ...]:
     table = opened(source.lake, source.uri, source.version)
     if table is None:
         return ()
-    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
+    actions = _actions(table)
     paths, rows = (actions[name].to_pylist() for name in ("path", "num_records"))
     name = f"null_count.{column}"
     nulls = actions[name].to_pylist() if name in actions.column_names else [None] * len(paths)
-    empty = {unquote(path) for path, count, null in zip(paths, rows, nulls, strict=True) if null == count}
+    empty = {decoded(path) for path, count, null in zip(paths, rows, nulls, strict=True) if null == count}
     return tuple(file for file in source.files if file.path not in empty)
 
 

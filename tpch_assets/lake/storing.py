@@ -5,6 +5,7 @@ Writing the pieces belongs in `pieces.py`, and how one commit is made in `commit
 
 from collections.abc import Sequence
 
+from tpch_assets.lake.claim import claim
 from tpch_assets.lake.commit import Committed, commit
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import REJECTS, Piece
@@ -16,9 +17,13 @@ def commit_pieces(lake: Lake, uri: str, pieces: Sequence[Piece], update: TableUp
     """Commit the pieces of an update. Rejects go first, since the good rows mark a batch as ingested.
 
     Raises:
-        CommitConflict: The table changed since the update was planned.
+        CommitConflict: The table changed since the update was planned, or another run has claimed it.
         ValueError: A file is missing or damaged, or the columns cannot become those of the table in place.
     """
+    base = update.base
+    if update.claim is not None and update.schema is not None:
+        claimed = claim(lake, uri, update, update.schema, update.claim, [piece.rows.file.path for piece in pieces])
+        base = base if base is None or claimed is None else claimed
     if any(piece.lines is not None for piece in pieces) or update.keep:
         _commit_rejects(lake, f"{uri}_rejects", pieces, update)
     return commit(
@@ -29,10 +34,12 @@ def commit_pieces(lake: Lake, uri: str, pieces: Sequence[Piece], update: TableUp
         schema=update.schema,
         keep=update.keep,
         over=update.over,
-        base=update.base,
+        base=base,
         marks=update.marks,
         properties=update.properties,
         replace=update.replace,
+        after=update.after,
+        claim=update.claim,
     )
 
 

@@ -90,6 +90,8 @@ class TableUpdate:
         schema: The table's columns, where it may be that no file is written, or that files lack some.
         properties: The table's properties to set.
         replace: These are all files of the table; it is replaced as a whole, whatever its columns were.
+        after: The files' time in the table is no earlier, in milliseconds since 1970: they are made of tables of then.
+        claim: A number for what the update was planned by, such as a declaration; see `claim.py`.
         extra: More materialization metadata, by partition key.
         nothing: Why partitions that were asked for are not in `files`: how a sentence begins that ends with their keys.
         beside: Updates of other tables of the layer, by name, that are stored with this one.
@@ -104,6 +106,8 @@ class TableUpdate:
     schema: pa.Schema | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     replace: bool = False
+    after: int = 0
+    claim: int | None = None
     extra: Mapping[str, Mapping[str, int | float | str]] = field(default_factory=dict)
     nothing: str = "there is nothing to store of"
     beside: "Mapping[str, TableUpdate]" = field(default_factory=dict)

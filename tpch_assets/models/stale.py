@@ -12,10 +12,10 @@ from typing import Literal
 from tpch_assets.calendar import day_key
 from tpch_assets.gold.blocked import blocked_dimensions
 from tpch_assets.gold.days import with_data
-from tpch_assets.gold.plan import snapshots_for
 from tpch_assets.gold.stale import ready_days
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.snapshot import apart, snapshot
+from tpch_assets.lake.listing import listed
+from tpch_assets.lake.snapshot import apart
 from tpch_assets.layers import DAY
 from tpch_assets.models import registry
 from tpch_assets.models.declared import BoundModel
@@ -50,9 +50,9 @@ def due_models(
 
 def _due(lake: Lake, business: Business, bound: BoundModel, days: list[str]) -> dict[str, Reason]:
     needed = {*bound.query.tables, *bound.group.names}
-    if any(snapshot(lake, lake.table("silver", name)).version < 0 for name in needed):
+    silver = {name: listed(lake, lake.table("silver", name)) for name in business.names if name in needed}
+    if any(source.version < 0 for source in silver.values()):
         return {}
-    silver = snapshots_for(bound.query, business, lake)
     reached = max((file.partition for name in bound.group.names for file in silver[name].files), default="")
     days = [day for day in days if day <= reached][-registry.KEPT_DAYS :]
     ready = with_data([bound.group], silver, sorted(ready_days(lake, bound.group, silver, days)))

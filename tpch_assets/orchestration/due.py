@@ -14,6 +14,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import listed
 from tpch_assets.lake.snapshot import Snapshots, apart
 from tpch_assets.schema import Business
+from tpch_assets.silver.built import remember
 from tpch_assets.silver.stale import due_dimensions, due_windows
 
 
@@ -33,6 +34,9 @@ def due_in_silver(lake: Lake, business: Business, until: datetime, faults: list[
         faults: Gets a sentence for each table that cannot be opened; without it, the first one raises.
     """
     windows, held = due_in_groups(lake, business, until, faults)
+    for group in business.groups:  # The next process's first tick need not look at all of history.
+        with apart([]):  # A damaged table is named already.
+            remember(lake, group)
     stale, waiting = due_dimensions(lake, business, faults)
     return Due(windows, [t.name for t in stale if t.name not in waiting], [*held, *waiting.values()])
 

@@ -14,7 +14,7 @@ from tpch_assets.calendar import parse
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.listing import listed
+from tpch_assets.lake.listing import listing
 from tpch_assets.lake.snapshot import apart
 from tpch_assets.layers import LAYERS, Layer, in_words
 from tpch_assets.models import registry
@@ -110,5 +110,5 @@ def _latest(lake: Lake, layer: Layer, name: str) -> str | None:
         return arrivals.latest(lake, name, datetime.now(UTC))
     if layer.name == "gold" and (versions := registry.versions(lake, name)):
         return versions[-1].day
-    files = listed(lake, lake.table(layer.name, name)).files
-    return max((file.partition for file in files if file.rows or layer.name == "gold"), default=None)
+    held = listing(lake, lake.table(layer.name, name)).rows()
+    return max((partition for partition, rows in held.items() if rows or layer.name == "gold"), default=None)

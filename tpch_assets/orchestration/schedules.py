@@ -65,12 +65,12 @@ class Planner:
             return Found(reason="TPCH_GENERATE=false: files land in raw on their own.")
         start = self.settings.start
         recent = max(start, floor(moment, BATCH) - arrivals.RECENT)
-        missing = missing_batches(lake, self.business, recent, moment)
+        missing = missing_batches(lake, self.business, start, recent, moment)
         # Batches are generated in order, so a gap reaches further back only if the first recent batch is missing.
-        if recent > start and (moment.hour == WHOLE_HISTORY or batch_key(recent) in missing):
-            missing = missing_batches(lake, self.business, start, moment)
-        requests = self.requests.for_ranges("raw", {table.name: missing for table in self.business.streams})
-        if missing and (once := missing_once(lake, self.business)):
+        if recent > start and (moment.hour == WHOLE_HISTORY or any(batch_key(recent) in b for b in missing.values())):
+            missing = missing_batches(lake, self.business, start, start, moment)
+        requests = self.requests.for_ranges("raw", missing)
+        if requests and (once := missing_once(lake, self.business)):
             requests += self.requests.for_ranges("raw", {table.name: [batch_key(start)] for table in once})
         return Found(requests, "Every batch that has ended is in raw.")
 

@@ -85,6 +85,7 @@ def plan_dimension(
         schema=arrow_schema(columns),
         properties=properties,
         replace=again,
+        after=bronze.made,
     )
 
 

@@ -79,9 +79,8 @@ def _lost(table: Table, bronze: Snapshot, silver: Snapshot, files: Collection[Da
         if file.rows:
             ours.update(_rows_by_batch(silver.lake, f"{silver.uri}/{file.path}"))
     theirs: Counter[str] = Counter()
-    for file in bronze.files:
-        if file.partition in ours:
-            theirs[file.partition] += file.rows
+    for file in bronze.of(ours):
+        theirs[file.partition] += file.rows
     fewer = {batch: count - theirs[batch] for batch, count in ours.items() if count > theirs[batch]}
     if not fewer:
         return {}

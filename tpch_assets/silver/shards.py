@@ -48,6 +48,7 @@ def plan_shards(
             base=silver[table.name].version,
             schema=arrow_schema(silver_columns(table, bronze[table.name], silver[table.name])),
             properties=properties[table.name],
+            after=bronze[table.name].made,
         )
         for table in group.facts
     }
@@ -67,6 +68,7 @@ def plan_again(
             schema=arrow_schema(silver_columns(table, bronze[table.name], nothing[table.name])),
             properties=Declared.of(table).properties,
             replace=True,
+            after=bronze[table.name].made,
         )
         for table in group.facts
     }
@@ -192,5 +194,5 @@ def complete_shards(group: Group, silver: Snapshots, until: str) -> list[Shard]:
 
 
 def content_of(file: DataFile) -> str:
-    """What names the content of a shard's file."""
-    return f"{ShardName.parse(file.name).content}.parquet"
+    """What names the content of a shard's file: the last part of its name."""
+    return file.name.rsplit("-", 1)[-1]

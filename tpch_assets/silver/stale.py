@@ -40,8 +40,12 @@ def stale_windows(lake: Lake, group: Group, until: datetime) -> list[str]:
 
 def due_windows(lake: Lake, group: Group, until: datetime) -> Due:
     """Windows that ended by `until` whose silver is not built from what bronze holds."""
-    windows, bronze, silver = not_built(lake, group)
-    stale = [window for window in windows if parse(window) + WINDOW <= until]
+    stale = [window for window in not_built(lake, group) if parse(window) + WINDOW <= until]
+    if not stale:
+        return Due([], {})
+    bronze, silver = (
+        {name: listed(lake, lake.table(layer, name)) for name in group.names} for layer in ("bronze", "silver")
+    )
     held = waiting(lake, group, bronze, stale)
     for window in stale:
         reasons = (loss(t, bronze[t.name], silver[t.name], silver[t.name].of({window})) for t in group.facts)

@@ -24,6 +24,7 @@ from tpch_assets_tests.bronze.test_evolution import LINES, SALES, SHOPS
 from tpch_assets_tests.living import Line, Living, batch
 
 WEIGHED = replace(SALES, columns=(*SALES.columns, Column("weight", "INTEGER", "Added later.", nullable=True)))
+WIDE = replace(SALES, columns=(SALES.columns[0], replace(SALES.columns[1], type="BIGINT")))
 BAD: Line = {"sale": "bad"}
 
 
@@ -155,6 +156,52 @@ def test_runs_of_before_and_after_a_column_was_declared_do_not_write_the_same_fi
     with pytest.raises(CommitConflict, match="another writer has put"):
         living.store("bronze", "sales", fresh)
     assert repair(living.lake) == [], "a file of another size than its commit says is taken for cut off"
+    living.settle()
+    living.check()
+
+
+@pytest.mark.parametrize("new", [False, True], ids=["table", "new table"])
+def test_a_run_of_another_declaration_does_not_leave_rows_beside_its_rejects(
+    living: Living, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    """It replaces the rejects of a slow run, and dies; the rows of the slow run come behind it."""
+    if not new:
+        living.deliver("sales", 1, "a.json", [sale(2)])
+        living.settle()
+    living.deliver("sales", 0, "a.json", [sale(1), {"sale": 3, "amount": 1 << 40}])
+    slow = planned(living)
+    really, commits = storing.commit, list[str]()
+
+    def commit(lake: Lake, uri: str, *arguments: Any, **options: Any) -> Any:
+        done = really(lake, uri, *arguments, **options)
+        commits.append(uri.rsplit("/", 1)[-1])
+        if len(commits) == 1:
+            living.declare(WIDE)
+            with pytest.raises(KeyboardInterrupt):
+                living.store("bronze", "sales", planned(living))
+        elif len(commits) == 2:
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(storing, "commit", commit)
+    with pytest.raises(CommitConflict, match="writes other columns"):
+        living.store("bronze", "sales", slow)
+    assert commits == ["sales_rejects", "sales_rejects"]
+    living.settle()
+    living.check()
+
+
+def test_rows_that_came_before_a_run_of_another_declaration_stop_it_before_the_rejects(living: Living) -> None:
+    living.deliver("sales", 0, "a.json", [sale(1), {"sale": 3, "amount": 1 << 40}])
+    living.models["sales"].ingest(batch(0), "a.json")
+    slow = planned(living)
+    rejects = snapshot(living.lake, living.lake.table("bronze", "sales_rejects"))
+    living.declare(WIDE)
+    fresh = planned(living)
+    living.store("bronze", "sales", slow)
+    with pytest.raises(CommitConflict, match="another writer has put"):
+        living.store("bronze", "sales", replace(fresh, over_rejects=None))
+    assert rejects.version < snapshot(living.lake, rejects.uri).rows == 1
     living.settle()
     living.check()
 

@@ -28,18 +28,16 @@ from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake import listing, recovery
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.lake.pieces import write_piece, write_raw
-from tpch_assets.lake.snapshot import Snapshots, snapshot
-from tpch_assets.lake.storing import commit_pieces
+from tpch_assets.lake.pieces import write_raw
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import MadeRows, Report, TableRows, TableUpdate
 from tpch_assets.orchestration import maintenance
 from tpch_assets.orchestration.assets.common import RETRY
 from tpch_assets.raw.files import files_of
 from tpch_assets.schema import Business, Column
-from tpch_assets.silver.dimensions import added_since, plan_dimension
-from tpch_assets.silver.loss import check_complete, check_loss
-from tpch_assets.silver.shards import HalfWritten, plan_shards
-from tpch_assets.silver.stale import due_windows, layer_snapshots, stale_dimensions
+from tpch_assets.silver.shards import HalfWritten
+from tpch_assets.silver.stale import due_windows, stale_dimensions
+from tpch_assets_tests import runs
 from tpch_assets_tests.chaos import market
 from tpch_assets_tests.chaos.feed import START, Delivery
 
@@ -140,29 +138,15 @@ class Services:
 
     def _silver(self, now: datetime) -> None:
         for group in self.business.groups:
-            windows = due_windows(self.lake, group, now).ready
-            if not windows:
-                continue
-            self.asked.append(f"silver/{group.name}")
-            bronze, silver = (layer_snapshots(self.lake, layer, group) for layer in ("bronze", "silver"))
-            updates = plan_shards(group, bronze, silver, windows, SHARD_ROWS)
-            planned = {window for update in updates.values() for window in update.files}
-            check_complete(self.lake, group, bronze, planned)
-            check_loss(group.facts, bronze, silver, planned)
-            for name, update in updates.items():
-                self._store("silver", name, update)
+            if windows := due_windows(self.lake, group, now).ready:
+                self.asked.append(f"silver/{group.name}")
+                for name, update in runs.shards(self.lake, group, windows, SHARD_ROWS).items():
+                    self._store("silver", name, update)
 
     def _dimensions(self, now: datetime) -> None:
         for table in stale_dimensions(self.lake, self.business):
             self.asked.append(f"silver/{table.name}")
-            bronze, silver = (self._tables(layer, table.name) for layer in ("bronze", "silver"))
-            if added_since(bronze[table.name], silver[table.name]) is None:
-                check_loss([table], bronze, silver)
-            update = plan_dimension(table, bronze[table.name], silver[table.name], SHARD_ROWS)
-            self._store("silver", table.name, update)
-
-    def _tables(self, layer: str, name: str) -> Snapshots:
-        return {name: snapshot(self.lake, self.lake.table(layer, name))}
+            self._store("silver", table.name, runs.dimension(self.lake, table, SHARD_ROWS))
 
     def _gold(self, now: datetime) -> None:
         queries = load_queries(self.business)
@@ -184,14 +168,7 @@ class Services:
         self._store("gold", name, computed(update))
 
     def _store(self, layer: str, name: str, update: TableUpdate) -> None:
-        """What workers and the driver do."""
-        uri = self.lake.table(layer, name)
-        pieces = [
-            write_piece(self.lake, uri, key, file, content)
-            for key, files in update.files.items()
-            for file, content in files.items()
-        ]
-        commit_pieces(self.lake, uri, pieces, update)
+        runs.store(self.lake, layer, name, update)
 
     def vacuum(self) -> None:
         """Delete files that left their table long ago; those that nobody is at work on are made so old."""

@@ -17,7 +17,7 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import listed, listing
-from tpch_assets.lake.snapshot import Snapshot, TableError, snapshot
+from tpch_assets.lake.snapshot import Snapshot, TableError, snapshot, without_statistics
 
 PARTITIONS = ["2026-01-01T0000", "2026-01-01T0600", "with blank", "ü/%"]
 
@@ -37,11 +37,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tables that a listing opened, in order."""
     found: list[str] = []
 
-    def noted(lake: Lake, uri: str) -> Snapshot:
+    def noted(lake: Lake, uri: str, version: int | None = None) -> Snapshot:
         found.append(uri)
-        return snapshot(lake, uri)
+        return without_statistics(lake, uri, version)
 
-    monkeypatch.setattr(module, "snapshot", noted)
+    monkeypatch.setattr(module, "without_statistics", noted)
     return found
 
 
@@ -92,7 +92,8 @@ def test_what_changed_since_a_version_is_known(lake: Lake) -> None:
     store(lake, uri, PARTITIONS[1], 1)
     assert listing(lake, uri).changed_since(version) == {PARTITIONS[1], PARTITIONS[3]}
     assert listing(lake, uri).changed_since(version + 1) == {PARTITIONS[1]}
-    assert listing(lake, uri).changed_since(version - 1) is None, "from before it was followed"
+    assert listing(lake, uri).changed_since(version - 1) == set(PARTITIONS) - {PARTITIONS[2]}, "the log tells it"
+    assert listing(lake, uri).changed_since(-1) is None, "the first commit made the table"
 
 
 def remade(lake: Lake, uri: str) -> None:

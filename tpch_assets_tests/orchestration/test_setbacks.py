@@ -24,7 +24,7 @@ def _region(number: int) -> dict[str, object]:
 @pytest.fixture
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
     """Sixteen batches; reading a file of one of them fails, whoever tries."""
-    monkeypatch.setattr("tpch_assets.orchestration.assets.bronze.RETRY", dg.RetryPolicy(max_retries=0))
+    days.without_retries(monkeypatch)
     place = Place(tmp_path)
     for number in range(COUNT):
         place.deliver("region", days.key(number), "a.json", [_region(number)])

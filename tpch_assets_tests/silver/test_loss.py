@@ -1,12 +1,15 @@
 """What is missing upstream deletes nothing: not in bronze, not in silver; and silver waits for what is on its way."""
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tpch_assets.bronze.recount import lines_against_bronze
+from tpch_assets.lake import commit
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.snapshot import read
 from tpch_assets.silver.stale import due_dimensions, due_windows, stale_windows
@@ -63,6 +66,22 @@ def test_a_correction_takes_rows_back(living: Living, lines: list[Line]) -> None
     living.settle()
     living.check()
     assert keys(living) == sorted([*(line["sale"] for line in lines), 4, 10])
+
+
+def test_a_clock_that_was_set_back_makes_a_correction_no_loss(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silver's files seem older than the bronze table that they were made of."""
+    back = SimpleNamespace(time=lambda: time.time() - 3600, sleep=time.sleep)
+    monkeypatch.setattr(commit, "time", back)
+    living = Living(lake, (SALES, LINES, SHOPS), tmp_path)
+    living.deliver("sales", 0, "a.json", sales(1, 2, 3))
+    living.deliver("shops", 0, "a.json", [{"shop": "A"}, {"shop": "B"}])
+    living.settle()
+    living.deliver("sales", 0, "a.json", sales(1))
+    living.deliver("shops", 0, "a.json", [{"shop": "A"}])
+    living.settle()
+    living.check()
 
 
 def test_a_file_of_rejects_alone_is_replaced_by_its_correction(living: Living) -> None:

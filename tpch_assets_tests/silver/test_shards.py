@@ -61,7 +61,7 @@ class Flow:
 
     def stale(self) -> list[str]:
         stale = stale_windows_of(GROUP, self.bronze.snapshots(), self.silver())
-        assert not_built(self.lake, GROUP)[0] == stale, "what is followed is what is looked up"
+        assert not_built(self.lake, GROUP) == stale, "what is followed is what is looked up"
         return stale
 
     def build(self, windows: Collection[str], tables: Collection[str] = FACTS) -> set[str]:

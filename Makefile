@@ -71,7 +71,7 @@ test: install ## run all tests; without a browser, skip the dashboard's browser 
 chaos: install ## break everything that can break, and see that nothing is lost (docs/chaos.md)
 	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
 		$(BIN)/python -m pytest tpch_assets_tests/chaos tpch_assets_tests/commands -m chaos --numprocesses 2 --dist worksteal && \
-		$(BIN)/python -m tpch_assets_tests.chaos.simulator --jobs 2 --days $(or $(DAYS),500) $(if $(CHAOS_SEED),--first $(CHAOS_SEED))
+		$(BIN)/python -m tpch_assets_tests.chaos.simulator --jobs 2 --days $(or $(DAYS),300) $(if $(CHAOS_SEED),--first $(CHAOS_SEED))
 
 chaos-proof: install ## make mistakes in a copy of the code, and see that tests notice (SHORT=1: some)
 	$(BIN)/python -m tpch_assets_tests.chaos.proof $(if $(SHORT),--short)

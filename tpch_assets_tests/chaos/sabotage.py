@@ -99,7 +99,7 @@ SABOTAGES = (
     _one(
         "the log is not flushed",
         "lake/folder.py",
-        '        fsync(f"{table}/_delta_log")\n',
+        "        fsync(log)\n",
         "",
         "lake/test_delta.py::test_data_and_log_are_flushed_to_the_disk",
     ),

@@ -53,7 +53,7 @@ def test_services_catch_up_by_themselves(tmp_path: Path, seed: int) -> None:
                 return found.get("status") in ENDED
 
             try:
-                wait_for("everything to be made", at_rest, 400)
+                wait_for("everything to be made", at_rest, 600)
             finally:
                 print(market.wrong(), served.log.read_text()[-4000:])  # noqa: T201 (pytest shows it when it fails)
             for run_id in killed:

@@ -61,11 +61,11 @@ dashboard: install .env ## run only the dashboard, on http://127.0.0.1:5006
 serve: install .env ## run only the model's server, on http://127.0.0.1:8080
 	@exec $(BIN)/python -m serving
 
-# The code under test flushes thousands of small files to disk. /dev/shm makes that free, if it has enough space. Two
-# processes share the test files, because tests spend half of their time waiting for servers, browsers and processes.
+# The code under test flushes thousands of small files to disk. /dev/shm makes that free, if it has enough space. Three
+# processes share the test files, because tests spend a third of their time waiting for servers, browsers and processes.
 test: install ## run all tests; without a browser, skip the dashboard's browser tests
 	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
-		$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+		$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # The suite prints its seed; CHAOS_SEED=7 sets it. DAYS are those of the simulator.
 chaos: install ## break everything that can break, and see that nothing is lost (docs/chaos.md)

@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=3, help="whole days before today (default: 3)")
     parser.add_argument("--scale-factor", default="0.05", help="TPC-H scale factor per day (default: 0.05)")
-    parser.add_argument("--lake", help="a lake that was replayed before, instead of a new one")
+    parser.add_argument("--lake", help="a lake that was replayed before (it may be late)")
     chosen = parser.parse_args()
     if BROWSER is None:
         parser.error("no browser found: run `make chromium`, or set BROWSER_PATH")
@@ -70,7 +70,9 @@ def main() -> None:
         lake = chosen.lake or f"{folder}/lake"
         environment = _environment(Path(folder), lake, chosen.scale_factor)
         if not chosen.lake:
-            _replay(environment, chosen.days)
+            start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - chosen.days * DAY
+            for _ in range(2):  # The second one brings the batches that have ended meanwhile.
+                _replay(environment, start)
         with _dashboard(environment) as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
             for picture in PICTURES:
@@ -86,11 +88,9 @@ def _environment(folder: Path, lake: str, scale_factor: str) -> dict[str, str]:
     return given | {"DAGSTER_HOME": str(home), f"{PREFIX}LAKE": lake, f"{PREFIX}SCALE_FACTOR": scale_factor}
 
 
-def _replay(environment: dict[str, str], days: int) -> None:
-    """Replay whole days and what there is of today, so that all is on time in the pictures."""
-    now = datetime.now(UTC)
-    start = now.replace(hour=0, minute=0, second=0, microsecond=0) - days * DAY
-    batches = (now - start - timedelta(minutes=1)) // BATCH
+def _replay(environment: dict[str, str], start: datetime) -> None:
+    """Replay every batch since `start` that has ended, so that all is on time in the pictures."""
+    batches = (datetime.now(UTC) - start - timedelta(minutes=1)) // BATCH
     command = [str(Path(sys.executable).parent / "tpch-assets"), "replay", "--start", f"{start:%Y-%m-%d}"]
     subprocess.run([*command, "--batches", str(batches)], env=environment, cwd=PROJECT, check=True)
 

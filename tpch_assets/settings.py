@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -308,8 +308,9 @@ def load_address(kind: type[AddressT], **overrides: object) -> AddressT:
 
 def variables() -> dict[str, str]:
     """The environment variables, merged with those of the `.env` files."""
-    files: Any = Settings.model_config.get("env_file") or ()
-    found = {name: value or "" for file in files for name, value in dotenv_values(file).items()}
+    files = Settings.model_config.get("env_file")
+    given = [dotenv_values(file) for file in (files if isinstance(files, tuple) else ())]
+    found = {name: value or "" for values in given for name, value in values.items()}
     return {**found, **os.environ}
 
 

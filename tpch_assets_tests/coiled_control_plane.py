@@ -352,7 +352,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def wait_until(true: Any, seconds: float = 30) -> None:
+def wait_until(true: Any, seconds: float = 120) -> None:
     """Wait until `true()` is true."""
     end = time.monotonic() + seconds
     while not true():

@@ -1,6 +1,7 @@
 """What tests share: an environment of their own, a lake in a temporary folder, and a Dagster instance."""
 
 import contextvars
+import gc
 import os
 import shutil
 import signal
@@ -24,11 +25,31 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshot, snapshot
+from tpch_assets.orchestration.alembic_private import read_migrations_once
+from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
 from tpch_assets.settings import PREFIX, Settings, current_settings
+from tpch_assets_tests import together
 from tpch_assets_tests.tpch_tables import FACTS, MONEY, TABLES, TIME
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SCALE_FACTOR = 0.01
+TESTS = Path(__file__).parent
+LONGEST = (
+    "lake/test_s3.py",
+    "gold/derive/test_plain_statements.py",
+    "compute/test_cluster.py",
+    "project/test_scale.py",
+    "commands/test_day.py",
+    "dashboards/test_browser.py",
+    "dashboards/test_server.py",
+    "commands/test_stopping.py",
+    "commands/test_repeat.py",
+    "commands/test_new.py",
+    "project/test_adapt.py",
+    "compute/test_coiled.py",
+    "lake/test_s3_lake.py",
+    "orchestration/test_automation.py",
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NO_BROWSER = f"no browser on PATH ({', '.join(BROWSERS)}), nor at BROWSER_PATH"
 
@@ -41,12 +62,19 @@ def browser_path() -> str:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C, which what runs in the background ignores.
+    """Begin what all processes of the run share, and take Ctrl-C, which what runs in the background ignores.
 
     What tests start would ignore it too, and SIGTERM with it: after each run, Dagster gives SIGTERM what SIGINT has.
     """
+    together.begin()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: no process is left with one of them when the others have ended."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path.relative_to(TESTS)), len(places)))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -132,7 +160,15 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cluster_ends_with_the_tests() -> Iterator[None]:
+def _one_process_for_many_runs() -> Iterator[None]:
+    """What a replay does too: Dagster compiles its SQL once, and reads its migrations once.
+
+    What has been imported stays, so that the collector need not look at it again and again.
+    """
+    share_compiled_sql()
+    read_migrations_once()
+    gc.collect()
+    gc.freeze()
     yield
     cluster.close()
 

@@ -3,7 +3,6 @@
 What must come out is told by tpchgen's own Parquet and by formulas of its own here, never by the code under test.
 """
 
-import atexit
 import functools
 import gzip
 import importlib.util
@@ -14,12 +13,11 @@ import runpy
 import shutil
 import subprocess
 import sysconfig
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +32,17 @@ from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.dagster_private import databases_held_open
 from tpch_assets.orchestration.instance import prepare_home
+from tpch_assets.orchestration.io_manager import LakeIOManager
 from tpch_assets.orchestration.resources import LakeResource
 from tpch_assets.settings import PREFIX, PROJECT, Settings, current_settings
 from tpch_assets.tpch import BUSINESS
+from tpch_assets_tests.together import START, once
 from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
-START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=10)
-"""Not long ago, since Dagster's work for a run grows with the calendar behind it."""
 BATCH = timedelta(minutes=15)
 SCALE_FACTOR = 0.01
 ORDERS_A_DAY, BATCHES = 15_000, 96
+LAKE = f"{PREFIX}LAKE"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -136,10 +135,7 @@ class Place:
 @functools.cache
 def whole_day() -> Place:
     """One day of 96 batches by `tpch-assets replay`, made once for all tests. Copy it to change it."""
-    place = Place(Path(tempfile.mkdtemp(prefix="tpch-day-")))
-    atexit.register(shutil.rmtree, place.folder, ignore_errors=True)
-    place.replay("--start", day(0), "--batches", str(BATCHES))
-    return place
+    return Place(once("day", lambda folder: Place(folder).replay("--start", day(0), "--batches", str(BATCHES))))
 
 
 @dataclass(frozen=True)
@@ -214,18 +210,47 @@ class Graph:
 def graph(place: Place, **settings: object) -> Iterator[Graph]:
     """The definitions as a new process would load them with these settings."""
     settings = {"settle_seconds": 0, **settings}
+    environment = place.environment(**settings)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in place.environment(**settings).items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         current_settings.cache_clear()
-        spec = importlib.util.find_spec("tpch_assets.definitions")
-        assert spec is not None and spec.origin is not None
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
-            defs = runpy.run_path(spec.origin)["defs"]
+        others = {name: value for name, value in environment.items() if name.startswith(PREFIX) and name != LAKE}
+        defs = definitions(Lake(environment[LAKE]).remote, *sorted(others.items()))
         with place.instance() as instance, databases_held_open(place.home):
             yield Graph(place, defs, instance)
     current_settings.cache_clear()
+
+
+@functools.lru_cache(maxsize=8)
+def definitions(remote: bool, *settings: tuple[str, str]) -> dg.Definitions:
+    """What the environment's settings make of the definitions, with whatever lake it names when they are used.
+
+    To load them takes longer than most runs of a test. Of the lake they only ask whether it is remote.
+    """
+    spec = importlib.util.find_spec("tpch_assets.definitions")
+    assert spec is not None and spec.origin is not None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+        loaded: dg.Definitions = runpy.run_path(spec.origin)["defs"]
+    here, others = dg.EnvVar(LAKE), loaded.resources or {}
+    ours = {"io_manager": LakeIOManager(uri=here), "lake": LakeResource(uri=here), "in_force": others["in_force"]}
+    return dg.Definitions(
+        assets=loaded.assets,
+        asset_checks=loaded.asset_checks,
+        jobs=loaded.jobs,
+        schedules=loaded.schedules,
+        sensors=loaded.sensors,
+        resources=ours,
+        executor=loaded.executor,
+    )
+
+
+def without_retries(patch: pytest.MonkeyPatch) -> None:
+    """Let what fails in bronze and silver fail at once; other tests' graphs keep their definitions."""
+    for layer in ("bronze", "silver"):
+        patch.setattr(f"tpch_assets.orchestration.assets.{layer}.RETRY", dg.RetryPolicy(max_retries=0))
+    patch.setattr("tpch_assets_tests.days.definitions", functools.lru_cache(definitions.__wrapped__))
 
 
 def asset_names(requests: Iterable[dg.RunRequest]) -> set[str]:
@@ -317,11 +342,8 @@ def assert_same_rows(actual: pa.Table, expected: pa.Table, name: str = "") -> No
 @functools.cache
 def tpchgen() -> Path:
     """tpchgen's own eight Parquet files, made in one piece."""
-    folder = Path(tempfile.mkdtemp(prefix="tpch-plain-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = [str(SCRIPTS / "tpchgen-cli"), "parquet", "--quiet", "-s", str(SCALE_FACTOR), "-o", str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
+    command = [str(SCRIPTS / "tpchgen-cli"), "parquet", "--quiet", "-s", str(SCALE_FACTOR), "-o"]
+    return once("tpchgen", lambda folder: subprocess.run([*command, str(folder)], check=True, capture_output=True))
 
 
 @contextmanager

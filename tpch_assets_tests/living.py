@@ -16,22 +16,22 @@ from tpch_assets.bronze import plan as bronze_plan
 from tpch_assets.bronze.arrivals import pending
 from tpch_assets.calendar import batch_key
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, Snapshots, read, snapshot
-from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import deliveries, files_of
 from tpch_assets.schema import Business, Column, Table
 from tpch_assets.schema.types import INTEGER_BITS, parse
-from tpch_assets.silver.dimensions import added_since, plan_dimension
-from tpch_assets.silver.loss import check_complete, check_loss
-from tpch_assets.silver.shards import plan_again, plan_shards
-from tpch_assets.silver.stale import due_windows, layer_snapshots, stale_dimensions
+from tpch_assets.silver.dimensions import plan_dimension
+from tpch_assets.silver.loss import check_loss
+from tpch_assets.silver.shards import plan_again
+from tpch_assets.silver.stale import due_windows, stale_dimensions
+from tpch_assets_tests import runs
 from tpch_assets_tests.conftest import START
 
 Line = dict[str, Any]
 END = START + timedelta(days=9)
+SHARD_ROWS = 1000
 
 
 def batch(number: int) -> str:
@@ -172,18 +172,11 @@ class Living:
         business, asked = self.business, False
         for group in business.groups:
             if windows := due_windows(self.lake, group, END).ready:
-                bronze, silver = (layer_snapshots(self.lake, layer, group) for layer in ("bronze", "silver"))
-                updates = plan_shards(group, bronze, silver, windows, 1000)
-                check_complete(self.lake, group, bronze, updates[group.names[0]].files)
-                check_loss(group.facts, bronze, silver, set(updates[group.names[0]].files))
-                for name, update in updates.items():
+                for name, update in runs.shards(self.lake, group, windows, SHARD_ROWS).items():
                     self.store("silver", name, update)
                 asked = True
         for table in stale_dimensions(self.lake, business):
-            bronze, silver = self.layer("bronze"), self.layer("silver")
-            if added_since(bronze[table.name], silver[table.name]) is None:
-                check_loss([table], bronze, silver)
-            self.store("silver", table.name, plan_dimension(table, bronze[table.name], silver[table.name], 1000))
+            self.store("silver", table.name, runs.dimension(self.lake, table, SHARD_ROWS))
             asked = True
         return asked
 
@@ -200,22 +193,16 @@ class Living:
             if name in group.names:
                 if not accept_loss:
                     check_loss(group.facts, sources, silver)
-                for fact, update in plan_again(group, sources, silver, batch_key(END), 1000).items():
+                for fact, update in plan_again(group, sources, silver, batch_key(END), SHARD_ROWS).items():
                     self.store("silver", fact, update)
         if not table.is_fact:
             if not accept_loss:
                 check_loss([table], sources, silver)
-            self.store("silver", name, plan_dimension(table, sources[name], silver[name], 1000, again=True))
+            self.store("silver", name, plan_dimension(table, sources[name], silver[name], SHARD_ROWS, again=True))
 
     def store(self, layer: str, name: str, update: TableUpdate) -> None:
         """What the IO manager does."""
-        uri = self.lake.table(layer, name)
-        pieces = [
-            write_piece(self.lake, uri, key, file, content)
-            for key, files in update.files.items()
-            for file, content in files.items()
-        ]
-        commit_pieces(self.lake, uri, pieces, update)
+        runs.store(self.lake, layer, name, update)
 
     # What must be
 

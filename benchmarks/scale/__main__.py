@@ -40,8 +40,8 @@ def main() -> None:
         print_plan(json.loads(RATES.read_text()), arguments.plan)
         return
     if arguments.short:
-        arguments.scale_factor, arguments.shard_rows = 0.02, 16_000
-        arguments.workers, arguments.sleepers = [2], [8]
+        arguments.scale_factor, arguments.shard_rows = 0.005, 8_000
+        arguments.workers, arguments.sleepers = [1], [8]
     with tempfile.TemporaryDirectory(prefix="tpch-scale-") as folder:
         measure(Path(folder), arguments)
 

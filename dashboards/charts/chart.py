@@ -84,6 +84,7 @@ def over_time(
 def describe_times(plot: Plot, data: Data) -> None:
     """Say in words what columns over time show."""
     values, name = np.asarray(data["value"], dtype=float), plot.title.text if isinstance(plot.title, Title) else ""
+    name = " ".join(str(name).split())
     found = values[~np.isnan(values)]
     if not len(found):
         plots.describe(plot, f"Chart without data: {name}")

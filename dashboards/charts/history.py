@@ -70,7 +70,8 @@ class History:
         zero = from_zero or not len(known) or 0 <= known.min() < known.max() / 2
         low, high = _ends(known, from_zero=zero)
         self._y.update(start=low, end=high)
-        self._title.text = title if zero else f"{title}; the axis does not begin at 0"
+        told = title if zero else f"{title}\n(the axis does not begin at 0)"
+        self._title.text = plots.wrapped(told)
         self._axis.formatter.update(code=axis_code(unit))
         self._legend.update(visible=len(names) > 1, ncols=2 if sum(map(len, names)) > 30 else 3)
         self._lines.data = {"day": [days] * len(names), "y": values, "name": names, "colour": colours}
@@ -82,7 +83,7 @@ class History:
             "marker": np.repeat(np.array([MARKERS[i % len(MARKERS)] for i in range(len(names))]), len(rows)),
             "figure": [with_unit(value, unit) for value in everything],
         }
-        plots.describe(self.plot, _words(self._title.text, rows, names, unit))
+        plots.describe(self.plot, _words(told.replace("\n", " "), rows, names, unit))
 
     def lines(self) -> dict[str, list[float]]:
         """The figures drawn, by name."""

@@ -5,6 +5,8 @@ hvPlot makes a figure for each chart. Text and lines take their colours from the
 a plot is the same model in light and dark. What a chart shows does not belong here.
 """
 
+import textwrap
+
 from bokeh.core.property.vectorization import Field
 from bokeh.models import (
     Axis,
@@ -38,6 +40,8 @@ from bokeh.models.tools import ToolProxy
 
 from dashboards.charts.figures import COMPACT
 
+LETTERS = 42
+"""So many letters of a title fit beside the axis of a chart on a phone."""
 BYTES = """
     const units = ['B', 'kB', 'MB', 'GB', 'TB']
     let unit = 0
@@ -117,8 +121,13 @@ def name_axis() -> CategoricalAxis:
 
 
 def title(text: str = "") -> Title:
-    """A plot's title. Keep it to change its text later."""
-    return Title(text=text)
+    """A plot's title. Keep it to change its text later, `wrapped`."""
+    return Title(text=wrapped(text))
+
+
+def wrapped(text: str, letters: int = LETTERS) -> str:
+    """A title in lines that a phone has room for."""
+    return "\n".join(textwrap.fill(line, letters, break_on_hyphens=False) for line in text.splitlines())
 
 
 def from_zero() -> DataRange1d:

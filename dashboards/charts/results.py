@@ -45,6 +45,9 @@ FORMS: dict[Name, type[Form]] = {
 ZOOMED: tuple[Name, ...] = ("numbers", "lines", "lines over time", "points", "points over time")
 """Forms that people zoom."""
 
+NARROW = 28
+"""Letters of a title above a heatmap, which has names at its left and colours at its right."""
+
 
 class Results:
     """The charts of one session: one plot for each form and unit, filled again for each query."""
@@ -64,7 +67,7 @@ class Results:
             self._drawn[key] = _make(view, name, points)
         form, chart = self._drawn[key]
         form.fill(points)
-        form.title.text = view.heading
+        form.title.text = plots.wrapped(view.heading, NARROW if name == "heatmap" else plots.LETTERS)
         chart.source.data = dict(points.data)
         plots.describe(form.plot, _words(view, points))
         return chart

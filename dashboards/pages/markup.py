@@ -64,7 +64,7 @@ def in_dagster(dagster_url: str, asset: str, words: str = "") -> str:
     name = f"{words} {asset}".strip()
     return (
         f'<a href="{escape(f"{dagster_url}/assets/{asset}")}" target="_blank" rel="noopener" '
-        f'aria-label="{escape(name)} in Dagster">{escape(words or asset)} ↗</a>'
+        f'aria-label="{escape(name)} in Dagster">{escape(words or asset)}&nbsp;↗</a>'
     )
 
 

@@ -24,10 +24,11 @@ from dashboards.store import business, health
 from dashboards.store.health import LAYERS, Health
 from dashboards.store.partitions import compaction, per_partition, rejected_lines
 from dashboards.store.runs import Checks
-from dashboards.store.slow import Slow, held_windows, landing
+from dashboards.store.slow import Slow, blocked_parts, held_windows, landing
 from dashboards.store.store import Store
 from dashboards.store.timeline import timeline as timeline_of
 from tpch_assets.bronze.latency import BatchLatency
+from tpch_assets.lake.faults import Fault
 from tpch_assets.layers import LAYERS as RULES
 
 REJECT_TITLES = {"_batch": "Batch", "_file": "File", "_line": "Line", "_reason": "Reason", "_text": "Text"}
@@ -49,7 +50,8 @@ class Pipeline(Page):
         self._document = pn.state.curdoc
         self.states, self.timeline, self.trouble = block(), block(), block()
         self.overview, self.figures, self.commits, self.costs = (block() for _ in range(4))
-        self._held, self._landing = Slow[dict[str, str]](), Slow[list[BatchLatency]]()
+        self._held, self._blocked = Slow[dict[str, str]](), Slow[list[Fault]]()
+        self._landing = Slow[list[BatchLatency]]()
         self._reason = self.url.text("reason")
         self.reject_reasons, self.rejects_place = block(), place()
         self.rejects: pn.widgets.Tabulator | None = None
@@ -120,7 +122,8 @@ class Pipeline(Page):
     def _show_trouble(self, bronze: list[Health], now: datetime) -> None:
         self.timeline.html = timeline.panel(timeline_of(self.store, now), now)
         held = held_windows(self.store, self._held, self._done)
-        self.trouble.html = trouble.panel(held, CHECKS.failed(), bronze, self.settings.dagster_url)
+        blocked = blocked_parts(self.store, self._blocked, self._done)
+        self.trouble.html = trouble.panel(held, blocked, CHECKS.failed(), bronze, self.settings.dagster_url)
 
     def _show_landing(self, layer: str, name: str) -> None:
         """Draw how long batches took from landing to bronze, once that is known."""

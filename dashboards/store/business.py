@@ -17,7 +17,7 @@ import pyarrow as pa
 from tpch_assets.compute.catalog import parser
 from tpch_assets.gold.ad_hoc import run_with
 from tpch_assets.gold.lineage import origins
-from tpch_assets.gold.queries import Query, Value, broken_queries, load_queries, load_query
+from tpch_assets.gold.queries import Query, Value, broken_queries, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
 from tpch_assets.lake.snapshot import Snapshot
 from tpch_assets.schema import Business, Group, Table
@@ -43,7 +43,6 @@ __all__ = [
     "parameters",
     "queries",
     "queries_folder",
-    "query_in",
     "rows_in",
     "statements",
     "table",
@@ -62,12 +61,6 @@ def queries_of(business: Business) -> Mapping[str, Query]:
 def queries() -> Mapping[str, Query]:
     """All queries by name, sorted."""
     return queries_of(current_business())
-
-
-@cache
-def query_in(path: Path) -> Query:
-    """The query of a file that is none of the business's answers, for what is computed on the spot."""
-    return load_query(current_business(), path)
 
 
 @cache

@@ -34,7 +34,7 @@ class FailedCheck:
 
     Attributes:
         error: It is an error, not a warning.
-        words: What it counted.
+        words: What it found.
     """
 
     asset: str

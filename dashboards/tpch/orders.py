@@ -3,7 +3,7 @@
 This is the only page that names a query or column. Pages for any business are in `dashboards.pages`.
 """
 
-from pathlib import Path
+from dataclasses import replace
 
 import pandas as pd
 import panel as pn
@@ -32,8 +32,7 @@ QUERY = "unshipped_orders"
 TOTALS = "unshipped_totals"
 HIGHEST, OLDEST = "highest", "oldest"
 LISTS = {"the highest revenue": HIGHEST, "the longest wait": OLDEST}
-OLDEST_SQL = Path(__file__).parent / "oldest_unshipped.sql"
-"""Gold does not keep these orders: they are computed on the spot."""
+SHOWN, ALL = 50, 2**31 - 1
 TITLES = {"ordertime": "Ordered (UTC)", "next_shiptime": "Next ships (UTC)"}
 
 
@@ -109,7 +108,7 @@ class Orders(DayPage):
         """What names the orders of all segments, the orders, and what to say while or why there are none."""
         if self.first.value == HIGHEST:
             return HIGHEST, (answer(self.store, source, day), frame(self.store, source, day)), ""
-        key, outcome = computed(self.store, business.query_in(OLDEST_SQL), day, {}, "", self._done)
+        key, outcome = computed(self.store, _oldest_of(business.queries()[QUERY]), day, {"top": ALL}, "", self._done)
         if outcome is None:
             return key, None, sentence("Computing the oldest orders …")
         return key, outcome.result, sentence(outcome.error) if outcome.error else ""
@@ -178,6 +177,14 @@ def _figures(rows: pd.DataFrame, before: pd.DataFrame | None, day: str, day_befo
             ("Oldest order", span(age) if age is not None else "—", note),
         ]
     )
+
+
+def _oldest_of(query: business.Query) -> business.Query:
+    """The same orders by how long they have waited. Gold does not keep these: they are computed on the spot."""
+    rank = "row_number() OVER (PARTITION BY segment ORDER BY ordertime, orderkey)"
+    ranked = f"SELECT * REPLACE ({rank} AS rank)\nFROM (\n{query.plain}\n)\nQUALIFY {rank} <= {SHOWN}"
+    statement = f"{ranked}\nORDER BY segment, rank"
+    return replace(query, name=f"{query.name} by age", plain=statement, partial=None, combine=None)
 
 
 def _oldest(rows: pd.DataFrame, day: str) -> tuple[pd.Timestamp | None, pd.Timedelta | None]:

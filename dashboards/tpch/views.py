@@ -50,8 +50,42 @@ VIEWS: dict[str, View] = {
     "unshipped_totals": View("bars", "Revenue waiting by segment", ("segment",), "revenue"),
 }
 
+TITLES = {
+    **dict.fromkeys(("o_orderkey", "l_orderkey"), "Order key"),
+    **dict.fromkeys(("c_custkey", "o_custkey"), "Customer key"),
+    **dict.fromkeys(("p_partkey", "l_partkey", "ps_partkey"), "Part key"),
+    **dict.fromkeys(("s_suppkey", "l_suppkey", "ps_suppkey"), "Supplier key"),
+    **dict.fromkeys(("n_nationkey", "c_nationkey", "s_nationkey"), "Nation key"),
+    **dict.fromkeys(("r_regionkey", "n_regionkey"), "Region key"),
+    "o_orderstatus": "Order status",
+    "o_totalprice": "Total price",
+    "o_orderdate": "Order date",
+    "o_orderpriority": "Order priority",
+    "o_shippriority": "Ship priority",
+    "o_ordertime": "Order time",
+    "l_linenumber": "Line number",
+    "l_extendedprice": "Extended price",
+    "l_returnflag": "Return flag",
+    "l_linestatus": "Line status",
+    "l_shipdate": "Ship date",
+    "l_commitdate": "Commit date",
+    "l_receiptdate": "Receipt date",
+    "l_shipinstruct": "Ship instructions",
+    "l_shipmode": "Ship mode",
+    "l_shiptime": "Ship time",
+    "p_mfgr": "Manufacturer",
+    "p_retailprice": "Retail price",
+    "s_acctbal": "Supplier's balance",
+    "c_acctbal": "Customer's balance",
+    "c_mktsegment": "Market segment",
+    "ps_availqty": "Available quantity",
+    "ps_supplycost": "Supply cost",
+}
+"""Headings of the tables' own columns, whose names run words together."""
+
 LOOK = Look(
     VIEWS,
+    titles=TITLES,
     prefixes=("c_", "l_", "n_", "o_", "p_", "ps_", "r_", "s_"),
     identifiers=(*Look.identifiers, "size", "c_count"),
 )

@@ -79,6 +79,17 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     return found
 
 
+def round_began(cursor: str | None) -> datetime | None:
+    """When the round of a scan's cursor began; None for the first scan."""
+    begun = json.loads(cursor).get("swept") if cursor else None
+    return datetime.fromisoformat(begun) if begun else None
+
+
+def with_another_round(cursor: str) -> str:
+    """The same cursor for a scan that begins a round at once."""
+    return json.dumps({**json.loads(cursor), "swept": None, "at": {}})
+
+
 def pending(lake: Lake, table: Table, *, since: str = "", until: str = "", settle: float = 0) -> list[str]:
     """Batches from `since` on and before `until` whose raw files are not the ones that bronze holds."""
     return _pending(lake, table, deliveries(lake, table.name, since, until), settle)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tpch_assets.orchestration.schedules import Planner
 
 LAYERS = ("bronze", "silver")
-SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+SILENT: dict[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Tell = Callable[[int, int], None]
 """Hears how many pieces of a step are done, and how many there are."""
 
@@ -67,10 +67,13 @@ def _run(arguments: argparse.Namespace) -> None:
     from tpch_assets.compute.progress import watched
     from tpch_assets.orchestration.assemble import planner_of
     from tpch_assets.orchestration.dagster_private import databases_held_open
+    from tpch_assets.orchestration.databases import move_damaged_aside
     from tpch_assets.orchestration.instance import prepare_home
 
+    for sentence in move_damaged_aside(home := prepare_home()):
+        print(f"tpch-assets: {sentence}", file=sys.stderr)
     steps = _steps(planner_of(settings, business), lake, table, layer, accept_loss=arguments.accept_loss)
-    with databases_held_open(prepare_home()), dg.DagsterInstance.get() as instance, _progress() as told:
+    with databases_held_open(home), dg.DagsterInstance.get() as instance, _progress() as told:
         for step in steps:
             tell = told(step.name)
             for request in step.requests():

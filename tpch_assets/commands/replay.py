@@ -52,11 +52,14 @@ def _run(arguments: argparse.Namespace) -> None:
     from tpch_assets.commands.stages import ReplayError, Stretch, replay, with_data
     from tpch_assets.lake.recovery import REPAIRED, repair
     from tpch_assets.orchestration.dagster_private import databases_held_open
+    from tpch_assets.orchestration.databases import move_damaged_aside
     from tpch_assets.orchestration.instance import prepare_home, reap
 
     for damaged in repair(Lake(settings.lake)):
         print(f"tpch-assets: {REPAIRED} {damaged}", file=sys.stderr)
     home = prepare_home()
+    for sentence in move_damaged_aside(home):
+        print(f"tpch-assets: {sentence}", file=sys.stderr)
     with dg.DagsterInstance.get() as instance:
         reap(instance)
     stretch = Stretch(begin, begin + arguments.batches * BATCH)

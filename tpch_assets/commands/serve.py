@@ -168,11 +168,13 @@ def prepare(lake: str) -> None:
 
     from tpch_assets.lake.lake import Lake
     from tpch_assets.lake.recovery import REPAIRED, repair
+    from tpch_assets.orchestration.databases import move_damaged_aside
     from tpch_assets.orchestration.instance import prepare_home, reap, reap_served
 
     for damaged in repair(Lake(lake)):
         say(f"{REPAIRED} {damaged}")
-    prepare_home()
+    for sentence in move_damaged_aside(prepare_home()):
+        say(sentence)
     with dg.DagsterInstance.get() as instance:
         reap(instance)
         reap_served(instance)

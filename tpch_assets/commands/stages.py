@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from typing import TypeAlias
 
 import dagster as dg
 import distributed  # noqa: F401 - imported, like pandas, once before the processes are forked
@@ -28,10 +30,11 @@ from tpch_assets.commands.stopping import end, end_group, lead_group, start
 from tpch_assets.definitions import defs
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import BATCH, LAYERS, WINDOW
+from tpch_assets.orchestration.alembic_private import read_migrations_once
 from tpch_assets.orchestration.assemble import planner_of
-from tpch_assets.orchestration.dagster_private import run_log_held_open
+from tpch_assets.orchestration.dagster_private import listed, run_log_held_open
 from tpch_assets.orchestration.instance import OWNER_TAG, owner
-from tpch_assets.orchestration.jobs import LISTED, job_name
+from tpch_assets.orchestration.jobs import LOCATION, job_name
 from tpch_assets.orchestration.sqlalchemy_private import share_compiled_sql
 from tpch_assets.raw.missing import delivered_batches, missing_batches, missing_once
 from tpch_assets.schema import Business, Table
@@ -39,7 +42,7 @@ from tpch_assets.settings import Settings, current_business, current_settings
 
 COMMAND = "tpch_assets/command"
 """The tag of a run that names the command which made it."""
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+QUIET: dict[str, object] = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 class ReplayError(RuntimeError):
@@ -56,6 +59,12 @@ class Stretch:
     @property
     def keys(self) -> list[str]:
         return [batch_key(self.begin + i * BATCH) for i in range((self.end - self.begin) // BATCH)]
+
+
+Stretches: TypeAlias = "Queue[Stretch | None]"
+"""What a stage works through, and the end."""
+News: TypeAlias = "Queue[tuple[str, str, int, str]]"
+"""What stages say: `done`, `finished` or `failed`, by which stage, how many batches, and why."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +104,13 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
         ReplayError: A run failed. The replay has stopped.
     """
     # Forked processes share the imported modules. Each process starts Dask and DuckDB on first use.
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    context = multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
     stages = Stages(current_settings(), current_business()).all()
-    queues = {(before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)}
-    news = context.Queue()
-    processes = [
+    queues: dict[tuple[str, str], Stretches] = {
+        (before, stage.name): context.Queue() for stage in stages for before in stage.after or ("",)
+    }
+    news: News = context.Queue()
+    processes: list[BaseProcess] = [
         context.Process(
             target=_work,
             args=(
@@ -125,20 +136,22 @@ def replay(begin: datetime, batches: int, progress: Callable[[str, int], None]) 
         end(processes)
 
 
-def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Callable[[str, int], None]) -> None:
+def _follow(
+    stages: list[Stage], processes: Sequence[BaseProcess], news: News, progress: Callable[[str, int], None]
+) -> None:
     """Report the progress of each layer, measured by its slowest stage, until all stages have finished."""
     done = {stage.name: 0 for stage in stages}
     told = dict.fromkeys(LAYERS, 0)
     finished = set[str]()
     while len(finished) < len(stages):
         _await_news(processes, news, finished)
-        kind, name, value = news.get()
+        kind, name, count, why = news.get()
         if kind == "failed":
-            raise ReplayError(f"{name}: {value}")
+            raise ReplayError(f"{name}: {why}")
         if kind == "finished":
             finished.add(name)
             continue
-        done[name] += value
+        done[name] += count
         layer = next(stage.layer for stage in stages if stage.name == name)
         slowest = min(done[stage.name] for stage in stages if stage.layer == layer)
         if slowest > told[layer]:
@@ -146,7 +159,7 @@ def _follow(stages: list[Stage], processes: list[Any], news: Any, progress: Call
             told[layer] = slowest
 
 
-def _await_news(processes: list[Any], news: Any, finished: set[str]) -> None:
+def _await_news(processes: Sequence[BaseProcess], news: News, finished: set[str]) -> None:
     """Wait until a stage says something.
 
     Raises:
@@ -163,10 +176,11 @@ def _await_news(processes: list[Any], news: Any, finished: set[str]) -> None:
         time.sleep(0.02)
 
 
-def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, parent: int) -> None:
+def _work(stage: Stage, inboxes: list[Stretches], outboxes: list[Stretches], news: News, parent: int) -> None:
     lead_group()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     share_compiled_sql()
+    read_migrations_once()
     settings = current_settings()
     with dg.DagsterInstance.get() as instance:
         while (stretch := [inbox.get() for inbox in inboxes].pop()) is not None:
@@ -178,14 +192,15 @@ def _work(stage: Stage, inboxes: list[Any], outboxes: list[Any], news: Any, pare
             except Exception as error:  # noqa: BLE001 - the parent raises it again
                 cause = error.__cause__ or error
                 traceback.print_exc(limit=-3)
-                news.put(("failed", stage.name, f"{type(cause).__name__}: {cause}"))
+                news.put(("failed", stage.name, 0, f"{type(cause).__name__}: {cause}"))
                 return
-            news.put(("done", stage.name, with_data(Lake(settings.lake), settings, current_business(), stretch)))
+            count = with_data(Lake(settings.lake), settings, current_business(), stretch)
+            news.put(("done", stage.name, count, ""))
             for outbox in outboxes:
                 outbox.put(stretch)
     for outbox in outboxes:
         outbox.put(None)
-    news.put(("finished", stage.name, None))
+    news.put(("finished", stage.name, 0, ""))
 
 
 def _leave_with(parent: int) -> None:
@@ -254,7 +269,7 @@ def execute(
     instance: dg.DagsterInstance,
     layer: str,
     request: dg.RunRequest,
-    config: dict[str, Any] = QUIET,
+    config: dict[str, object] = QUIET,
     *,
     command: str = "rebuild",
 ) -> None:
@@ -268,12 +283,12 @@ def execute(
         asset_check_selection=frozenset(request.asset_check_keys or []),
     )
     run_id = str(uuid.uuid4())
-    with run_log_held_open(instance, run_id):
+    with run_log_held_open(instance, run_id), listed(instance, LOCATION):
         try:
             job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
-                tags={**request.tags, **LISTED, COMMAND: command, OWNER_TAG: owner()},
+                tags={**request.tags, COMMAND: command, OWNER_TAG: owner()},
                 run_config=config,
             )
         except dg.DagsterError as error:

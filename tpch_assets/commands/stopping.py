@@ -13,9 +13,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import TextIO
 
 LINE = "tpch-assets: stopped; run it again to continue"
 PATIENCE = 4.0  # Seconds until the watchdog ends the process.
@@ -120,7 +121,7 @@ def _end_in_time() -> None:
             os._exit(1)
 
 
-def start(processes: Iterable[Any]) -> None:
+def start(processes: Iterable[BaseProcess]) -> None:
     """Start child processes, each of which calls `lead_group` first. Until then no signal interrupts them."""
     _starting.set()  # Another thread takes a signal that is blocked here, and it is handled here all the same.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -159,7 +160,7 @@ class _UntilAsked:
     def write(self, text: str) -> int:
         return len(text) if self._signals.poll(0) else self._stream.write(text)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
@@ -168,20 +169,20 @@ def end_group() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def end(processes: Iterable[Any]) -> None:
+def end(processes: Iterable[BaseProcess]) -> None:
     """End child processes that lead groups, with all that they started. Those that do not end in time are killed.
 
     Args:
         processes: `multiprocessing` processes; some may have ended, or may not have begun.
     """
-    begun = [process for process in processes if process.pid is not None]
-    for process in begun:
+    begun = {process.pid: process for process in processes if process.pid is not None}
+    for process in begun.values():
         process.terminate()
     deadline = time.monotonic() + CHILDREN
-    for process in begun:
+    for process in begun.values():
         process.join(max(0.0, deadline - time.monotonic()))
-    for process in begun:
+    for group, process in begun.items():
         with suppress(ProcessLookupError, PermissionError):  # Nothing is left of it, or it does not lead a group yet.
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(group, signal.SIGKILL)
         process.kill()
         process.join()

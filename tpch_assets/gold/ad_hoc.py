@@ -60,22 +60,22 @@ def run_with(
         duckdb.Error: The statement fails, is ended, or needs more memory than there is.
     """
     every = parameters(query, scale_factor, day) | dict(values or {})
-
-    def answer(connection: duckdb.DuckDBPyConnection, statement: str) -> pa.Table:
-        return connection.sql(statement, params=bind(statement, every)).to_arrow_table()
+    # An override is cheaper than the plain statement, or there would be none.
+    *partial, last = [text for text in (query.partial, query.combine) if text] or [query.plain or ""]
+    read = {
+        table.name: table for text in (*partial, last) for table in inputs_of(query, business, silver, day, text, since)
+    }
 
     with cursor() as connection:
         running(connection.interrupt)
-        lake = next(iter(silver.values())).lake
-        # An override is cheaper than the plain statement, or there would be none.
-        statements = [text for text in (query.partial, query.combine) if text] or [query.plain or ""]
-        read = {
-            table.name: table for text in statements for table in inputs_of(query, business, silver, day, text, since)
-        }
-        create_views(connection, lake, read.values())
-        for statement in statements[:-1]:
-            connection.register("partials", answer(connection, statement))
-        return answer(connection, statements[-1])
+        create_views(connection, next(iter(silver.values())).lake, read.values())
+        for statement in partial:
+            connection.register("partials", _answer(connection, statement, every))
+        return _answer(connection, last, every)
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, Value]) -> pa.Table:
+    return connection.sql(statement, params=bind(statement, values)).to_arrow_table()
 
 
 def latest_day(query: Query, business: Business, lake: Lake) -> date:

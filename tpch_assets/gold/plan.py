@@ -24,7 +24,7 @@ from tpch_assets.gold.tasks import Input, Statement, run_combine
 from tpch_assets.lake.evolve import delta_schema
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
-from tpch_assets.lake.snapshot import Bound, Snapshots, existing, snapshot
+from tpch_assets.lake.snapshot import Bound, Snapshot, Snapshots, existing, snapshot
 from tpch_assets.lake.update import ROWS_READ, Content, TableRows, TableUpdate
 from tpch_assets.layers import GOLD
 from tpch_assets.schema import Business, Group, Table
@@ -46,6 +46,7 @@ def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[st
         HalfWritten: The files of a shard are not from the same build.
         LakeError: A table that the query reads does not exist yet.
     """
+    present = snapshot(lake, lake.table("gold", query.name))  # Before silver: what is put there later knows more.
     silver = snapshots_for(query, business, lake)
     files: dict[str, dict[str, Content]] = {}
     extra: dict[str, Facts] = {}
@@ -61,14 +62,14 @@ def plan_answers(query: Query, business: Business, lake: Lake, days: Sequence[st
         name = f"{made[key]}-{{content}}.parquet"
         files[key] = {name: TableRows(answer, GOLD.parquet.options)}
         extra[key] = facts
-    return TableUpdate(files, replace=_has_other_columns(lake, query), extra=extra)
+    over = frozenset(file.path for file in present.files)
+    return TableUpdate(files, over=over, replace=_has_other_columns(present, query), extra=extra)
 
 
-def _has_other_columns(lake: Lake, query: Query) -> bool:
+def _has_other_columns(present: Snapshot, query: Query) -> bool:
     """Whether the answers there are have other columns. Then all days are stale, and give way at once."""
-    have = snapshot(lake, lake.table("gold", query.name)).schema
     want = arrow_schema([*query.columns, ("as_of", "DATE")])
-    return have is not None and delta_schema(have) != delta_schema(want)
+    return present.schema is not None and delta_schema(present.schema) != delta_schema(want)
 
 
 def snapshots_for(query: Query, business: Business, lake: Lake) -> Snapshots:

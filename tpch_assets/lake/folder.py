@@ -13,6 +13,8 @@ from stat import S_ISREG
 from tpch_assets.lake.local_files import fsync, make_folders, printable
 from tpch_assets.lake.store import StoredFile
 
+VACUUM = b'"VACUUM END"'
+"""What the second commit of a vacuum says; it flushes neither, and may have died since."""
 LINK = "a link to a folder, which is not followed"
 
 
@@ -72,10 +74,14 @@ class Folder:
     def flush_commit(self, table: str, version: int) -> None:
         # The table's folder holds the entries of its partitions' folders and of its log.
         fsync(table)
-        commit = f"{table}/_delta_log/{version:020}.json"
-        if os.path.exists(commit):  # Delta deletes old commits that a checkpoint holds.
+        log = f"{table}/_delta_log"
+        for commit in (f"{log}/{version:020}.json", f"{log}/{version - 1:020}.json"):
+            if not os.path.exists(commit):  # Delta deletes old commits that a checkpoint holds.
+                break
             fsync(commit)
-        fsync(f"{table}/_delta_log")
+            if VACUUM not in Path(commit).read_bytes():
+                break
+        fsync(log)
 
     def delete(self, uri: str) -> None:
         Path(uri).unlink(missing_ok=True)

@@ -86,47 +86,54 @@ def encoders(features: Sequence[Feature]) -> list[Callable[[object], float]]:
 
 def _encoder(feature: Feature) -> Callable[[object], float]:
     codes: Mapping[str, float] = {value: float(code) for code, value in enumerate(feature.categories)}
-
-    def unfit(value: object, wanted: str) -> Unfit:
-        shown = repr(value)
-        return Unfit(f"{feature.name} is {shown if len(shown) < 60 else type(value).__name__}; it has to be {wanted}")
-
-    def number(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-            raise unfit(value, "a number")
-        try:
-            found = float(value)
-        except OverflowError:
-            found = nan
-        if not np.isfinite(np.float32(found)):
-            raise unfit(value, "a finite number")
-        return found
-
-    def category(value: object) -> float:
-        if not isinstance(value, str):
-            raise unfit(value, "a text")
-        return codes.get(value, nan)
-
-    def day(value: object) -> float:
-        if isinstance(value, str):
-            try:
-                value = date.fromisoformat(value)
-            except ValueError:
-                raise unfit(value, "a date such as 2026-01-31") from None
-        if not isinstance(value, date) or isinstance(value, datetime):
-            raise unfit(value, "a date such as 2026-01-31")
-        return float(value.toordinal() - EPOCH)
-
-    encode = {"number": number, "category": category, "date": day}[feature.kind]
+    encode = {"number": _number, "category": lambda value: codes.get(_text(value), nan), "date": _day}[feature.kind]
 
     def encoded(value: object) -> float:
         if value is None:
             if not feature.nullable:
                 raise Unfit(f"{feature.name} is missing")
             return nan
-        return encode(value)
+        try:
+            return encode(value)
+        except _Wanted as wanted:
+            shown = repr(value)
+            shown = shown if len(shown) < 60 else type(value).__name__
+            raise Unfit(f"{feature.name} is {shown}; it has to be {wanted}") from None
 
     return encoded
+
+
+class _Wanted(ValueError):
+    """A value is not what it has to be; the message names that."""
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise _Wanted("a number")
+    try:
+        found = float(value)
+    except OverflowError:
+        found = nan
+    if not np.isfinite(np.float32(found)):
+        raise _Wanted("a finite number")
+    return found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _Wanted("a text")
+    return value
+
+
+def _day(value: object) -> float:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise _Wanted("a date such as 2026-01-31") from None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise _Wanted("a date such as 2026-01-31")
+    return float(value.toordinal() - EPOCH)
 
 
 def sql_of(feature: Feature) -> str:

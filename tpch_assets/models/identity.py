@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from typing import Any
 
 from tpch_assets.calendar import day_key, end_of_day, parse, window_key
 from tpch_assets.gold.identity import dimension_digest
@@ -61,7 +60,7 @@ class Made:
     code: str
     shards: str
     dimensions: str
-    facts: dict[str, Any] = field(compare=False)
+    facts: dict[str, object] = field(compare=False)
 
 
 def made_from(bound: BoundModel, business: Business, silver: Snapshots, day: str) -> Made:
@@ -72,7 +71,7 @@ def made_from(bound: BoundModel, business: Business, silver: Snapshots, day: str
     """
     model, found = bound.declared, split(bound, silver, day)
     libraries = {name: version for name in LIBRARIES if (version := _version(name))}
-    told = {
+    told: dict[str, object] = {
         "features": bound.digest,
         "parameters": {**parameters(model), "rounds": model.rounds},
         "libraries": libraries,
@@ -101,5 +100,5 @@ def _version(name: str) -> str:
         return ""
 
 
-def _digest(parts: Sequence[object] | dict[str, Any]) -> str:
+def _digest(parts: Sequence[object] | Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -5,18 +5,22 @@ one time to the next; everything around it is as on one machine.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tpch_assets.compute import cluster
 from tpch_assets.compute.shapes import Collection
 from tpch_assets.gold.graph import PartialGraph
+from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.pieces import task
 from tpch_assets.models.features import Feature, Matrix, names
 from tpch_assets.models.rows import Labels, Source, read, with_categories, with_typical
 from tpch_assets.models.training import COMPARED_ROWS, Job, Trained, named, parameters, score, too_little
 from tpch_assets.schema.models import Model
+
+if TYPE_CHECKING:
+    import xgboost
 
 Surveyed = tuple[tuple[Feature, ...], Source, int, list[str]]
 
@@ -61,7 +65,7 @@ def survey(job: Job, training: list[str], validation: list[str]) -> Surveyed:
 def finish(
     job: Job,
     day: str,
-    booster: Any,
+    booster: "xgboost.Booster",
     features: tuple[Feature, ...],
     source: Source,
     count: int,
@@ -87,6 +91,6 @@ def _arrays(source: Source, features: tuple[Feature, ...]) -> tuple[Any, Any]:
 
 
 def _block(
-    lake: Any, model: Model, path: str, limit: int | None, features: tuple[Feature, ...]
+    lake: Lake, model: Model, path: str, limit: int | None, features: tuple[Feature, ...]
 ) -> tuple[Matrix, Labels]:
     return read(Source(lake, model, (path,), limit), features)

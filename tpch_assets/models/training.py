@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -104,12 +104,12 @@ def train(job: Job, day: str, training: Sequence[str], validation: Sequence[str]
     return score(job, day, booster, features, (rows, label), (held, held_label), validation)
 
 
-def parameters(model: Model) -> dict[str, Any]:
+def parameters(model: Model) -> dict[str, object]:
     """XGBoost's parameters for a model."""
     return {**PARAMETERS, **model.parameters}
 
 
-def named(features: Sequence[Feature], model: Model) -> dict[str, Any]:
+def named(features: Sequence[Feature], model: Model) -> dict[str, list[str]]:
     """What XGBoost is told of the matrix's columns."""
     return {"feature_names": names(features, model.derived), "feature_types": types(features, model.derived)}
 
@@ -148,8 +148,6 @@ def score(
     _keep(job.lake, path, content)
     probability = booster.inplace_predict(held, validate_features=False)
     counts = {"label_rate": float(held_label.mean()), "rows": len(held_label), "training_rows": count or len(label)}
-    gains = booster.get_score(importance_type="total_gain")
-    total = sum(map(float, gains.values())) or 1.0  # type: ignore[arg-type]
     before, after = (slice(None, None, -(-len(part) // EXAMINED_ROWS)) for part in (rows, held))
     columns = list(enumerate(zip(names(features, model.derived), types(features, model.derived), strict=True)))
     calendar = {one.name for one in model.derived if one.operation == "weekday"}
@@ -159,7 +157,7 @@ def score(
         path,
         sha256,
         _baselines(job, training, validation, features, paths),
-        {name: float(gain) / total for name, gain in sorted(gains.items())},  # type: ignore[arg-type]
+        _importances(booster),
         quality.calibration(held_label, probability),
         # The calendar moves on by itself: a day has one weekday.
         {n: quality.drift(rows[before, i], held[after, i], t) for i, (n, t) in columns if n not in calendar},
@@ -168,6 +166,13 @@ def score(
             for i, (name, type_) in columns
         },
     )
+
+
+def _importances(booster: "xgboost.Booster") -> Figures:
+    """The share of each column in the total gain."""
+    gains = booster.get_score(importance_type="total_gain")
+    total = sum(map(float, gains.values())) or 1.0  # type: ignore[arg-type]
+    return {name: float(gain) / total for name, gain in sorted(gains.items())}  # type: ignore[arg-type]
 
 
 def _keep(lake: Lake, path: str, content: bytes) -> None:

@@ -17,6 +17,7 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import LAYERS
 from tpch_assets.orchestration.instance import EXECUTED, LEAST, last_news, patience
 from tpch_assets.orchestration.jobs import job_name, range_of
+from tpch_assets.orchestration.run_times import words_of
 from tpch_assets.orchestration.setbacks import Failure, failures_of, reason_of
 from tpch_assets.schema import Business
 
@@ -135,9 +136,8 @@ def _failed_checks(instance: dg.DagsterInstance, keys: Sequence[dg.AssetCheckKey
         if record is None or found is None or found.passed or found.severity != dg.AssetCheckSeverity.ERROR:
             continue
         asset = "/".join(key.asset_key.path)
-        counts = ", ".join(f"{name} {value.value}" for name, value in list(found.metadata.items())[:3])
         since, path = datetime.fromtimestamp(record.create_timestamp, UTC), f"/assets/{asset}"
-        yield Condition("check failed", asset.split("/")[0], f"{key.name} of {asset}", since, "", counts, path)
+        yield Condition("check failed", asset.split("/")[0], f"{key.name} of {asset}", since, "", words_of(found), path)
 
 
 def set_aside(instance: dg.DagsterInstance, lake: Lake, business: Business, now: datetime) -> Iterator[Condition]:

@@ -8,10 +8,12 @@ Add a function here only if there is no public API, with a test in `test_dagster
 changes the private part.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -46,9 +48,50 @@ def _held_open(paths: Iterable[Path]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def listed(instance: dg.DagsterInstance, location: str) -> Iterator[None]:
+    """Make runs that this process executes belong to a code location, as those do that Dagster launches.
+
+    Jobs and the Timeline list no others, and the public API only launches runs in processes of their own.
+    """
+    create = instance.create_run_for_job
+
+    def create_listed(job_def: dg.JobDefinition, **given: Any) -> dg.DagsterRun:
+        return create(job_def, **given, remote_job_origin=_origin(location, job_def.name))
+
+    vars(instance)[create.__name__] = create_listed  # Hides the class's own.
+    try:
+        yield
+    finally:
+        del vars(instance)[create.__name__]
+
+
+def _origin(location: str, job: str) -> Any:
+    """Where a job comes from, as Dagster stores it with a run."""
+    place = {"__class__": "RegisteredRepositoryLocationOrigin", "location_name": location}
+    repository = {
+        "__class__": "ExternalRepositoryOrigin",
+        "repository_location_origin": place,
+        "repository_name": "__repository__",
+    }
+    origin = {"__class__": "ExternalPipelineOrigin", "external_repository_origin": repository, "pipeline_name": job}
+    return dg.deserialize_value(json.dumps(origin))
+
+
 def free_slots(instance: dg.DagsterInstance, run_id: str) -> None:
     """Free the pool slots of a run whose process is gone.
 
     Dagster's daemon makes the same call a minute later. A replay has no daemon, so its next run would wait forever.
     """
     instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def free_slots_of_unknown_runs(instance: dg.DagsterInstance) -> None:
+    """Free the pool slots of runs that the instance does not know: their database was damaged and begun anew.
+
+    Dagster frees slots of runs that have ended, and would keep these for ever.
+    """
+    storage = instance.event_log_storage
+    for run_id in storage.get_concurrency_run_ids():
+        if instance.get_run_by_id(run_id) is None:
+            storage.free_concurrency_slots_for_run(run_id)

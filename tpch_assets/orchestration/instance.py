@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-from tpch_assets.orchestration.dagster_private import free_slots
+from tpch_assets.orchestration.dagster_private import free_slots, free_slots_of_unknown_runs
 from tpch_assets.settings import PROJECT
 
 OWNER_TAG = "tpch_assets/process"
@@ -69,6 +69,7 @@ def claim(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def reap(instance: dg.DagsterInstance) -> int:
     """Fail runs whose process on this machine is gone, and free their pool slots. Returns their number."""
+    free_slots_of_unknown_runs(instance)
     return len(_fail(instance, lambda run: _is_dead(run.tags), GONE))
 
 

@@ -21,8 +21,8 @@ ABOUT = "tpch_assets/about"
 """The tag of a run that says in words what it makes."""
 NAMED = 3
 """So many tables are named there."""
-LISTED = {".dagster/repository": f"__repository__@{__name__.split('.', 1)[0]}"}
-"""By this tag Dagster lists runs under Jobs and in the Timeline; those in this process do not get it by themselves."""
+LOCATION = __name__.split(".", 1)[0]
+"""The code location, as workspace.yaml and dagster_cloud.yaml name it."""
 Job: TypeAlias = Any  # Dagster's public API does not name the return type of `define_asset_job`.
 
 

@@ -141,7 +141,12 @@ def call(arguments: list[str], values: Mapping[str, str], secrets: list[str]) ->
 
 def kept_up(server: CoiledServer, settings: Settings) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
     """Return a server's job and its schedule."""
-    off, url, name = server.of(settings, "mode") == "off", server.of(settings, "url"), f"{server.kind}_job"
+    job = _job(server, settings)
+    return job, _schedule(server, settings, job)
+
+
+def _job(server: CoiledServer, settings: Settings) -> dg.JobDefinition:
+    off, url = _is_off(server, settings), server.of(settings, "url")
 
     @dg.op(
         name=f"keep_{server.kind}",
@@ -158,10 +163,17 @@ def kept_up(server: CoiledServer, settings: Settings) -> tuple[dg.JobDefinition,
         context.log.info(done)
         context.add_output_metadata({"url": dg.MetadataValue.url(url), "done": done})
 
-    @dg.job(name=name, description=f"Check whether {server.title} responds, and start it if it does not.")
+    @dg.job(
+        name=f"{server.kind}_job", description=f"Check whether {server.title} responds, and start it if it does not."
+    )
     def job() -> None:
         keep()
 
+    return job
+
+
+def _schedule(server: CoiledServer, settings: Settings, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    off, url = _is_off(server, settings), server.of(settings, "url")
     running = settings.automation and not off
 
     @dg.schedule(
@@ -176,8 +188,12 @@ def kept_up(server: CoiledServer, settings: Settings) -> tuple[dg.JobDefinition,
             return dg.SkipReason(server.off)
         if not (why := trouble(url)):
             return dg.SkipReason(server.answers(url))
-        if context.instance.get_runs(dg.RunsFilter(job_name=name, statuses=UNDER_WAY), limit=1):
+        if context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=UNDER_WAY), limit=1):
             return dg.SkipReason(f"A run is starting it. {why}")
         return dg.RunRequest()
 
-    return job, schedule
+    return schedule
+
+
+def _is_off(server: CoiledServer, settings: Settings) -> bool:
+    return server.of(settings, "mode") == "off"

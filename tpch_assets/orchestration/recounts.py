@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -73,7 +72,7 @@ def result(
     check: str,
     wrong: Mapping[str, str],
     counted: Collection[str],
-    metadata: dict[str, Any],
+    metadata: Mapping[str, dg.MetadataValue | str | int],
 ) -> dg.AssetCheckResult:
     """Return the result of a blocking check."""
     partitions = [partition for partition in sorted(wrong) if partition != WHOLE]

@@ -6,6 +6,8 @@ from pathlib import Path
 import dagster as dg
 
 LIMIT = 200
+LONGEST = 300
+"""So many letters of what a check found are told."""
 
 
 def run_times(home: Path, layer: str, name: str) -> list[tuple[float, float]]:
@@ -64,7 +66,7 @@ def failed_checks(home: Path, runs: int = 60) -> list[tuple[str, str, bool, floa
         home: The folder of the Dagster instance.
 
     Returns:
-        Each as asset, check, whether it is an error, time (Unix seconds), what it counted, and run.
+        Each as asset, check, whether it is an error, time (Unix seconds), what it found, and run.
     """
     found: dict[tuple[str, str], tuple[bool, tuple[str, str, bool, float, str, str]]] = {}
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -76,10 +78,14 @@ def failed_checks(home: Path, runs: int = 60) -> list[tuple[str, str, bool, floa
                 if said is None:
                     continue
                 asset = "/".join(said.asset_key.path)
-                counts = ", ".join(
-                    f"{name.replace('_', ' ')} {one.value}" for name, one in list(said.metadata.items())[:3]
-                )
                 error = said.severity == dg.AssetCheckSeverity.ERROR
-                told = (asset, said.check_name, error, entry.timestamp, counts[:200], run_id)
+                told = (asset, said.check_name, error, entry.timestamp, words_of(said), run_id)
                 found.setdefault((asset, said.check_name), (said.passed, told))
     return sorted((told for passed, told in found.values() if not passed), key=lambda told: -told[3])
+
+
+def words_of(said: dg.AssetCheckEvaluation) -> str:
+    """What a check found: its own sentences, else the first of what it counted. Without a full stop."""
+    counts = [f"{name.replace('_', ' ')} {one.value}" for name, one in list(said.metadata.items())[:3]]
+    words = said.description or ", ".join(counts)
+    return (words if len(words) <= LONGEST else f"{words[:LONGEST]}…").rstrip(".")

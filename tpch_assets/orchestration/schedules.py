@@ -9,6 +9,7 @@ sensors.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -87,6 +88,9 @@ class Planner:
     def bronze(self, lake: Lake, cursor: str | None, instance: dg.DagsterInstance) -> Found:
         """Request batches with raw files that are not in bronze; those on which it failed as `setbacks` says."""
         now, start = datetime.now(UTC), batch_key(self.settings.start)
+        begun = arrivals.round_began(cursor)
+        if cursor and begun and setbacks.failed_since(instance, "bronze", begun):
+            cursor = arrivals.with_another_round(cursor)  # What it was asked for may be of long ago.
         found = arrivals.scan(lake, self.business, cursor, now, self.settings.settle_seconds)
         warnings = list(found.faults)
         for name in self.business.names:
@@ -114,7 +118,7 @@ class Planner:
             # A time ahead of the clock says nothing about which came first.
             return datetime.fromtimestamp(max((t for t in times if t <= now.timestamp()), default=0), UTC)
 
-        found = setbacks.attempts(wanted, failed, now, changed)
+        found = setbacks.attempts(wanted, failed, now, changed, partial(setbacks.has_died, instance))
         sized = {size: self.requests.for_ranges("bronze", tables, size) for size, tables in found.by_size.items()}
         careful = [request for size in sorted(sized) if size < PARTITIONS_PER_RUN for request in sized[size]]
         sentences = [

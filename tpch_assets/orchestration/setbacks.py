@@ -1,8 +1,9 @@
 """Batches on which bronze failed, read from Dagster's runs, and how they are asked for again.
 
 A range that failed is asked for in quarters, until the batch at fault is alone. That one is set aside, and asked for at
-growing intervals; all others go on. A file that is delivered again counts as new. Nothing is written down: what is in
-bronze is told by its table alone, and what failed by the runs.
+growing intervals; all others go on. A file that is delivered again counts as new. One whose run's process was ended, as
+by a reboot, is asked for again at once: only if that happens twice, the batch may be to blame. Nothing is written down:
+what is in bronze is told by its table alone, and what failed by the runs.
 """
 
 import re
@@ -74,12 +75,14 @@ def attempts(
     failures: Sequence[Failure],
     now: datetime,
     changed: Callable[[str, str], datetime],
+    died: Callable[[str], bool] = lambda run_id: False,
 ) -> Attempts:
     """Decide for each batch how it is asked for.
 
     Args:
         wanted: Batches that bronze lacks, by table.
         changed: When the raw files of a table's batch last changed: earlier failures were those of other files.
+        died: Whether a failed run's process was ended, and no step of it failed.
     """
     found = Attempts()
     for table, batches in wanted.items():
@@ -89,7 +92,8 @@ def attempts(
                 since = changed(table, batch)
                 ours = [failure for failure in ours if failure.ended > since]
             alone = [failure for failure in ours if failure.batches == 1]
-            if alone and (aside := _aside(table, batch, alone)).due > now:
+            judged = alone and not (len(alone) == 1 and died(alone[0].run_id))
+            if judged and (aside := _aside(table, batch, alone)).due > now:
                 found.aside.append(aside)
                 continue
             size = min((failure.batches // SHARE for failure in ours), default=PARTITIONS_PER_RUN)
@@ -111,6 +115,12 @@ def failures_of(instance: dg.DagsterInstance, layer: str, now: datetime) -> list
     return list(_failures(instance.get_run_records(failed, limit=RUNS)))
 
 
+def failed_since(instance: dg.DagsterInstance, layer: str, moment: datetime) -> bool:
+    """Whether a run of a layer has failed since then."""
+    failed = dg.RunsFilter(job_name=job_name(layer), statuses=[dg.DagsterRunStatus.FAILURE], updated_after=moment)
+    return bool(instance.get_run_records(failed, limit=1))
+
+
 def _failures(records: Iterable[dg.RunRecord]) -> Iterable[Failure]:
     for record in records:
         run = record.dagster_run
@@ -122,7 +132,17 @@ def _failures(records: Iterable[dg.RunRecord]) -> Iterable[Failure]:
 
 
 def reason_of(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed, in one line: the first of our own errors, or what is behind all others."""
+    """Why a run failed, in one line."""
+    return _error_of(instance, run_id) or f"its process ended; see run {run_id}"
+
+
+def has_died(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a failed run's process was ended, and no step of it failed."""
+    return not _error_of(instance, run_id)
+
+
+def _error_of(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The error that failed a run's step: the first of our own, or what is behind all others; empty if none did."""
     for entry in instance.all_logs(run_id, dg.DagsterEventType.STEP_FAILURE):
         error = entry.dagster_event.step_failure_data.error if entry.dagster_event else None
         messages = []
@@ -132,4 +152,4 @@ def reason_of(instance: dg.DagsterInstance, run_id: str) -> str:
         if messages:
             told = next(filter(_OURS.match, messages), messages[-1])
             return " ".join(_OURS.sub("", told).split())[:200]
-    return f"its process ended; see run {run_id}"
+    return ""

@@ -13,8 +13,10 @@ from tpch_assets.lake import folder, storing
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.folder import Folder
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.recovery import repair
 from tpch_assets.lake.snapshot import snapshot
+from tpch_assets.lake.storing import commit_pieces
 from tpch_assets.lake.update import TableUpdate
 from tpch_assets.raw.files import files_of
 from tpch_assets.schema import Column
@@ -76,11 +78,14 @@ def test_a_run_that_has_seen_an_older_file_does_not_replace_the_rejects_of_a_new
 
 def test_rejects_of_a_run_that_was_overtaken_are_taken_away(living: Living) -> None:
     living.deliver("sales", 0, "a.json", [sale(1), BAD])
-    slow = planned(living)
+    slow, uri = planned(living), living.lake.table("bronze", "sales")
+    ((file, content),) = slow.files[batch(0)].items()
+    piece = write_piece(living.lake, uri, batch(0), file, content)
     living.deliver("sales", 0, "a.json", [sale(1), sale(2)])
     living.settle()
     with pytest.raises(CommitConflict, match="another writer has put"):
-        living.store("bronze", "sales", slow)
+        commit_pieces(living.lake, uri, [piece], slow)
+    assert snapshot(living.lake, f"{uri}_rejects").rows == 1, "rejects are committed before rows"
     living.settle()
     living.check()
 

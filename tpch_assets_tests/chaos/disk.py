@@ -87,6 +87,7 @@ def governed(world: World) -> Iterator[_Clock]:
         for owner, name, new in (
             (DeltaTable, "create_write_transaction", asks("commit", DeltaTable.create_write_transaction)),
             (DeltaTable, "create", staticmethod(asks("create table", DeltaTable.create))),
+            (DeltaTable, "vacuum", asks("vacuum", DeltaTable.vacuum)),
             (TableAlterer, "set_table_properties", asks("set properties", TableAlterer.set_table_properties)),
             (evolve, "write_deltalake", asks("set columns", deltalake.write_deltalake)),
             (commit, "time", clock),

@@ -82,9 +82,7 @@ class Life:
             return work
 
         def housekeeper() -> None:
-            self.world.faulty = False  # A vacuum's own two commits are flushed once it is done.
             services.vacuum()
-            self.world.faulty = True
             if declares:
                 services.declare_weight()
 
@@ -117,7 +115,7 @@ class Life:
             services.tick(now)
         if left := services.tick(now):
             raise Broken(f"day {number}: still asked for after two ticks: {left}; {services.failures}")
-        self._check(number)
+        self.check(number)
 
     def _retire(self) -> None:
         """Raw's retention takes some files; their rows stay."""
@@ -126,7 +124,12 @@ class Life:
 
     # What must be
 
-    def _check(self, number: int) -> None:
+    def check(self, number: int) -> None:
+        """See that the lake holds what was delivered, and that all answers up to a day follow from it.
+
+        Raises:
+            Broken: It does not.
+        """
         lake = self.services.lake
         held = {name: self._held(name) for name in self.delivered}
         found = differences(self.delivered, held)

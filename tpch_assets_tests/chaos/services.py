@@ -6,6 +6,7 @@ It is what Dagster's ticks and runs do, without Dagster: each call of `tick` is 
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -20,23 +21,23 @@ from tpch_assets.bronze import plan as bronze_plan
 from tpch_assets.bronze.arrivals import scan
 from tpch_assets.bronze.fingerprint import rejects_of
 from tpch_assets.gold.form import form_of
+from tpch_assets.gold.partials import Damaged
 from tpch_assets.gold.plan import plan_answers
 from tpch_assets.gold.queries import load_queries, parameters
 from tpch_assets.gold.stale import stale_days
 from tpch_assets.lake import listing, recovery
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.lake.pieces import write_piece, write_raw
-from tpch_assets.lake.snapshot import Snapshots, snapshot
-from tpch_assets.lake.storing import commit_pieces
+from tpch_assets.lake.pieces import write_raw
+from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.lake.update import MadeRows, Report, TableRows, TableUpdate
 from tpch_assets.orchestration import maintenance
+from tpch_assets.orchestration.assets.common import RETRY
 from tpch_assets.raw.files import files_of
 from tpch_assets.schema import Business, Column
-from tpch_assets.silver.dimensions import added_since, plan_dimension
-from tpch_assets.silver.loss import check_complete, check_loss
-from tpch_assets.silver.shards import HalfWritten, plan_shards
-from tpch_assets.silver.stale import due_windows, layer_snapshots, stale_dimensions
+from tpch_assets.silver.shards import HalfWritten
+from tpch_assets.silver.stale import due_windows, stale_dimensions
+from tpch_assets_tests import runs
 from tpch_assets_tests.chaos import market
 from tpch_assets_tests.chaos.feed import START, Delivery
 
@@ -44,6 +45,7 @@ RUN_FAILS = (
     OSError,
     LakeError,
     CommitConflict,
+    Damaged,
     HalfWritten,
     DeltaError,
     IOException,
@@ -136,51 +138,37 @@ class Services:
 
     def _silver(self, now: datetime) -> None:
         for group in self.business.groups:
-            windows = due_windows(self.lake, group, now).ready
-            if not windows:
-                continue
-            self.asked.append(f"silver/{group.name}")
-            bronze, silver = (layer_snapshots(self.lake, layer, group) for layer in ("bronze", "silver"))
-            updates = plan_shards(group, bronze, silver, windows, SHARD_ROWS)
-            planned = {window for update in updates.values() for window in update.files}
-            check_complete(self.lake, group, bronze, planned)
-            check_loss(group.facts, bronze, silver, planned)
-            for name, update in updates.items():
-                self._store("silver", name, update)
+            if windows := due_windows(self.lake, group, now).ready:
+                self.asked.append(f"silver/{group.name}")
+                for name, update in runs.shards(self.lake, group, windows, SHARD_ROWS).items():
+                    self._store("silver", name, update)
 
     def _dimensions(self, now: datetime) -> None:
         for table in stale_dimensions(self.lake, self.business):
             self.asked.append(f"silver/{table.name}")
-            bronze, silver = (self._tables(layer, table.name) for layer in ("bronze", "silver"))
-            if added_since(bronze[table.name], silver[table.name]) is None:
-                check_loss([table], bronze, silver)
-            update = plan_dimension(table, bronze[table.name], silver[table.name], SHARD_ROWS)
-            self._store("silver", table.name, update)
-
-    def _tables(self, layer: str, name: str) -> Snapshots:
-        return {name: snapshot(self.lake, self.lake.table(layer, name))}
+            self._store("silver", table.name, runs.dimension(self.lake, table, SHARD_ROWS))
 
     def _gold(self, now: datetime) -> None:
         queries = load_queries(self.business)
         stale = stale_days(self.lake, self.business, queries.values(), START, now, 1)
         for name, days in stale.items():
             self.asked.append(f"gold/{name}")
-            self._try(lambda name=name, days=days: self._answer(name, days))  # type: ignore[misc]
+            self._try(lambda name=name, days=days: self._answer_again(name, days))  # type: ignore[misc]
+
+    def _answer_again(self, name: str, days: list[str]) -> None:
+        """A step that fails is tried again: a damaged partial is found when it is read, and may have been of others."""
+        for _ in range(RETRY.max_retries):
+            with suppress(Damaged):
+                self._answer(name, days)
+                return
+        self._answer(name, days)
 
     def _answer(self, name: str, days: list[str]) -> None:
         update = plan_answers(load_queries(self.business)[name], self.business, self.lake, days, 1)
-        made = {day: {file: _made(content) for file, content in files.items()} for day, files in update.files.items()}
-        self._store("gold", name, replace(update, files=made))
+        self._store("gold", name, computed(update))
 
     def _store(self, layer: str, name: str, update: TableUpdate) -> None:
-        """What workers and the driver do."""
-        uri = self.lake.table(layer, name)
-        pieces = [
-            write_piece(self.lake, uri, key, file, content)
-            for key, files in update.files.items()
-            for file, content in files.items()
-        ]
-        commit_pieces(self.lake, uri, pieces, update)
+        runs.store(self.lake, layer, name, update)
 
     def vacuum(self) -> None:
         """Delete files that left their table long ago; those that nobody is at work on are made so old."""
@@ -196,6 +184,12 @@ class Services:
 @dataclass(frozen=True)
 class _Written:
     write: Callable[[str], Report]
+
+
+def computed(update: TableUpdate) -> TableUpdate:
+    """An update of gold whose answers are computed in this thread."""
+    made = {day: {file: _made(content) for file, content in files.items()} for day, files in update.files.items()}
+    return replace(update, files=made)
 
 
 def _made(content: object) -> MadeRows | TableRows:

@@ -1,13 +1,14 @@
 """The market without faults: what silver and gold do where it matters, by their own functions."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tpch_assets.gold.plan import plan
+from tpch_assets.gold.plan import plan, plan_answers
 from tpch_assets.gold.queries import load_queries
 from tpch_assets.lake.commit import CommitConflict
 from tpch_assets.lake.lake import Lake
@@ -16,9 +17,10 @@ from tpch_assets.silver.shards import plan_shards
 from tpch_assets.silver.stale import layer_snapshots
 from tpch_assets_tests.chaos import feed, market
 from tpch_assets_tests.chaos.feed import START, Delivery
-from tpch_assets_tests.chaos.services import SHARD_ROWS, Services
+from tpch_assets_tests.chaos.services import SHARD_ROWS, Services, computed
 
 END = START + timedelta(days=1, hours=1)
+CUSTOMERS = "(SELECT count(*) FROM customers)"
 GROUP = market.BUSINESS.groups[0]
 
 
@@ -65,6 +67,17 @@ def test_a_customer_who_changes_segment_changes_the_answer(settled: Market) -> N
     assert [(row["segment"], row["items"]) for row in settled.answer("revenue")] == [("new", 2)]
 
 
+def test_a_dimension_that_is_read_whole_changes_the_answer(settled: Market, tmp_path: Path) -> None:
+    text = "-- Above\n-- How many sales are worth more than there are customers?\n\n"
+    (tmp_path / "above.sql").write_text(f"{text}SELECT count(*) AS sales FROM sales WHERE total > {CUSTOMERS}\n")
+    settled.business = replace(market.BUSINESS, queries=tmp_path)
+    settled.tick(END)
+    assert settled.answer("above") == [{"sales": 2}]
+    settled.land("customers", 2, '{"customer": 2, "segment": "new"}\n')
+    settled.tick(END)
+    assert settled.answer("above") == [{"sales": 0}]
+
+
 def test_what_is_due_at_the_very_end_of_a_day_is_open(settled: Market) -> None:
     assert [row["sale"] for row in settled.answer("open_items")] == [80]
 
@@ -77,13 +90,19 @@ def test_shards_whose_last_event_is_over_are_skipped(settled: Market) -> None:
 
 
 def test_a_day_with_a_window_that_is_not_built_yet_is_not_answered(settled: Market) -> None:
-    settled.land("sales", 2, sale(7))
-    settled._bronze(END)
+    late = END + timedelta(days=1)
+    for slot in (97, 176):
+        settled.land("sales", slot, sale(slot))
+        settled.land("items", slot, item(slot, START))
+    settled._bronze(late)
+    settled._silver(late)
+    settled.land("sales", 98, sale(7))
+    settled._bronze(late)
     settled.asked.clear()
-    settled._gold(END)
-    assert settled.asked == []
-    assert settled.tick(END) == ["silver/sales", *(f"gold/{name}" for name in load_queries(market.BUSINESS))]
-    assert settled.answer("totals")[0]["sales"] == 3
+    settled._gold(late)
+    assert settled.asked == [], "the second day has its last window, but not all of its first"
+    assert settled.tick(late) == ["silver/sales", *(f"gold/{name}" for name in load_queries(market.BUSINESS))]
+    assert settled.answer("totals", 1)[0]["sales"] == 5
 
 
 def test_of_two_silver_runs_the_one_that_has_seen_less_is_refused(settled: Market) -> None:
@@ -97,6 +116,19 @@ def test_of_two_silver_runs_the_one_that_has_seen_less_is_refused(settled: Marke
         settled._store("silver", "sales", slow["sales"])
     table = snapshot(settled.lake, settled.lake.table("silver", "sales"))
     assert sorted(read(table)["sale"].to_pylist()) == [1, 7, 8, 80]
+
+
+def test_an_answer_from_an_older_silver_does_not_replace_one_from_a_newer(settled: Market) -> None:
+    query = load_queries(market.BUSINESS)["totals"]
+    settled.land("sales", 2, sale(7))
+    settled._bronze(END)
+    settled._silver(END)
+    slow = plan_answers(query, market.BUSINESS, settled.lake, [feed.day(0)], 1)
+    settled.land("sales", 3, sale(8))
+    settled.tick(END)
+    with pytest.raises(CommitConflict, match="another writer has put"):
+        settled._store("gold", "totals", computed(slow))
+    assert settled.answer("totals")[0]["sales"] == 4 and settled.tick(END) == []
 
 
 def test_a_hostile_file_among_others_takes_nothing_with_it(settled: Market) -> None:

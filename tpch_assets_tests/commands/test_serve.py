@@ -240,7 +240,7 @@ class Served:
     def close(self) -> None:
         for one in [*self.family(), psutil.Process(self.process.pid)] if self.process.poll() is None else []:
             one.kill()
-        self.process.wait(10)
+        self.process.wait(40)
         os.close(self.terminal)
 
 
@@ -271,7 +271,7 @@ def ends(served: Served, stop: Callable[[], None], seconds: float) -> str:
     family, before = served.family(), len(served.read())
     stop()
     assert served.process.wait(seconds) == 0
-    wait(lambda: not alive(family), 5)
+    wait(lambda: not alive(family), 20)
     return served.read()[before:].replace("\r\n", "\n")
 
 
@@ -292,7 +292,7 @@ def test_ctrl_c_ends_dagster_and_the_servers_with_one_line(serving: Callable[...
         f"Predictions of late_delivery_model: {model}",
         "WARNING serving: The registry has no champion of late_delivery_model; there is no model yet.",
     ]
-    assert ends(served, served.press_ctrl_c, 8) == "^CStopping Dagster, the dashboard and the model's server.\n"
+    assert ends(served, served.press_ctrl_c, 40) == "^CStopping Dagster, the dashboard and the model's server.\n"
 
 
 def answers(url: str) -> bool:
@@ -305,7 +305,7 @@ def test_a_signal_ends_both_while_dagster_says_a_lot(serving: Callable[..., Serv
     """As `make` does, which passes SIGTERM on."""
     served = serving(f"import signal, sys; signal.signal(15, lambda *_: sys.exit('Traceback …')); {SLEEP}")
     listener(port)
-    assert ends(served, served.process.terminate, 8) == "Stopping Dagster, the dashboard and the model's server.\n"
+    assert ends(served, served.process.terminate, 40) == "Stopping Dagster, the dashboard and the model's server.\n"
 
 
 def test_the_dashboard_ends_with_dagster(serving: Callable[..., Served], port: int, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_the_dashboard_ends_with_dagster(serving: Callable[..., Served], port: i
     sign.touch()
     assert served.process.wait(30) == 3
     assert "Dagster ended with exit code 3." in served.read()
-    wait(lambda: not alive([dashboard]), 5)
+    wait(lambda: not alive([dashboard]), 20)
 
 
 def test_what_takes_no_hint_is_killed_with_all_that_it_started() -> None:
@@ -328,7 +328,7 @@ def test_what_takes_no_hint_is_killed_with_all_that_it_started() -> None:
     wait(lambda: ignores(family[0], signal.SIGTERM))
     serve.stop(child, patience=0.2)
     assert child.returncode is not None
-    wait(lambda: not alive(family), 5)
+    wait(lambda: not alive(family), 20)
 
 
 def ignores(process: psutil.Process, number: int) -> bool:

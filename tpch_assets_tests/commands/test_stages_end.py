@@ -4,11 +4,10 @@ import json
 import multiprocessing
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tpch_assets.commands.stages import ReplayError, Stage, _follow
+from tpch_assets.commands.stages import News, ReplayError, Stage, _follow
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place
 
@@ -17,9 +16,9 @@ def _stage(name: str) -> Stage:
     return Stage(name, "raw", lambda lake, stretch: [])
 
 
-def _finish(name: str, news: Any) -> None:
-    news.put(("done", name, 24))
-    news.put(("finished", name, None))
+def _finish(name: str, news: News) -> None:
+    news.put(("done", name, 24, ""))
+    news.put(("finished", name, 0, ""))
 
 
 @pytest.mark.parametrize(("code", "why"), [(0, "ended before its work was done"), (9, r"died \(out of memory\?\)")])

@@ -155,7 +155,7 @@ class Dask:
 
     def start(self, *command: str, **environment: str) -> None:
         code = f"import sys; from distributed.cli.dask_{command[0]} import main; main(sys.argv[1:])"
-        options = ["--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1", *command[1:]]
+        options = ["--no-dashboard", "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1", *command[1:]]
         with (self.folder / "dask.txt").open("a") as output:
             process = subprocess.Popen(
                 [sys.executable, "-c", code, *options],
@@ -176,7 +176,7 @@ class Dask:
     def wait(self, workers: int) -> dict[str, Any]:
         """Wait until this many workers have joined; returns them by address."""
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(workers, timeout=60)
+            client.wait_for_workers(workers, timeout=120)
             return client.scheduler_info(n_workers=-1)["workers"]
 
     def workers(self, address: str, count: int, *options: str, **environment: str) -> None:
@@ -189,7 +189,7 @@ class Dask:
             process.wait()
 
 
-def await_(true: Callable[[], object], seconds: float = 30) -> None:
+def await_(true: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "the condition did not become true in time"
@@ -261,7 +261,7 @@ def test_every_worker_writes_its_own_files_and_one_commit_adds_them(
     place: pytest.MonkeyPatch, lake: Lake, instance: dg.DagsterInstance
 ) -> None:
     use(place, compute="processes", workers="4")
-    cluster.client().wait_for_workers(4, timeout=30)
+    cluster.client().wait_for_workers(4, timeout=120)
     for processes in written_by(lake, instance, pieces=16):
         assert len(processes) == 4
         assert os.getpid() not in processes
@@ -373,35 +373,44 @@ def test_a_scheduler_that_freezes_is_lost_after_a_while(place: pytest.MonkeyPatc
         cluster.compute([dask.delayed(time.sleep, pure=False)(0)])
 
 
-@pytest.mark.parametrize("profiles", [True, False])
+def warnings_of(place: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: Dask) -> list[str]:
+    """What is said of workers where all of them could freeze that have a profiler."""
+    place.setattr("tpch_assets.compute.places.can_freeze", lambda version: version == sys.version_info[:3])
+    use(place, compute="address", address=at.address)
+    assert cluster.compute([dask.delayed(abs, pure=False)(-1)]) == [1]
+    return [record.getMessage() for record in caplog.records if record.name == "tpch_assets.compute.places"]
+
+
 def test_workers_of_others_that_may_freeze_are_one_warning(
-    place: pytest.MonkeyPatch, elsewhere: Dask, caplog: pytest.LogCaptureFixture, profiles: bool
+    place: pytest.MonkeyPatch, elsewhere: Dask, caplog: pytest.LogCaptureFixture
 ) -> None:
     # The profiler is on, but takes no sample as long as the test lasts.
-    interval = {"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "1h"}
-    variables = {**interval, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": str(profiles)}
-    elsewhere.workers(elsewhere.scheduler(), 2, **variables)
+    variables = {"INTERVAL": "1h", "ENABLED": "True"}
+    profiler = {f"DASK_DISTRIBUTED__WORKER__PROFILE__{name}": value for name, value in variables.items()}
+    elsewhere.workers(elsewhere.scheduler(), 2, **profiler)
     addresses = elsewhere.wait(2)
-    place.setattr("tpch_assets.compute.places.can_freeze", lambda version: version == sys.version_info[:3])
-    use(place, compute="address", address=elsewhere.address)
-    assert cluster.compute([dask.delayed(abs, pure=False)(-1)]) == [1]
-    warnings = [record.getMessage() for record in caplog.records if record.name == "tpch_assets.compute.places"]
-    assert len(warnings) == profiles
-    if profiles:
-        assert warnings[0].startswith(f"TPCH_ADDRESS={elsewhere.address}: {min(addresses)} (and 1 more) may freeze")
-        assert "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False" in warnings[0]
+    (warning,) = warnings_of(place, caplog, elsewhere)
+    assert warning.startswith(f"TPCH_ADDRESS={elsewhere.address}: {min(addresses)} (and 1 more) may freeze")
+    assert "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False" in warning
+
+
+def test_workers_of_others_without_a_profiler_are_no_warning(
+    place: pytest.MonkeyPatch, running: Dask, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.wait(2)
+    assert warnings_of(place, caplog, running) == []
 
 
 # Bad input
 
 
 def refused(place: pytest.MonkeyPatch, **settings: str) -> str:
-    """The one sentence with which a cluster is refused, within ten seconds."""
+    """The one sentence with which a cluster is refused, within ten seconds and what a busy machine takes more."""
     use(place, **settings)
     started = time.monotonic()
     with pytest.raises(SettingsError) as error:
         cluster.client()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 10 + 20
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -513,7 +522,7 @@ print("\\n".join(sorted(line.split(": ", 1)[1] for line in lines)))
         for name in ("first", "second")
     ]
     for run, name in zip(runs, ("first", "second"), strict=True):
-        assert run.communicate(timeout=60)[0].splitlines() == sorted(f"{name} {n}" for n in range(20))
+        assert run.communicate(timeout=120)[0].splitlines() == sorted(f"{name} {n}" for n in range(20))
 
 
 def test_a_task_that_warns_in_a_loop_is_cut_short(place: pytest.MonkeyPatch) -> None:

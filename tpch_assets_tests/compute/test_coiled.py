@@ -144,7 +144,7 @@ def test_limits_the_wrong_way_round_and_a_folder_are_refused(place: pytest.Monke
 # A token that is missing or refused
 
 
-def refused(seconds: float = 1) -> str:
+def refused(seconds: float = 4) -> str:
     """The one sentence with which a cluster is refused; the quickest of three times counts on a busy machine."""
     took = []
     for _ in range(3):

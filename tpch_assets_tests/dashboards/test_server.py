@@ -30,15 +30,17 @@ class Command:
     """`python -m dashboards` on a free port, over a lake with gold."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        self.lake, self._said = Lake(str(folder / "lake")), folder / "said"
+        self.lake, self._said, self.temporary = Lake(str(folder / "lake")), folder / "said", folder / "temporary"
+        self.temporary.mkdir()
         fill_gold(self.lake)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        ours = {"PORT": str(self.port), "POLL_SECONDS": "0.5", "PROCESSES": "1"} | settings
-        named = {f"TPCH_DASHBOARD_{name}": value for name, value in ours.items()}
-        self._environment = {**os.environ, "TPCH_LAKE": self.lake.uri, "PYTHONPATH": str(PROJECT), **named}
+        given = {"PORT": str(self.port), "POLL_SECONDS": "0.5", "PROCESSES": "1"} | settings
+        named = {f"TPCH_DASHBOARD_{name}": value for name, value in given.items()}
+        ours = {"TPCH_LAKE": self.lake.uri, "PYTHONPATH": str(PROJECT), "TMPDIR": str(self.temporary)}
+        self._environment = {**os.environ, **ours, **named}
 
     def start(self, *, page: bool = True) -> "Command":
         """Start it and wait, until its first page answers, or just its port."""
@@ -62,7 +64,21 @@ class Command:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(40)
+
+    def ends_without_a_word(self, number: signal.Signals) -> None:
+        """A terminal's Ctrl-C reaches all processes, a SIGTERM the first. A second one, of impatience, is no error."""
+        for page in ("", "/queries", "/pipeline") * 2:  # These make DuckDB and threads that read the lake.
+            with urlopen(f"{self.url}{page}") as answer:
+                answer.read()
+        family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children()]
+        before = self.said()
+        for _ in range(2):
+            (os.killpg if number == signal.SIGINT else os.kill)(self.process.pid, number)
+        assert self.process.wait(40) == 0
+        assert not left(family, 0) and not self.listens()
+        assert self.said() == before
+        assert list(self.temporary.iterdir()) == []
 
     def said(self) -> str:
         return self._said.read_text()
@@ -161,43 +177,28 @@ def test_several_processes_serve_and_end_together(environment: Path, browser: Br
         token = answer.read().decode().split('"token":"')[1].split('"')[0]
     assert status(command, "http://lake.example.org", "", token) == 101
     assert status(command, "http://elsewhere.example", "", token) == 403
-    command.stop()
-    assert not left(children) and not command.answers()
+    command.ends_without_a_word(signal.SIGTERM)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize(("signal_", "all_get_it"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
-def test_a_signal_ends_it_without_a_word(
-    environment: Path, monkeypatch: pytest.MonkeyPatch, signal_: signal.Signals, all_get_it: bool, processes: int
-) -> None:
-    """A terminal's Ctrl-C reaches every process, a SIGTERM the first. A second one, as of impatience, is no error."""
-    temporary = environment / "temporary"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    command = Command(environment, PROCESSES=str(processes)).start()
-    for page in ("", "/queries", "/pipeline") * 2:  # These make DuckDB and threads that read the lake.
-        with urlopen(f"{command.url}{page}") as answer:
-            answer.read()
-    family = [psutil.Process(command.process.pid), *psutil.Process(command.process.pid).children()]
-    for _ in range(2):
-        (os.killpg if all_get_it else os.kill)(command.process.pid, signal_)
-    assert command.process.wait(10) == 0
-    assert not left(family, 0) and not command.listens()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_without_a_word(environment: Path, number: signal.Signals) -> None:
+    command = Command(environment).start()
+    command.ends_without_a_word(number)
     assert command.said() == f"Dashboard of {command.lake.uri}: {command.url}\n"
-    assert list(temporary.iterdir()) == []
 
 
-def test_a_process_that_was_stopped_alone_is_replaced(environment: Path) -> None:
+def test_a_process_that_was_stopped_alone_is_replaced_and_ctrl_c_ends_all_of_them(environment: Path) -> None:
     command = Command(environment, PROCESSES="2").start()
     try:
         first = psutil.Process(command.process.pid)
         stopped, other = first.children()
         stopped.terminate()
-        stopped.wait(10)
-        deadline = time.monotonic() + 20
+        stopped.wait(40)
+        deadline = time.monotonic() + 60
         while len(first.children()) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(first.children()) == 2 and other in first.children() and command.answers()
+        command.ends_without_a_word(signal.SIGINT)
     finally:
         command.stop()
 

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import polars
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -101,15 +102,15 @@ def test_statistics_skip_no_row(day: Place) -> None:
     """A reader that skips files by the log's statistics must find each row by any of its values."""
     for table in TABLE_NAMES:
         for layer in ("bronze", "silver"):
-            uri = day.lake.table(layer, table)
+            stored = polars.scan_delta(day.lake.table(layer, table))
             rows = days.rows_of(day.lake, layer, table)
             for row in rows.slice(rows.num_rows // 2, 1).to_pylist():
                 for column, value in row.items():
                     if value is None:
                         continue
-                    found = polars.scan_delta(uri).filter(polars.col(column) == value).collect()
-                    expected = sum(one == value for one in rows[column].to_pylist())
-                    assert found.height == expected, f"{layer}/{table}: {column} = {value}"
+                    found = stored.filter(polars.col(column) == value).select(polars.len()).collect().item()
+                    expected = pc.sum(pc.equal(rows[column], pa.scalar(value, rows[column].type))).as_py()
+                    assert found == expected > 0, f"{layer}/{table}: {column} = {value}"
 
 
 def test_old_versions_can_be_read(day: Place) -> None:

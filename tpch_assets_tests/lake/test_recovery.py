@@ -86,6 +86,21 @@ def test_a_commit_is_on_the_disk_before_the_next_one_is_made(lake: Lake, monkeyp
     assert values(lake) == [1, 2, 3]
 
 
+def test_both_commits_of_a_vacuum_that_died_are_on_the_disk_before_the_next_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(lake, 1)
+    add(lake, 2)
+    commit(lake, lake.table("bronze", "region"), [], {"1"}, schema=pa.schema([("value", pa.int64())]))
+    before = set(log(lake).glob("*.json"))
+    table = DeltaTable(lake.table("bronze", "region"))
+    table.vacuum(0, enforce_retention_duration=False, full=True, dry_run=False)
+    made, flushed = set(log(lake).glob("*.json")) - before, list[str]()
+    monkeypatch.setattr(folder, "fsync", flushed.append)
+    add(lake, 3)
+    assert len(made) == 2 and {str(path) for path in made} <= set(flushed)
+
+
 def test_a_commit_whose_file_is_cut_off_is_moved_aside(lake: Lake) -> None:
     add(lake, 1)
     add(lake, 2)

@@ -45,8 +45,7 @@ def hook() -> Iterator[Hook]:
 @pytest.fixture
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Hook) -> Iterator[Graph]:
     """The table `region` alone. Its second batch cannot be read, and half of its third is no JSON."""
-    for layer in ("bronze", "silver"):
-        monkeypatch.setattr(f"tpch_assets.orchestration.assets.{layer}.RETRY", dg.RetryPolicy(max_retries=0))
+    days.without_retries(monkeypatch)
     place = Place(tmp_path)
     place.deliver("region", days.key(0), "a.json", [_region(0)])
     place.deliver("region", days.key(2), "a.json", b'{"r_regionkey": 2, "r_name": "ASIA", "r_comment": ""}\nno\n')
@@ -101,7 +100,7 @@ def test_real_failures_are_told_once_when_they_begin_and_once_when_they_are_over
     ]
     assert "silver/region cannot be opened" in told[0] and "http://127.0.0.1:3000/runs/" in told[0]
     assert "Input/output error" in told[1]
-    assert "(lines 2, rejects 0, rows 1)" in told[2]
+    assert "2 lines, but 1 rows and 0 rejects" in told[2]
     assert "(1 of 3 lines of the newest day)" in told[3] and "http://127.0.0.1:3000/assets/bronze/region" in told[3]
 
     _wait_in_thought(loaded, 3)

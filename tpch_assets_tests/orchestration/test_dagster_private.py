@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tpch_assets.orchestration.dagster_private import DATABASES, databases_held_open, run_log_held_open
+from tpch_assets.orchestration.dagster_private import DATABASES, databases_held_open, listed, run_log_held_open
 from tpch_assets.orchestration.instance import OWNER_TAG, owner, prepare_home, reap
 
 
@@ -52,6 +52,18 @@ def test_the_log_of_a_run_stays_open_between_its_events(stored: dg.DagsterInstan
         assert job.execute_in_process(instance=stored, run_id=run).success
         assert run in logs(environment / "dagster")
     assert run not in logs(environment / "dagster")
+
+
+def test_runs_in_this_process_belong_to_a_code_location(stored: dg.DagsterInstance) -> None:
+    with listed(stored, "ours"):
+        inside = job.execute_in_process(instance=stored).dagster_run
+    outside = job.execute_in_process(instance=stored).dagster_run
+    run = stored.get_run_by_id(inside.run_id)
+    assert run is not None and run.remote_job_origin is not None and outside.remote_job_origin is None
+    assert run.remote_job_origin.job_name == "job"
+    assert run.remote_job_origin.repository_origin.get_label() == "__repository__@ours"
+    found = stored.get_runs(dg.RunsFilter(tags={".dagster/repository": "__repository__@ours"}))
+    assert [one.run_id for one in found] == [inside.run_id]
 
 
 def test_the_slots_of_a_run_whose_process_died_are_free_again(stored: dg.DagsterInstance) -> None:

@@ -18,10 +18,10 @@ NATION = {"n_nationkey": 1, "n_name": "FRANCE", "n_regionkey": 1, "n_comment": "
 FIRST = days.key(0)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """A lake of its own with a line of each of two tables in bronze and silver."""
-    place = Place(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A lake with a line of each of two tables in bronze and silver. Each test has a copy."""
+    place = Place(tmp_path_factory.mktemp("made"))
     place.deliver("region", FIRST, "a.json", [REGION])
     place.deliver("nation", FIRST, "a.json", [NATION])
     with graph(place, generate=False) as loaded:
@@ -31,8 +31,9 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def loaded(place: Place) -> Iterator[Graph]:
-    with graph(place, generate=False) as found:
+def loaded(made: Place, tmp_path: Path) -> Iterator[Graph]:
+    with graph(made.copy(tmp_path), generate=False) as found:
+        found.sensor("bronze_sensor")  # The first tick would repair what a test damages.
         yield found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from tpch_assets.orchestration.instance import BORN_TAG, OWNER_TAG, owner
 from tpch_assets.orchestration.setbacks import FIRST, LONGEST, Failure, attempts
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Graph, Place, graph
@@ -23,7 +24,7 @@ def _region(number: int) -> dict[str, object]:
 @pytest.fixture
 def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
     """Sixteen batches; reading a file of one of them fails, whoever tries."""
-    monkeypatch.setattr("tpch_assets.orchestration.assets.bronze.RETRY", dg.RetryPolicy(max_retries=0))
+    days.without_retries(monkeypatch)
     place = Place(tmp_path)
     for number in range(COUNT):
         place.deliver("region", days.key(number), "a.json", [_region(number)])
@@ -88,3 +89,34 @@ def test_failures_of_former_content_do_not_count() -> None:
     batch = "2026-01-01T0015"
     found = attempts({"region": [batch]}, _failed(batch, 1, 2), NOW, lambda *_: NOW - timedelta(seconds=30))
     assert found.by_size == {96: {"region": [batch]}} and not found.aside
+
+
+def test_a_batch_whose_run_was_killed_is_asked_for_at_once_and_waits_only_if_that_happens_again() -> None:
+    batch = "2026-01-01T0015"
+    for minutes_ago, waits in (((1,), False), ((1, 3), True)):
+        found = attempts(
+            {"region": [batch]},
+            _failed(batch, *minutes_ago),
+            NOW,
+            lambda *_: NOW - timedelta(days=2),
+            lambda run_id: run_id == "run",
+        )
+        assert [aside.batch for aside in found.aside] == [batch] * waits
+        assert found.by_size == ({} if waits else {1: {"region": [batch]}})
+
+
+def test_after_a_reboot_the_batch_at_work_is_asked_for_at_the_next_tick(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.deliver("region", days.key(0), "a.json", [_region(0)])
+    with graph(place, generate=False) as loaded:
+        first = loaded.sensor("bronze_sensor")
+        (request,) = first.run_requests
+        job = loaded.defs.resolve_job_def("bronze_job")
+        tags = {**request.tags, OWNER_TAG: owner(), BORN_TAG: "another-boot 1"}
+        loaded.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+        # The batch is of ten days ago, where a scan looks every ten minutes if nothing has failed.
+        second = loaded.sensor("bronze_sensor", first.cursor)
+        assert [days.stretch(one) for one in second.run_requests] == [(days.key(0), days.key(0))]
+        loaded.run(second.run_requests)
+        assert _batches(loaded) == {days.key(0)}
+        assert loaded.sensor("bronze_sensor", second.cursor).run_requests == []

@@ -522,7 +522,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with log.open("w") as output:
         command = [str(SCRIPTS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
         server = subprocess.Popen(command, stdout=output, stderr=output)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not ready(port):
         assert server.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)

@@ -116,7 +116,7 @@ def test_a_task_does_not_carry_the_list_of_all_files(lake: Lake) -> None:
 
 
 MEGABYTE = 1 << 20
-ORDERS = 6_000_000
+ORDERS = 4_000_000
 
 
 def customer_distribution(customer: dd.DataFrame, orders: dd.DataFrame) -> dd.DataFrame:
@@ -148,11 +148,11 @@ def test_a_shuffle_join_needs_less_memory_than_its_tables(
     """An asset over annotated Dask DataFrames, loaded, joined and stored on workers that could not hold the tables."""
     remark = "CASE WHEN range % 50 = 0 THEN 'special deposits, no requests ' ELSE 'carefully final ' END || range"
     columns = ("range AS o_orderkey", "(hash(range) % 250_000)::BIGINT AS o_custkey")
-    row = ", ".join((*columns, f"{remark} || repeat('.', range % 60) AS o_comment"))
+    row = ", ".join((*columns, f"{remark} || repeat('.', range % 120) AS o_comment"))
     bronze = [f"SELECT {row} FROM range({i * ORDERS // 2}, {(i + 1) * ORDERS // 2})" for i in range(2)]
     orders = store(lake, "orders", {f"a/{i}.parquet": sql for i, sql in enumerate(bronze)}, 20_000)
     customer = store(lake, "customer", {"a/1.parquet": "SELECT range AS c_custkey FROM range(300_000)"})
-    monkeypatch.setattr(frames, "PART_BYTES", 2 * MEGABYTE)
+    monkeypatch.setattr(frames, "PART_BYTES", MEGABYTE)
 
     @dg.asset(key=["gold", "distribution"], ins={t: dg.AssetIn(["silver", t]) for t in ("customer", "orders")})
     def distribution(customer: dd.DataFrame, orders: dd.DataFrame) -> dd.DataFrame:

@@ -88,7 +88,7 @@ def compare(
     last = ""
     texts = f"{statement} {derived.partial} {derived.combine}".lower()
     tables = [table for table in business.tables if table.name in texts]
-    sets = islice(data_sets(statement, tables, values, _schema, seed), first, end)
+    sets = islice(data_sets(statement, tables, values, _schema, seed, first), end - first)
     with _connection() as con, TemporaryDirectory() as folder:
         for number, data in enumerate(sets):
             if number > len(FLAVOURS) and telling >= _TELLING:

@@ -84,12 +84,14 @@ def data_sets(
     values: Mapping[str, object],
     schemas: Callable[[Table], pa.Schema],
     seed: int,
+    first: int = 0,
 ) -> Iterator[Nasty]:
     """Endless data sets for a statement: each flavour once, then again and again those with the most to tell.
 
     Args:
         tables: Those to fill.
         schemas: The Arrow schema of a table as the lake stores it.
+        first: The number of the first data set to make.
     """
     known = hints(statement, values)
     flavours = FLAVOURS
@@ -100,9 +102,12 @@ def data_sets(
             "over the limit", many, many, lines=2.5, present=0.65, hinted=0.9, exact=0.9, wide=True, shards=2
         )
         flavours += (over,)
+    number = 0
     while True:
         for flavour in flavours:
-            yield _data_set(tables, flavour, known, values, schemas, seed)
+            if number >= first:
+                yield _data_set(tables, flavour, known, values, schemas, seed)
+            number += 1
         seed += 1
         flavours = FLAVOURS[1:4]
 

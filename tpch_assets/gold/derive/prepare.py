@@ -34,15 +34,7 @@ def prepare(statement: str, business: Business) -> exp.Expr:
     Raises:
         NotCut: It has a form that is not understood.
     """
-    found = [tree for tree in sqlglot.parse(statement, dialect="duckdb") if tree is not None]
-    if len(found) != 1 or not isinstance(found[0], exp.Query):
-        raise NotCut("it is not one SELECT statement")
-    for query in found[0].find_all(exp.Select):
-        _inline_windows(query)
-    check_understood(found[0])
-    tree = inner_query(_inline(found[0], {}))
-    if sum(1 for _ in tree.walk()) > MOST_NODES:
-        raise NotCut("its WITH parts, put where they are used, make it too large")
+    tree = _without_with(statement)
     known = {table.name for table in business.tables}
     if unknown := tables(tree) - known:
         raise NotCut(f"it reads {min(unknown)}, which is no table of the business")
@@ -73,6 +65,20 @@ def prepare(statement: str, business: Business) -> exp.Expr:
         merge_using(query)
         check_aggregates(query)
         same_queries_in_group(query)
+    return tree
+
+
+def _without_with(statement: str) -> exp.Expr:
+    """The statement's tree, with its named windows and WITH parts where they are read."""
+    found = [tree for tree in sqlglot.parse(statement, dialect="duckdb") if tree is not None]
+    if len(found) != 1 or not isinstance(found[0], exp.Query):
+        raise NotCut("it is not one SELECT statement")
+    for query in found[0].find_all(exp.Select):
+        _inline_windows(query)
+    check_understood(found[0])
+    tree = inner_query(_inline(found[0], {}))
+    if sum(1 for _ in tree.walk()) > MOST_NODES:
+        raise NotCut("its WITH parts, put where they are used, make it too large")
     return tree
 
 

@@ -110,12 +110,9 @@ def _output(table: str) -> str:
 
 
 def _dimension(table: Table, settings: Settings) -> dg.AssetsDefinition:
-    # The asset reads all of bronze. Mapping only the last partition saves Dagster from listing all partitions.
-    last = dg.LastPartitionMapping() if table.arrives == "every batch" else None
-
     @dg.asset(
         key=["silver", table.name],
-        deps=[dg.AssetDep(["bronze", table.name], partition_mapping=last)],
+        deps=[["bronze", table.name]],  # All of its partitions, so that a backfill by hand waits for those it makes.
         description=f"{table.description} The {KEEP} row per {', '.join(table.key)}.",
         group_name="silver",
         kinds={"deltalake", "duckdb"},

@@ -29,7 +29,7 @@ def test_a_history_that_does_not_begin_at_zero_says_so() -> None:
     chart.draw("Share", pd.DataFrame({"day": days_, "Mean": [0.50, 0.51]}), unit="share", from_zero=False)
     assert isinstance(chart.plot.y_range, Range1d)
     assert chart.plot.y_range.start == pytest.approx(0.4992)
-    assert title(chart) == "Share; the axis does not begin at 0"
+    assert title(chart) == "Share\n(the axis does not begin at 0)"
     assert chart.plot.html_attributes["aria-label"].endswith("From 2024-01-01 to 2024-01-02: Mean from 50 % to 51 %.")
     chart.draw("Share", pd.DataFrame({"day": days_, "Mean": [0.1, 0.51]}), unit="share", from_zero=False)
     assert (chart.plot.y_range.start, title(chart)) == (0, "Share")

@@ -1,6 +1,5 @@
 """The orders page."""
 
-import re
 import time
 from pathlib import Path
 
@@ -22,7 +21,8 @@ def test_orders_answers_for_its_segment_and_day(store: Store) -> None:
     assert (page.segment.value, page.day.value) == ("BUILDING", "2024-01-02")
     assert "2024-01-02" in page.head.html
     assert len(page.table.value) == 20
-    assert re.search("version <strong>3</strong> of gold/unshipped_totals", page.head.html)
+    assert "version 3 of gold/unshipped_totals" in words(page.head.html)
+    assert "http://127.0.0.1:3000/assets/gold/unshipped_totals" in page.head.html
     assert "60nothing new on 2024-01-02" in words(page.figures.html)
     assert "42.00 M USD+21.00 M USD (+100.0 %) on 2024-01-02" in words(page.figures.html)
     assert "1 d 15 h" in page.figures.html and "as old as the day before" in page.figures.html

@@ -106,10 +106,10 @@ class ShardRows:
         return f"SELECT {columns} FROM ({rows}) ORDER BY {key}"
 
 
-def keys_of(parts: Iterable[Part], columns: str = "") -> str:
+def keys_of(parts: Iterable[Part], columns: str = "", options: str = "") -> str:
     """The colocation keys (and some columns) of files of several tables, as a query."""
     return " UNION ALL ".join(
-        f"SELECT {identifier(table.shard_key)} AS key{columns} FROM {scan(source, files)}"
+        f"SELECT {identifier(table.shard_key)} AS key{columns} FROM {scan(source, files, options)}"
         for table, source, files in parts
         if files
     )

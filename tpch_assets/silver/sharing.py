@@ -26,13 +26,11 @@ def concerned(group: Group, bronze: Snapshots, silver: Snapshots, window: str) -
     near = _near(group, bronze, low, high)
     if any(window_of(file.partition) != window for _, _, files in near for file in files):
         found |= _homes(ours, near)
-    there = _near(group, silver, low, high)
-    partitions = {file.partition for _, _, files in there for file in files} - found
-    for other in sorted(partitions):
-        files = [(table, source, tuple(f for f in some if f.partition == other)) for table, source, some in there]
-        if _share(ours, files):
-            found.add(other)
-    return found
+    there = [
+        (table, source, tuple(file for file in files if file.partition not in found))
+        for table, source, files in _near(group, silver, low, high)
+    ]
+    return found | _sharing(ours, there)
 
 
 def neighbours(group: Group, bronze: Snapshots, window: str, cuts: list[Key]) -> list[set[str]]:
@@ -115,10 +113,18 @@ def _homes(ours: list[Part], near: list[Part]) -> set[str]:
     return {window_of(batch) for (batch,) in batches}
 
 
-def _share(ours: list[Part], others: list[Part]) -> bool:
-    """Whether any of our keys is among those of others."""
+def _sharing(ours: list[Part], others: list[Part]) -> set[str]:
+    """The partitions of other files that hold any of our keys, in one pass: keys in no order are in all ranges."""
+    partitions = {
+        source.lake.store.local(path): file.partition
+        for _, source, files in others
+        for path, file in zip(source.paths(files), files, strict=True)
+    }
+    if not partitions:
+        return set()
     with cursor() as con:
         found = con.execute(
-            f"SELECT 1 FROM ({keys_of(others)}) SEMI JOIN ({keys_of(ours)}) USING (key) LIMIT 1"
-        ).fetchone()
-    return found is not None
+            f"SELECT DISTINCT filename FROM ({keys_of(others, ', filename', ', filename = true')}) "
+            f"SEMI JOIN ({keys_of(ours)}) USING (key)"
+        ).fetchall()
+    return {partitions[path] for (path,) in found}

@@ -28,12 +28,15 @@ from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.schema import Business
+from tpch_assets.settings import PROJECT
+from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.lake.former import former_lake
 from tpch_assets_tests.tpch_tables import TABLES
 
 DAY = date(2026, 11, 1)
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 KEEP = timedelta(hours=20)
+README = PROJECT / "README.md"
 SEGMENTS = """
 -- Segments
 -- How much was ordered, by segment?
@@ -157,6 +160,27 @@ def test_a_past_day_made_again_takes_the_latest_dimension_rows_and_says_so(place
     }
     assert said["segments"][planning.DIMENSIONS] == planning.AS_THEY_ARE
     assert planning.DIMENSIONS not in said["due"]
+
+
+def test_customers_who_came_after_a_day_count_on_it_once_it_is_made_again(place: Place) -> None:
+    """Dimensions have no validity. That is a choice, which the answer's metadata and README tell."""
+    place.query("joined", "-- Joined\n-- How many customers are there?\nSELECT count(*) AS n FROM customer\n")
+    (before,) = place.answer("joined")[0]["n"].to_pylist()
+    place.customers(with_new)
+    assert place.answer("joined")[0]["n"].to_pylist() == [before + max(1, before // 100)]
+    assert "Dimensions have no history: an answer takes the latest row" in " ".join(README.read_text().split())
+
+
+def test_all_answers_that_read_a_dimension_say_as_of_when_its_rows_are(place: Place) -> None:
+    queries = load_queries(BUSINESS)
+    extra = {
+        name: planning.plan_answers(query, BUSINESS, place.lake, [str(DAY)], 0.001).extra[str(DAY)]
+        for name, query in queries.items()
+    }
+    dimensions = {table.name for table in BUSINESS.dimensions}
+    reading = {name for name, query in queries.items() if dimensions.intersection(query.tables)}
+    assert {name for name, said in extra.items() if said.get(planning.DIMENSIONS) == planning.AS_THEY_ARE} == reading
+    assert len(reading) > 10 and len(queries) > len(reading)
 
 
 @pytest.mark.parametrize("key", ["int", "text"])

@@ -139,7 +139,7 @@ def test_a_table_that_is_another_one_is_opened_anew(
     check(lake, uri)
     event(lake, uri)
     check(lake, uri)
-    assert opened == [uri, uri]
+    assert opened == ([uri] if event is gone else [uri, uri]), "what is not there is not opened"
 
 
 @pytest.mark.parametrize("harm", [b"", b"{", b"\0" * 300])

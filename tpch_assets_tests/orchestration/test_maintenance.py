@@ -1,6 +1,8 @@
 """Housekeeping deletes what is old and nothing else, and changes no table."""
 
 import json
+import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from tpch_assets.gold.sweep import sweep
 from tpch_assets.lake import folder
 from tpch_assets.lake.commit import commit
 from tpch_assets.lake.data_files import write_file
@@ -18,6 +21,9 @@ from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import snapshot
 from tpch_assets.orchestration import maintenance
 from tpch_assets.orchestration.delta_table import delta_table
+from tpch_assets_tests.chaos import feed
+from tpch_assets_tests.chaos.feed import Delivery
+from tpch_assets_tests.chaos.services import Services
 
 NOTHING = dg.GraphDefinition(name="nothing").to_job()
 
@@ -73,6 +79,50 @@ def test_vacuum_does_not_trust_a_clock_that_is_behind_the_table(lake: Lake, uri:
     newest.write_text("".join(json.dumps(action) + "\n" for action in actions))
     with pytest.raises(RuntimeError, match=f"from {ahead:%Y-%m-%d %H:%M}, which is in the future on this clock"):
         maintenance.vacuum(delta_table(uri))
+
+
+def _kept(services: Services) -> dict[str, int]:
+    """Bytes by kind of what is in a lake besides raw, after all maintenance whose time has come."""
+    lake = services.lake
+    assert maintenance.vacuum_all(lake, lambda _: None) == []
+    sweep(services.business, lake, 1, datetime.now(UTC) + timedelta(seconds=9), timedelta(0))
+    found = {"data": 0, "partials": 0}
+    for file in lake.store.files(lake.uri):
+        kind, *_ = file.name.split("/")
+        if "/_" not in f"/{file.name}" and kind != "raw" and file.name.endswith(".parquet"):
+            found["partials" if kind == "partials" else "data"] += file.size
+    return found
+
+
+def test_after_maintenance_a_lake_holds_half_as_much_again_as_is_live_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days of corrections, redeliveries and late rows, against a lake that got the last files at once."""
+    monkeypatch.setattr(
+        maintenance,
+        "vacuum",
+        lambda resource: resource.load().vacuum(0, enforce_retention_duration=False, full=True, dry_run=False),
+    )
+    chance, landed = random.Random(7), list[Delivery]()
+    worn, fresh = (Services(Lake(str(tmp_path / name))) for name in ("worn", "fresh"))
+    for number in range(2):
+        coming = feed.deliveries(chance, number, landed)
+        for one in (*coming, *(replace(one, content=one.content * 2) for one in coming[::2]), *coming[::2]):
+            worn.deliver(one, 1_700_000_000 + len(landed))
+            landed.append(one)
+            if len(landed) % 12 == 0:
+                worn.tick(feed.START + timedelta(days=number + 1, hours=1))
+    last = {(one.table, one.batch, one.file): one for one in landed}
+    for stamp, one in enumerate(last.values()):
+        fresh.deliver(one, 1_700_000_000 + stamp)
+    for services in (worn, fresh):
+        for _ in range(3):
+            asked = services.tick(feed.START + timedelta(days=2, hours=1))
+        assert asked == [], services.failures
+    before = sum(file.size for file in worn.lake.store.files(worn.lake.uri) if file.name.endswith(".parquet"))
+    ours, theirs = _kept(worn), _kept(fresh)
+    assert before > 1.5 * sum(ours.values()), "there was something to delete"
+    assert all(0 < ours[kind] <= 1.5 * theirs[kind] for kind in theirs), (ours, theirs)
 
 
 class _Later(datetime):

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     owners: Separated[list[str]] = Field(
         default=["team:data-platform"], description="Asset owners shown in Dagster, comma-separated."
     )
+    repository_url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Where assets in Dagster link to their code, such as `https://github.com/me/etl/blob/main`. By "
+        "default they link to the files on this machine.",
+    )
     coiled_workers_min: int = Field(
         default=1, ge=1, description="Coiled: minimum number of workers for silver and gold."
     )

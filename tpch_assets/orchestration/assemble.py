@@ -11,6 +11,7 @@ from tpch_assets.orchestration.assets.models import model_assets, model_checks
 from tpch_assets.orchestration.assets.raw import raw_assets
 from tpch_assets.orchestration.assets.silver import silver_assets
 from tpch_assets.orchestration.checks import data_checks
+from tpch_assets.orchestration.code_links import with_code_links
 from tpch_assets.orchestration.feed_checks import feed_checks
 from tpch_assets.orchestration.freshness import freshness_checks
 from tpch_assets.orchestration.gold_checks import gold_checks
@@ -44,15 +45,16 @@ def assemble(settings: Settings, business: Business) -> dg.Definitions:
     planner = Planner(settings, business, Requests(checks))
     maintenance_job, maintenance_schedule = maintenance(settings, business)
     kept_up = servers(settings, business)
+    assets = [
+        *raw_assets(settings, business),
+        *bronze_assets(settings, business),
+        *silver_assets(settings, business),
+        *gold_assets(settings, business),
+        *model_assets(settings, business),
+        *cost_assets(settings, load_queries(business)),
+    ]
     return dg.Definitions(
-        assets=[
-            *raw_assets(settings, business),
-            *bronze_assets(settings, business),
-            *silver_assets(settings, business),
-            *gold_assets(settings, business),
-            *model_assets(settings, business),
-            *cost_assets(settings, load_queries(business)),
-        ],
+        assets=with_code_links(assets, settings, business),
         asset_checks=[*checks, *freshness, *cost_checks()],
         jobs=[*jobs.values(), maintenance_job, *(job for job, _ in kept_up), COSTS_JOB],
         schedules=[

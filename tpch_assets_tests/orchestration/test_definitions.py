@@ -9,6 +9,7 @@ import pytest
 import yaml
 from dagster_cloud_cli.config import models
 
+from tpch_assets.orchestration.code_links import with_code_links
 from tpch_assets.settings import PROJECT, load_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests.tpch_tables import DIMENSIONS, TABLE_NAMES, TABLES
@@ -136,6 +137,29 @@ def test_gold_shows_question_and_sql(specs: dict[tuple[str, str], dg.AssetSpec])
         assert "?" in first and "*" not in first, "the catalogue shows the first line as it is"
         assert ("```python" if ("gold", name) in FUNCTIONS else "```sql") in description
         assert ("@answer" if ("gold", name) in FUNCTIONS else "SELECT") in description
+
+
+def test_assets_link_to_the_file_that_people_edit(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:
+    for (layer, name), spec in specs.items():
+        if layer not in LAYERS:
+            continue
+        (reference,) = spec.metadata["dagster/code_references"].code_references
+        assert isinstance(reference, dg.LocalFileCodeReference)
+        path, line = Path(reference.file_path), reference.line_number or 0
+        if path.suffix == ".sql":
+            assert path.stem == name.removesuffix("_model") and path.is_relative_to(BUSINESS.queries.parent)
+        else:
+            # A function begins with its decorator.
+            assert name.removesuffix("_rejects") in "".join(path.read_text().splitlines()[line - 1 : line + 1])
+
+
+def test_assets_link_to_the_repository_that_is_set() -> None:
+    settings = load_settings(repository_url="https://example.org/me/etl/blob/main/")
+    (spec,) = with_code_links([dg.AssetSpec(["gold", "q06_forecasting_revenue_change"])], settings, BUSINESS)
+    assert isinstance(spec, dg.AssetSpec)
+    (reference,) = spec.metadata["dagster/code_references"].code_references
+    queries = "https://example.org/me/etl/blob/main/tpch_assets/tpch/queries"
+    assert reference.url == f"{queries}/q06_forecasting_revenue_change.sql#L1"
 
 
 def test_tables_show_their_columns(specs: dict[tuple[str, str], dg.AssetSpec]) -> None:

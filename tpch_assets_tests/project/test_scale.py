@@ -277,12 +277,13 @@ def test_planning_grows_with_the_number_of_shards_and_not_with_its_square(lake: 
             "stale windows": (stale_windows_of, GROUP, raw, grown),
             "silver": (plan_shards, GROUP, raw, grown, [window], 4_000_000),
         }
-        times[count] = {name: min(_cpu(*step) for _ in range(2)) for name, step in steps.items()}
+        times[count] = {name: min(_cpu(*step) for _ in range(4)) for name, step in steps.items()}
         planned = plan_shards(GROUP, raw, grown, [window], 4_000_000)["orders"].files[window]
         assert len(planned) == 100
         assert max(len(pickle.dumps(rows)) for rows in planned.values()) < 10_000
     for name, small in times[500].items():
-        assert times[4000][name] < 8 * 3 * small + 0.05, f"{name}: {times}"
+        # Eight times the shards; their square would be 64. Busy neighbours make figures of CPU time differ by a half.
+        assert times[4000][name] < 8 * 5 * small + 0.05, f"{name}: {times}"
 
 
 def test_a_commit_may_add_more_than_ten_thousand_files(lake: Lake) -> None:

@@ -4,11 +4,12 @@ import gzip
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tpch_assets.lake import s3
+from tpch_assets.lake import s3, s3_store
 from tpch_assets.lake.folder import Folder
 from tpch_assets.lake.lake import Lake, LakeError
 from tpch_assets.lake.local_files import discard, sha256
@@ -147,7 +148,9 @@ def test_a_lake_has_one_store_which_stays_in_its_process(lake: Lake, monkeypatch
     sent = pickle.loads(pickle.dumps(remote))
     assert sent == remote and sent.store is not remote.store and sent.connect is Lake(remote.uri).connect
     here = remote.store.client
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    forked = SimpleNamespace(**{**vars(os), "getpid": lambda: -1})  # Not `os` itself: Dask's threads ask it, too.
+    for module in (s3, s3_store):
+        monkeypatch.setattr(module, "os", forked)
     assert remote.store.client is not here, "a forked process connects anew"
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tpch_assets.compute.catalog import parser
 from tpch_assets.gold.ad_hoc import run_with
+from tpch_assets.gold.blocked import open_faults
 from tpch_assets.gold.lineage import origins
 from tpch_assets.gold.queries import Query, Value, broken_queries, load_queries
 from tpch_assets.gold.queries import parameters as query_parameters
@@ -40,6 +41,7 @@ __all__ = [
     "inputs",
     "models",
     "name",
+    "open_faults",
     "parameters",
     "queries",
     "queries_folder",

@@ -13,7 +13,6 @@ from dashboards.store.on_the_spot import Compute, Outcome
 from dashboards.store.store import Store
 from tpch_assets.bronze.latency import BatchLatency, latencies
 from tpch_assets.calendar import batch_key, parse
-from tpch_assets.gold.blocked import open_faults
 from tpch_assets.lake.faults import Fault
 from tpch_assets.layers import DAY
 from tpch_assets.silver.stale import due_windows
@@ -65,7 +64,7 @@ def held_windows(store: Store, known: Slow[dict[str, str]], done: Callable[[], o
 def blocked_parts(store: Store, known: Slow[list[Fault]], done: Callable[[], object]) -> list[Fault] | None:
     """What a blocking check found wrong, and gold waits for; None until that is known."""
     versions = tuple((uri, table.version) for (_, uri), table in store.tables.items())
-    return known.of(store, "blocked", versions, lambda running: open_faults(store.lake), done)
+    return known.of(store, "blocked", versions, lambda running: business.open_faults(store.lake), done)
 
 
 def landing(

@@ -15,7 +15,7 @@ ROOM := 2097152
 COUNT := import json, sys; print(*(f"{len(found)} {kind}" for kind, found in json.load(open(sys.argv[1])).items()), sep=", ")
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo dev dashboard serve test chaos chaos-proof check bench rates proof pictures image-check chromium clean
+.PHONY: help install lock demo dev dashboard serve test test-long chaos chaos-proof check bench rates proof pictures image-check chromium clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -63,9 +63,13 @@ serve: install .env ## run only the model's server, on http://127.0.0.1:8080
 
 # The code under test flushes thousands of small files to disk. /dev/shm makes that free, if it has enough space. Three
 # processes share the test files, because tests spend a third of their time waiting for servers, browsers and processes.
-test: install ## run all tests; without a browser, skip the dashboard's browser tests
+test: install ## run the tests; without a browser, skip the dashboard's browser tests
 	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
 		$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+test-long: install ## run the tests that take minutes: days on S3 and in another order, docs/adapt.md, the short benchmark
+	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
+		$(BIN)/python -m pytest -m 'long and not chaos' --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # The suite prints its seed; CHAOS_SEED=7 sets it. DAYS are those of the simulator.
 chaos: install ## break everything that can break, and see that nothing is lost (docs/chaos.md)

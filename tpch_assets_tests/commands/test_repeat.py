@@ -17,6 +17,7 @@ from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
 from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
+pytestmark = pytest.mark.long
 DAY = days.day(0)
 BATCHES, WINDOWS = days.keys(0, 96), days.keys(0, 96)[::24]
 STREAMS = [name for name, table in TABLES.items() if table.arrives == "every batch"]

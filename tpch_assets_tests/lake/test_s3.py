@@ -31,6 +31,7 @@ from tpch_assets_tests.s3_server import BUCKET, Request, S3Server, one_server, s
 from tpch_assets_tests.tpch_tables import FACTS, TABLE_NAMES, TABLES
 
 __all__ = ["one_server", "server", "shell"]
+pytestmark = pytest.mark.long
 DAY = days.day(0)
 WORKERS = 2
 GENERATED, LANDED = (0, 1), (30, 31, 60, 61, 90, 91)

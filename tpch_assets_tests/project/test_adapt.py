@@ -66,6 +66,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("title", sections())
 def test_a_section_does_what_it_says(title: str, project: Path) -> None:
     for block in sections()[title]:

@@ -377,6 +377,7 @@ def test_the_tests_run_on_every_python_that_is_named_in_a_container_with_an_init
         "make chromium",
         "make check",
         "make test",
+        "make test-long",
         "make chaos-proof SHORT=1",
         "make proof",
     ]

@@ -301,6 +301,7 @@ def test_a_commit_may_add_more_than_ten_thousand_files(lake: Lake) -> None:
 # The benchmark and what is said of it.
 
 
+@pytest.mark.long
 def test_the_benchmark_runs() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TPCH_")}
     command = [sys.executable, "-m", "benchmarks.scale", "--short"]

@@ -135,13 +135,15 @@ EDITS: Mapping[str, Sequence[tuple[str, str]]] = {
     ],
     "Makefile": [
         (r" chaos chaos-proof| bench rates proof", ""),
-        (r"(?s)# The suite prints its seed.*?(?=# Dagster's own)", ""),
+        (r"(?s)test-long: install.*?(?=# Dagster's own)", ""),
+        (r" test-long", ""),
         (r"(?s)bench: install.*?(?=image-check:)", ""),
         (r"one day at scale factor 0\.1", "one day of the samples"),
     ],
     ".github/workflows/test.yml": [
         (r"      - name: (?:Browser\n        run: make chromium|Published answers\n        run: make proof)\n", ""),
         (r"      - name: Mistakes that tests must notice\n        run: make chaos-proof SHORT=1\n", ""),
+        (r"      - name: Tests that take minutes\n        run: make test-long\n", ""),
     ],
     "docs/serving.md": [(r"(?s)## Try it\n.*?(?=## Which model)", "")],
     "docs/where.md": [

@@ -1,6 +1,7 @@
 """Every use of private parts of Alembic.
 
-Dagster stamps the database of each run with the newest of its migrations, for which Alembic reads all of them.
+Dagster asks for the newest of its migrations whenever it opens its storage, as for each tick, and to stamp the database
+of each run. Alembic reads all of them to tell.
 
 Keep every assumption about Alembic here; `test_alembic_private.py` fails when Alembic or Dagster change them.
 """

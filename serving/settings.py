@@ -9,7 +9,7 @@ class ServingSettings(ServingAddress):
     """Every setting of the server; docs/serving.md explains them."""
 
     model: str | None = Field(default=None, description="Which model to serve. By default the business's first one.")
-    poll_seconds: float = Field(default=3, ge=0.1, le=60, description="How often the registry is looked at.")
+    poll_seconds: float = Field(default=5, ge=0.1, le=60, description="How often the registry is looked at.")
     connections: int = Field(
         default=512, ge=8, le=10_000, description="Connections at once. One more gets status 503 at once."
     )

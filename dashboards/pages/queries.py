@@ -105,6 +105,10 @@ class Queries(DayPage):
         return self._exact()
 
     def show(self) -> None:
+        with draw_at_once(pn.state.curdoc):
+            self._show()
+
+    def _show(self) -> None:
         query, source = business.queries()[self.query.value], self.store.table("gold", self.query.value)
         if source is None or not source.files:
             self._show_none(query)
@@ -129,10 +133,9 @@ class Queries(DayPage):
             return
         self.none.html = sentence(f"No row answers this question as of {day}.") if rows.empty else ""
         self.none.visible, self.answer.visible, self.csv.visible = rows.empty, True, True
-        with draw_at_once(pn.state.curdoc):
-            self._show_rows(query, rows, new)
-            self._show_charts(query, source, day, found, new)
-            self._show_beside(query, day, rows, other.rows if other else None)
+        self._show_rows(query, rows, new)
+        self._show_charts(query, source, day, found, new)
+        self._show_beside(query, day, rows, other.rows if other else None)
         self.csv.filename, self._exact = f"{query.name}_{day}.csv", found.table
         if found.computed:
             self.name_data(day, found.words)

@@ -40,6 +40,9 @@ from tpch_assets_tests.orchestration.test_dashboard_job import SERVER
 from tpch_assets_tests.orchestration.test_dashboard_job import port as port
 
 
+READS = 100
+
+
 def wait(true: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -225,9 +228,11 @@ class Served:
         self.said, self.decoder = "", codecs.getincrementaldecoder("utf-8")()
 
     def read(self) -> str:
-        """What was said so far."""
+        """What was said so far: at most so much at once, since a program may say something for ever."""
         with suppress(OSError):  # The terminal's other side is closed.
-            while select.select([self.terminal], [], [], 0)[0]:
+            for _ in range(READS):
+                if not select.select([self.terminal], [], [], 0)[0]:
+                    break
                 self.said += self.decoder.decode(os.read(self.terminal, 10_000))
         return self.said
 

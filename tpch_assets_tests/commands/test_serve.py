@@ -39,7 +39,6 @@ from tpch_assets.settings import (
 from tpch_assets_tests.orchestration.test_dashboard_job import SERVER
 from tpch_assets_tests.orchestration.test_dashboard_job import port as port
 
-
 READS = 100
 
 

@@ -189,6 +189,10 @@ class Settings(BaseSettings):
         description="Turn schedules and sensors on by default in branch deployments, which ignore `TPCH_AUTOMATION`.",
     )
 
+    def generates(self, business: Business) -> bool:
+        """Whether raw batches are made here, rather than landing by themselves."""
+        return self.generate and business.source is not None
+
     @field_validator("lake", "branch_lakes")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:

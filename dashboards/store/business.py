@@ -100,7 +100,7 @@ def dashboard_module() -> str | None:
 
 def generates() -> bool:
     """Whether raw batches are made here, rather than landing by themselves."""
-    return current_business().source is not None and current_settings().generate
+    return current_settings().generates(current_business())
 
 
 def table(name: str) -> Table:

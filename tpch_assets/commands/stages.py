@@ -89,7 +89,7 @@ def stretches_of(begin: datetime, batches: int) -> list[Stretch]:
 
 def with_data(lake: Lake, settings: Settings, business: Business, stretch: Stretch) -> int:
     """How many batches of a stretch have data: those that nothing was delivered in do not count as progress."""
-    if settings.generate and business.source is not None:
+    if settings.generates(business):
         return len(stretch.keys)
     return len(delivered_batches(lake, business, stretch.begin, stretch.end))
 
@@ -215,7 +215,7 @@ class Stages:
 
     def __init__(self, settings: Settings, business: Business) -> None:
         self.start, self.business = settings.start, business
-        self.generates = settings.generate and business.source is not None
+        self.generates = settings.generates(business)
         self.planner = planner_of(settings, business)
 
     def all(self) -> list[Stage]:

@@ -90,7 +90,7 @@ def _compare(lake: Lake, begun: Record, now: Record) -> None:
 
 
 def _of_settings(settings: Settings, business: Business) -> Record:
-    generates = settings.generate and business.source is not None
+    generates = settings.generates(business)
     return Record(
         settings.business,
         f"{settings.start:%Y-%m-%d}",

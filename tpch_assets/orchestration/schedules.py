@@ -61,7 +61,7 @@ class Planner:
 
     def raw(self, lake: Lake, moment: datetime) -> Found:
         """Request batches that ended by `moment` and are missing in raw, and missing tables that arrive once."""
-        if not self.settings.generate or self.business.source is None:
+        if not self.settings.generates(self.business):
             return Found(reason="TPCH_GENERATE=false: files land in raw on their own.")
         start = self.settings.start
         recent = max(start, floor(moment, BATCH) - arrivals.RECENT)
@@ -256,7 +256,7 @@ def layer_sensors(planner: Planner, jobs: Mapping[str, Job]) -> list[dg.SensorDe
         planner.catch_up,
     )
     return [
-        *([raw] if planner.settings.generate and planner.business.source else []),
+        *([raw] if planner.settings.generates(planner.business) else []),
         layer_sensor(
             planner.settings,
             "bronze_sensor",

@@ -1,6 +1,6 @@
 """Replay one day in a fresh lake and print where its wall time goes, from Dagster's own event log.
 
-    python -m benchmarks.replay [--scale-factor 0.1] [--batches 96]
+    python -m benchmarks.replay [--scale-factor 0.1] [--batches 96] [--sql-only]
 
 A moment counts as work while any layer generates, parses, writes or queries (or a check recounts); the rest is
 orchestration: starting, planning, and Dagster's bookkeeping.
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--batches", default="96")
     yesterday = str((datetime.now(UTC) - timedelta(days=1)).date())
     parser.add_argument("--start", default=yesterday, help="first day of the calendar (default: yesterday)")
+    parser.add_argument("--sql-only", action="store_true", help="leave out the answer in Python and the model")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
@@ -39,6 +40,8 @@ def main() -> None:
             "TPCH_START": arguments.start,
             "TPCH_LAKE": f"{folder}/lake",
         }
+        if arguments.sql_only:
+            ours |= {"TPCH_BUSINESS": "benchmarks.sql_only", "PYTHONPATH": str(Path(__file__).parent.parent)}
         command = [str(Path(sys.executable).with_name("tpch-assets")), "replay", "--batches", arguments.batches]
         command += ["--scale-factor", arguments.scale_factor]
         begin = time.time()

@@ -227,6 +227,8 @@ class Stages:
         before = tuple(stage.name for stage in split)
         compact = [Stage("silver dimensions", "silver", self._silver_dimensions, ("bronze 1",))] if dimensions else []
         parsed = ("bronze 1", *(stage.name for stage in more))
+        compacted = (*(stage.name for stage in compact), "silver facts")
+        train = [Stage("models", "gold", self._models, compacted)] if self.business.models else []
         return [
             *split,
             Stage("raw facts", "raw", partial(self._raw, facts)),
@@ -234,7 +236,8 @@ class Stages:
             *more,
             *compact,
             Stage("silver facts", "silver", self._silver_windows, parsed),
-            Stage("gold", "gold", self._gold, (*(stage.name for stage in compact), "silver facts")),
+            Stage("gold", "gold", self._gold, compacted),
+            *train,
         ]
 
     def _raw(self, tables: Sequence[Table], lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
@@ -262,7 +265,10 @@ class Stages:
         return self.planner.dimensions(lake)
 
     def _gold(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
-        return self.planner.days(lake, stretch.end)
+        return self.planner.answers(lake, stretch.end)
+
+    def _models(self, lake: Lake, stretch: Stretch) -> list[dg.RunRequest]:
+        return self.planner.models(lake, stretch.end)
 
 
 def execute(

@@ -160,18 +160,24 @@ class Planner:
     def days(
         self, lake: Lake, until: datetime, faults: list[str] | None = None, *, accept_loss: bool = False
     ) -> list[dg.RunRequest]:
-        """Request days with answers that are missing, or not made by the current query from the current silver.
+        """Request days with answers or models that are stale. A model gets a run of its own, which it may fail."""
+        return self.answers(lake, until, faults, accept_loss=accept_loss) + self.models(lake, until, faults)
 
-        The same goes for models, but for what changed since: it concerns the latest day alone.
-        """
+    def answers(
+        self, lake: Lake, until: datetime, faults: list[str] | None = None, *, accept_loss: bool = False
+    ) -> list[dg.RunRequest]:
+        """Request days with answers that are missing, or not made by the current query from the current silver."""
         start, scale_factor = self.settings.start, self.settings.scale_factor
         stale = stale_days(
             lake, self.business, self._queries, start, until, scale_factor, accept_loss=accept_loss, faults=faults
         )
+        return self.ranges("gold", stale)
+
+    def models(self, lake: Lake, until: datetime, faults: list[str] | None = None) -> list[dg.RunRequest]:
+        """Request days without a model, and the latest day if its model is not made from the current silver."""
         models = load_models(self.business).values()
-        due = due_models(lake, self.business, models, start, until, faults)
-        # Runs of their own: a version that is kept back fails its run.
-        return self.ranges("gold", stale) + self.ranges("gold", {name: list(found) for name, found in due.items()})
+        due = due_models(lake, self.business, models, self.settings.start, until, faults)
+        return self.ranges("gold", {name: list(found) for name, found in due.items()})
 
     def gold(self, lake: Lake, moment: datetime) -> Found:
         """Request stale days of gold that ended by `moment`."""

@@ -44,6 +44,7 @@ def warm_up(look: Look) -> Callable[[Store, Snapshot], None]:
         if kept:
             query = business.queries()[source.uri.rsplit("/", 1)[-1]]
             history(store, source, kept[0], look.view_of(query, frame(store, source, kept[0])))
+            _code(query)
 
     return prepare
 
@@ -175,11 +176,7 @@ class Queries(DayPage):
     def _show_query(self, query: Query) -> None:
         source = f' <span class="muted">({escape(query.source)})</span>' if query.source else ""
         self.heading.html = f'<h2>{escape(query.title)}{source}</h2><p class="question">{escape(query.question)}</p>'
-        language = "python" if query.function else "sql"
-        self.sql.html = "".join(
-            f"<details open><summary>{escape(what)}</summary>{highlighted(sql, language)}</details>"
-            for what, sql in business.statements(query).items()
-        )
+        self.sql.html = _code(query)
 
     def _show_rows(self, query: Query, rows: pd.DataFrame, new: bool) -> None:
         look = self.look.of(query)
@@ -220,6 +217,15 @@ class Queries(DayPage):
         if chart is None or chart is not self.chart:
             self.chart = chart
             replace_chart(self.chart_place, chart)
+
+
+def _code(query: Query) -> str:
+    """What a query runs, as HTML."""
+    language = "python" if query.function else "sql"
+    return "".join(
+        f"<details open><summary>{escape(what)}</summary>{highlighted(code, language)}</details>"
+        for what, code in business.statements(query).items()
+    )
 
 
 def _option(query: Query) -> str:

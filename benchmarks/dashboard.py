@@ -40,6 +40,7 @@ from tpch_assets.settings import current_settings, load_address
 BROWSER = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
 ANSWER = 60  # Seconds after which a choice counts as not answered: the page failed.
 THINK = (1.0, 4.0)  # Seconds a person reads an answer before the next choice.
+VIEWS = 12  # New browser profiles, each with three choices of a kind.
 PAUSE = 1000  # Milliseconds between choices of the one person whose browser is timed.
 CHANGE = """async ([select, row, label]) => {
     const table = row.getRootNode(), before = row.innerText
@@ -165,7 +166,7 @@ def in_browser(server: Server) -> None:
     views, sizes, segments, queries, computed = [], [], [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
-        for _ in range(5):
+        for _ in range(VIEWS):
             page = browser.new_context().new_page()
             sizes.append(_transferred(page))
             begun = time.perf_counter()

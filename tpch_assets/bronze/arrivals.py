@@ -22,7 +22,8 @@ from tpch_assets.schema import Business, Table
 from tpch_assets.schema.changes import fillable, refusal
 
 RECENT = timedelta(days=1)
-ROUND = timedelta(minutes=10)  # A round begins no sooner after the last one began.
+ROUND = timedelta(minutes=10)  # From one round's beginning to the next one's.
+ROUND_OF_NEWS = timedelta(minutes=1)  # The same if something arrived since: older files often come with recent ones.
 SWEPT_FILES = 900  # Files that a scan sweeps of a table; up to the end of a folder this is one page of 1,000, mostly.
 AHEAD = 60  # Seconds. A file from later than that has its time from a wrong clock, which says nothing of its age.
 FORGOTTEN = 86_400  # Seconds for which a file ahead of the clock is remembered, if no scan comes across it again.
@@ -56,7 +57,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     """
     state = json.loads(cursor) if cursor else {}
     begun, positions = state.get("swept"), dict(state.get("at", {}))
-    begins = not positions and (begun is None or now - datetime.fromisoformat(begun) >= ROUND)
+    apart_by = ROUND_OF_NEWS if state.get("news") else ROUND
+    begins = not positions and (begun is None or now - datetime.fromisoformat(begun) >= apart_by)
     if begins:
         begun, positions = now.isoformat(), dict.fromkeys(business.names, "")
     recent = batch_key(now - RECENT)
@@ -75,7 +77,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
         found.pending[name], found.strays[name] = [], strays
         with apart(found.faults):
             found.pending[name] = _pending(lake, table, listed, settle, seen)
-    found.cursor = json.dumps({"swept": begun, "at": positions, **({"ahead": seen} if seen else {})})
+    news = any(found.pending.values()) or (bool(state.get("news")) and not begins)
+    found.cursor = json.dumps({"swept": begun, "at": positions, "news": news, **({"ahead": seen} if seen else {})})
     return found
 
 

@@ -104,7 +104,11 @@ class Planner:
         }
         requests, aside = self._attempts(lake, instance, wanted, now)
         warnings += aside
-        reason = f"Bronze contains every raw file{' that can be read' if warnings else ''}."
+        swept = arrivals.round_began(found.cursor) or now
+        reason = (
+            f"Bronze contains every raw file{' that can be read' if warnings else ''}. Folders older than a day were "
+            f"last looked through from {swept:%H:%M} on."
+        )
         return Found(requests, reason, found.cursor, warnings)
 
     def _attempts(

@@ -14,6 +14,8 @@ import dagster as dg
 import duckdb
 import pytest
 
+from tpch_assets.calendar import batch_key, floor
+from tpch_assets.layers import BATCH
 from tpch_assets.orchestration.jobs import job_name
 from tpch_assets_tests import days
 from tpch_assets_tests.days import Place, graph
@@ -361,3 +363,23 @@ def test_a_cursor_limits_the_look_back_but_not_for_ever(tmp_path: Path) -> None:
         assert loaded.sensor("bronze_sensor", cursor=swept).skip_message
         hour_ago = json.dumps({"swept": (datetime.now(UTC) - HOUR).isoformat()})
         assert loaded.sensor("bronze_sensor", cursor=hour_ago).run_requests
+
+
+def test_what_came_along_with_recent_files_is_found_within_two_minutes(tmp_path: Path) -> None:
+    """A new lake's first day is older than a day, and its generator writes while bronze looks."""
+    place, now = Place(tmp_path), floor(datetime.now(UTC), BATCH) - BATCH
+
+    def wait(cursor: str, seconds: float) -> str:
+        state = json.loads(cursor)
+        return json.dumps(state | {"swept": str(datetime.fromisoformat(state["swept"]) - timedelta(seconds=seconds))})
+
+    with graph(place) as loaded:
+        cursor = loaded.sensor("bronze_sensor").cursor
+        _foreign(place, days.key(5))
+        tick = loaded.sensor("bronze_sensor", cursor=wait(cursor, 61))
+        assert "last looked through from" in str(tick.skip_message), "and does not say that it read this file"
+        _foreign(place, batch_key(now))
+        tick = loaded.sensor("bronze_sensor", cursor=wait(cursor, 61))
+        assert [days.stretch(one)[0] for one in tick.run_requests] == [batch_key(now)]
+        tick = loaded.sensor("bronze_sensor", cursor=tick.cursor)
+        assert days.key(5) in {days.stretch(one)[0] for one in tick.run_requests}

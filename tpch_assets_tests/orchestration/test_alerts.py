@@ -1,8 +1,10 @@
 """Alerts of real failures: the sensor over a real Dagster instance and lake tells a local webhook."""
 
+import logging
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +17,13 @@ from tpch_assets.alerts import lake_conditions
 from tpch_assets.alerts.channels import Webhook
 from tpch_assets.alerts.cursor import FORMER as SEEN
 from tpch_assets.alerts.cursor import Cursor
+from tpch_assets.alerts.messages import links_of
 from tpch_assets.alerts.outbox import open_alerts, store_alerts, stored_alerts, uri_of
 from tpch_assets.lake import record
 from tpch_assets.lake.lake import Lake
 from tpch_assets.orchestration.alert_conditions import Finished, queued_runs, stuck_runs, unmended
-from tpch_assets.orchestration.alerts import NAME
-from tpch_assets.settings import current_settings
+from tpch_assets.orchestration.alerts import NAME, tell_of_lake, unusable
+from tpch_assets.settings import current_settings, load_settings
 from tpch_assets.tpch import BUSINESS
 from tpch_assets_tests import days
 from tpch_assets_tests.alerts.servers import Hook, webhook
@@ -165,6 +168,23 @@ def test_a_lake_that_is_gone_is_told_once_and_once_that_it_is_back(loaded: Graph
         assert len(hook.texts) == 2
     assert hook.texts[1].startswith("Over since ") and "which can be used again" in hook.texts[1]
     assert Cursor.of(cursor).alerts == ()
+
+
+def test_an_s3_that_stops_answering_is_told(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
+    lake, settings, log = Lake("s3://bucket/lake"), load_settings(alert_webhook_url=hook.url), logging.getLogger("test")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # It takes connections, and says nothing.
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        why = unusable(lake, Cursor.of(None))
+    assert why == f"nothing answers at {url}. Correct AWS_ENDPOINT_URL, or the network"
+    cursor = Cursor.of(None)
+    for minute in range(5):
+        now = NOW + timedelta(minutes=minute)
+        cursor = tell_of_lake(settings, lake, why, cursor, links_of(settings), now, log)
+    (text,) = hook.texts
+    assert text.startswith("The lake s3://bucket/lake cannot be used since ") and why in text
 
 
 def test_what_cannot_be_remembered_is_told_all_the_same(loaded: Graph, hook: Hook) -> None:

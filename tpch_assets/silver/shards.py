@@ -93,7 +93,7 @@ def _plan(group: Group, bronze: Snapshots, silver: Snapshots, windows: Collectio
     wanted, concerning = set(windows), set[str]()
     todo = sorted(wanted)
     for window in todo:
-        others = concerned(group, bronze, silver, window)
+        others = concerned(group, bronze, silver, window, stale)
         concerning |= others
         todo += sorted((others & stale) - wanted)
         wanted |= others & stale

@@ -5,32 +5,36 @@ a window concern the homes of its keys, as they are and as they were, and no win
 in common with a home are left alone.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
 from tpch_assets.lake.snapshot import DataFile, Snapshot, Snapshots, bounds
 from tpch_assets.schema import Group
+from tpch_assets.silver.key_digests import holding
 from tpch_assets.silver.ranges import Key, Range, literal, overlapping, scan
 from tpch_assets.silver.rows import Part, keys_of
 
 
-def concerned(group: Group, bronze: Snapshots, silver: Snapshots, window: str) -> set[str]:
-    """The windows that have to be built when `window` has news: itself, and the homes of its keys, now and before."""
+def concerned(group: Group, bronze: Snapshots, silver: Snapshots, window: str, stale: Collection[str]) -> set[str]:
+    """The windows that have to be built when `window` has news: itself, and the homes of its keys, now and before.
+
+    Args:
+        stale: The windows whose silver is not built from what bronze holds now.
+    """
     found = {window, *_built_with_rows_of(window, silver)}
     ours = _in_bronze(group, bronze, {window})
     ours += [(table, silver[table.name], tuple(silver[table.name].of({window}))) for table in group.facts]
     low, high = _range(ours)
     if low is None:
         return found
-    near = _near(group, bronze, low, high)
-    if any(window_of(file.partition) != window for _, _, files in near for file in files):
-        found |= _homes(ours, near)
-    there = [
-        (table, source, tuple(file for file in files if file.partition not in found))
-        for table, source, files in _near(group, silver, low, high)
-    ]
-    return found | _sharing(ours, there)
+    near, there = _near(group, bronze, low, high), _near(group, silver, low, high)
+    before, after = _windows(near, window_of), _windows(there, _itself)
+    # The keys of a window are in its bronze, if it was built from that. Otherwise only its files tell.
+    may = holding(group, bronze, ours, (before | after.difference(stale)) - {window})
+    if may & before:
+        found |= _homes(ours, _within({window, *may}, near, window_of))
+    return found | _sharing(ours, _within((may | after.intersection(stale)) - found, there, _itself))
 
 
 def neighbours(group: Group, bronze: Snapshots, window: str, cuts: list[Key]) -> list[set[str]]:
@@ -40,10 +44,8 @@ def neighbours(group: Group, bronze: Snapshots, window: str, cuts: list[Key]) ->
     low, high = _range(ours)
     if low is None:
         return found
-    near = [
-        (table, source, tuple(file for file in files if window_of(file.partition) != window))
-        for table, source, files in _near(group, bronze, low, high)
-    ]
+    around = _near(group, bronze, low, high)
+    near = _within(holding(group, bronze, ours, _windows(around, window_of) - {window}), around, window_of)
     if any(files for _, _, files in near):
         index = " + ".join(["0", *(f"(key >= {literal(cut)})::INTEGER" for cut in cuts)])
         with cursor() as con:
@@ -70,6 +72,22 @@ def _near(group: Group, layer: Snapshots, low: Key, high: Key | None) -> list[Pa
     return [
         (table, layer[table.name], overlapping(layer[table.name].files, table.shard_key, low, high, closed=True))
         for table in group.facts
+    ]
+
+
+def _itself(partition: str) -> str:
+    """The window of a partition of silver."""
+    return partition
+
+
+def _windows(parts: list[Part], window_of: Callable[[str], str]) -> set[str]:
+    return {window_of(file.partition) for _, _, files in parts for file in files}
+
+
+def _within(windows: Collection[str], parts: list[Part], window_of: Callable[[str], str]) -> list[Part]:
+    return [
+        (table, source, tuple(file for file in files if window_of(file.partition) in windows))
+        for table, source, files in parts
     ]
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Collection
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ from tpch_assets.lake.commit import commit
 from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, read, snapshot
 from tpch_assets.layers import BATCH, WINDOW
+from tpch_assets.silver import key_digests, sharing
 from tpch_assets.silver.built import not_built
 from tpch_assets.silver.inputs import stale_windows_of
+from tpch_assets.silver.rows import Part
 from tpch_assets.silver.shard_name import ShardName
 from tpch_assets.silver.shards import HalfWritten, complete_shards, plan_shards
 from tpch_assets_tests.conftest import START, Bronze
@@ -503,10 +506,11 @@ def some_files(chance: random.Random, table: str) -> Files:
     return {f"{name}.json": [row() for _ in range(chance.randint(0, 8))] for name in chance.sample("abc", 2)}
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("few", [0, 0, key_digests.FEW, key_digests.FEW], ids=["digests", "digests", "keys", "keys"])
 def test_whatever_arrives_in_whatever_order_silver_is_unique_by_key_and_the_last_arrival_wins(
-    bronze: Bronze, number: int
+    bronze: Bronze, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
+    monkeypatch.setattr(key_digests, "FEW", few)
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)
@@ -587,3 +591,72 @@ def test_of_a_home_only_the_shards_are_written_that_an_update_falls_into(bronze:
     flow.check()
     after = {name: {file.path for file in source.of({FIRST})} for name, source in flow.silver().items()}
     assert {name: len(after[name] & before[name]) for name in FACTS} == {"orders": 3, "lineitem": 3}
+
+
+# Keys in no order.
+
+
+@pytest.fixture
+def scattered(bronze: Bronze, monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """Windows that each span all keys, as those of UUIDs do, and share none."""
+    monkeypatch.setattr(key_digests, "FEW", 2)
+    flow = Flow(bronze)
+    for number, window in enumerate(WINDOWS):
+        flow.orders(batch_in(window), *range(number + 1, 400, len(WINDOWS)))
+    flow.build_stale()
+    return flow
+
+
+def _files_of_others_read(monkeypatch: pytest.MonkeyPatch, flow: Flow, window: str) -> set[str]:
+    """Build what is stale; gives the windows besides `window` whose keys were read."""
+    read_by = set[str]()
+    keys_of = sharing.keys_of
+
+    def noted(parts: list[Part], columns: str = "", options: str = "") -> str:
+        read_by.update(window_of(file.partition) for _, _, files in parts for file in files)
+        return keys_of(parts, columns, options)
+
+    for module in (sharing, key_digests):
+        monkeypatch.setattr(module, "keys_of", noted)
+    flow.build_stale()
+    return read_by - {window}
+
+
+def test_a_window_of_keys_in_no_order_reads_the_keys_of_no_other(
+    scattered: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scattered.orders(batch_in(WINDOWS[-1], 1), 1_000, 2)
+    digests = list(Path(scattered.lake.path("silver", key_digests.FOLDER, GROUP.name)).iterdir())
+    assert len(digests) >= len(WINDOWS) - 1
+    home = WINDOWS[1]  # Of order 2.
+    assert _files_of_others_read(monkeypatch, scattered, WINDOWS[-1]) == {home}
+    scattered.check()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "cut", "another window's"])
+def test_digests_that_are_missing_or_damaged_are_made_again(scattered: Flow, how: str) -> None:
+    folder = Path(scattered.lake.path("silver", key_digests.FOLDER, GROUP.name))
+    whole = (folder / f"{WINDOWS[3]}.keys").read_bytes()
+    for file in folder.iterdir():
+        match how:
+            case "gone":
+                file.unlink()
+            case "empty":
+                file.write_bytes(b"")
+            case "cut":
+                file.write_bytes(file.read_bytes()[:-8])
+            case _:
+                file.write_bytes(whole)
+    scattered.orders(batch_in(WINDOWS[-1], 1), 2, 3, 1_000)
+    scattered.build_stale()
+    scattered.check()
+
+
+def test_digests_follow_a_redelivery(scattered: Flow) -> None:
+    """Order 2 moves from its window to another one; then news of it come in a third."""
+    scattered.orders(batch_in(WINDOWS[1]), 5_000)
+    scattered.orders(batch_in(WINDOWS[2], 1), 2)
+    scattered.build_stale()
+    scattered.orders(batch_in(WINDOWS[-1], 1), 2, 5_000)
+    scattered.build_stale()
+    scattered.check()

@@ -231,6 +231,17 @@ def test_a_file_that_has_nothing_of_a_new_column_stays(living: Living) -> None:
     assert not living.ingest()
 
 
+def test_silver_has_a_new_column_although_nothing_came_for_it(living: Living) -> None:
+    living.deliver("sales", 0, "a.json", [{"sale": 1, "amount": 5}])
+    living.settle()
+    living.declare(with_columns(SALES, optional("weight", "INTEGER")))
+    assert living.ingest()
+    assert living.compact() and not living.compact()
+    schema = living.layer("silver")["sales"].schema
+    assert schema is not None and "weight" in schema.names
+    living.check()
+
+
 @pytest.mark.parametrize(
     "columns",
     [(KEY,), (AMOUNT, KEY), (KEY, replace(AMOUNT, description="Other words."))],

@@ -227,6 +227,21 @@ SABOTAGES = (
         "silver/test_loss.py::test_a_window_waits_for_files_that_are_on_their_way",
     ),
     _one(
+        "digests of keys are trusted whatever they were made from",
+        "silver/key_digests.py",
+        "    if content.startswith(head + _checksum(content[2 * HEAD :])):\n",
+        "    if content:\n",
+        "silver/test_shards.py::test_digests_follow_a_redelivery",
+        short=True,
+    ),
+    _one(
+        "what silver holds of a stale window is looked up in bronze",
+        "silver/sharing.py",
+        "(before | after.difference(stale)) - {window})",
+        "(before | after) - {window}); stale = set()",
+        "silver/test_shards.py::test_a_key_that_only_silver_still_holds_in_a_window_is_found_there",
+    ),
+    _one(
         "late rows of a dimension win",
         "silver/dimensions.py",
         "order = f\"{arrival_order('_batch')}, _age DESC,",

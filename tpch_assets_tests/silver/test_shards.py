@@ -660,3 +660,11 @@ def test_digests_follow_a_redelivery(scattered: Flow) -> None:
     scattered.orders(batch_in(WINDOWS[-1], 1), 2, 5_000)
     scattered.build_stale()
     scattered.check()
+
+
+def test_a_key_that_only_silver_still_holds_in_a_window_is_found_there(scattered: Flow) -> None:
+    """Its window was redelivered without it, and is not built again yet."""
+    scattered.orders(batch_in(WINDOWS[1]), 5_000)
+    scattered.orders(batch_in(WINDOWS[-1], 1), 2)
+    assert scattered.build([WINDOWS[-1]]) == {WINDOWS[1], WINDOWS[-1]}
+    scattered.check()

@@ -97,6 +97,7 @@ bench: install ## compare with other tools, and show where a replay's time goes
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.landing --files 8
 	$(BIN)/python -m benchmarks.planning
+	$(BIN)/python -m benchmarks.unordered
 	$(BIN)/python -m benchmarks.model
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.serving --swaps 100

@@ -9,6 +9,7 @@ only saves time: whoever finds it missing, damaged or made from other files make
 
 import hashlib
 from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from tpch_assets.silver.rows import Part, keys_of
 FEW = 8
 """So many windows are not worth asking: their keys are read at once."""
 FOLDER = "_keys"  # In silver's; names of tables do not begin with an underscore.
+READERS = 8
+"""Threads, so that a lake on S3 waits for several answers at once."""
 HOW = "md5 1"
 """Names how digests are made. They are DuckDB's `md5_number_lower`, whose values no release changes."""
 HEAD = 12  # Bytes that name what a file was made from.
@@ -33,7 +36,12 @@ def holding(group: Group, bronze: Snapshots, keys: Collection[Part], windows: Co
     if len(windows) <= FEW:
         return set(windows)
     ours, files = _digests(keys), _by_window(group, bronze, windows)
-    return {window for window in windows if _have_any_in_common(ours, _keys_in(group, bronze, window, files[window]))}
+
+    def holds(window: str) -> bool:
+        return _have_any_in_common(ours, _keys_in(group, bronze, window, files[window]))
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return {window for window, has in zip(files, pool.map(holds, files), strict=True) if has}
 
 
 def _by_window(group: Group, bronze: Snapshots, windows: Collection[str]) -> dict[str, list[Part]]:

@@ -23,7 +23,8 @@ from tpch_assets.schema.changes import fillable, refusal
 
 RECENT = timedelta(days=1)
 ROUND = timedelta(minutes=10)  # From one round's beginning to the next one's.
-ROUND_OF_NEWS = timedelta(minutes=1)  # The same if something arrived since: older files often come with recent ones.
+# The same, every other time, if something arrived since: older files often come with recent ones.
+ROUND_OF_NEWS = timedelta(minutes=1)
 SWEPT_FILES = 900  # Files that a scan sweeps of a table; up to the end of a folder this is one page of 1,000, mostly.
 AHEAD = 60  # Seconds. A file from later than that has its time from a wrong clock, which says nothing of its age.
 FORGOTTEN = 86_400  # Seconds for which a file ahead of the clock is remembered, if no scan comes across it again.
@@ -57,10 +58,12 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
     """
     state = json.loads(cursor) if cursor else {}
     begun, positions = state.get("swept"), dict(state.get("at", {}))
-    apart_by = ROUND_OF_NEWS if state.get("news") else ROUND
-    begins = not positions and (begun is None or now - datetime.fromisoformat(begun) >= apart_by)
+    since = now - datetime.fromisoformat(begun) if begun else ROUND
+    news, early = state.get("news", False), state.get("early", False)
+    begins = not positions and since >= (ROUND_OF_NEWS if news and not early else ROUND)
     if begins:
         begun, positions = now.isoformat(), dict.fromkeys(business.names, "")
+        news, early = False, since < ROUND
     recent = batch_key(now - RECENT)
     forgotten = time.time() - FORGOTTEN
     seen = {key: (one, since) for key, (one, since) in state.get("ahead", {}).items() if since > forgotten}
@@ -77,8 +80,8 @@ def scan(lake: Lake, business: Business, cursor: str | None, now: datetime, sett
         found.pending[name], found.strays[name] = [], strays
         with apart(found.faults):
             found.pending[name] = _pending(lake, table, listed, settle, seen)
-    news = any(found.pending.values()) or (bool(state.get("news")) and not begins)
-    found.cursor = json.dumps({"swept": begun, "at": positions, "news": news, **({"ahead": seen} if seen else {})})
+    rounds = {"swept": begun, "at": positions, "news": news or any(found.pending.values()), "early": early}
+    found.cursor = json.dumps(rounds | ({"ahead": seen} if seen else {}))
     return found
 
 

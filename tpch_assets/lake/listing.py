@@ -143,6 +143,11 @@ def stamp_of(lake: Lake, uri: str, version: int) -> str:
     return lake.store.stamp(_commit(uri, version)) if version >= 0 else ""
 
 
+def commit_content(lake: Lake, uri: str, version: int) -> bytes:
+    """What a table's commit says; empty if it does not exist (any more)."""
+    return (lake.store.content(_commit(uri, version)) if version >= 0 else None) or b""
+
+
 def _partitions(added: Iterable[DataFile], removed: Iterable[str]) -> frozenset[str]:
     return frozenset({file.partition for file in added} | set(map(partition_of, removed)))
 

@@ -9,6 +9,7 @@ from deltalake.exceptions import DeltaError
 
 from tpch_assets.compute.database import arrow_schema, cursor, identifiers
 from tpch_assets.lake.lake import Lake
+from tpch_assets.lake.listing import commit_content
 from tpch_assets.lake.snapshot import DataFile, Snapshot, TableError, bounds, opened, snapshot
 from tpch_assets.lake.update import Content, Report, TableUpdate, copy_query
 from tpch_assets.layers import SILVER
@@ -19,6 +20,7 @@ from tpch_assets.silver.rows import ORDER, VERSION, Columns, arrival_order, decl
 
 BRONZE_VERSION = "bronze"  # The mark in silver's log: the bronze version that silver holds.
 BRONZE_TABLE = "bronze table"  # And a number for that table itself, and for the code that made silver of it.
+BRONZE_COMMIT = "bronze commit"  # And one for the commit: after a power loss, another one may have taken its version.
 PARTITION = "latest"
 
 
@@ -81,7 +83,7 @@ def plan_dimension(
         {PARTITION: files},
         keep=tuple(keep),
         base=silver.version,
-        marks={BRONZE_VERSION: bronze.version, BRONZE_TABLE: _table_mark(bronze)},
+        marks=_marks(bronze),
         schema=arrow_schema(columns),
         properties=properties,
         replace=again,
@@ -149,15 +151,32 @@ def covered(bronze: Snapshot, silver: Snapshot) -> int | None:
     table = opened(silver.lake, silver.uri)
     if table is None:
         return None
-    of = table.transaction_version(BRONZE_TABLE)
-    # Lakes of former versions have no such mark; they go on without a rebuild.
-    return table.transaction_version(BRONZE_VERSION) if of in (None, _table_mark(bronze)) else None
+    version = table.transaction_version(BRONZE_VERSION)
+    if version is None:
+        return None
+    # Lakes of former versions lack some of the marks; they go on without a rebuild.
+    held = {name: table.transaction_version(name) for name in (BRONZE_TABLE, BRONZE_COMMIT)}
+    same = all(number in (None, _marks(bronze, version)[name]) for name, number in held.items())
+    return version if same else None
 
 
-def _table_mark(bronze: Snapshot) -> int:
-    """A number for a table and for the code, whatever its version; it fits Delta's 64 bits."""
-    how = "" if VERSION == 1 else f" {VERSION}"
-    return int(hashlib.sha256(f"{bronze.id}{how}".encode()).hexdigest()[:15], 16)
+def _marks(bronze: Snapshot, version: int | None = None) -> dict[str, int]:
+    """What silver records of the bronze that it is made of; each fits Delta's 64 bits.
+
+    Args:
+        version: Of bronze, if not the snapshot's.
+    """
+    version = bronze.version if version is None else version
+    how = "" if VERSION == 1 else f" {VERSION}"  # Names the code.
+    return {
+        BRONZE_VERSION: version,
+        BRONZE_TABLE: _number(f"{bronze.id}{how}".encode()),
+        BRONZE_COMMIT: _number(commit_content(bronze.lake, bronze.uri, version)),
+    }
+
+
+def _number(content: bytes) -> int:
+    return int(hashlib.sha256(content).hexdigest()[:15], 16)
 
 
 def added_since(bronze: Snapshot, silver: Snapshot) -> tuple[DataFile, ...] | None:

@@ -250,6 +250,14 @@ SABOTAGES = (
     ),
     # Gold
     _one(
+        "a version of bronze is taken for its content",
+        "silver/dimensions.py",
+        "for name in (BRONZE_TABLE, BRONZE_COMMIT)}",
+        "for name in (BRONZE_TABLE,)}",
+        "silver/test_dimensions.py::test_a_commit_that_took_the_place_of_a_lost_one_is_noticed",
+        short=True,
+    ),
+    _one(
         "a partial does not depend on dimensions that it reads whole",
         "gold/graph.py",
         "repr(partial.values), *prints, duckdb",

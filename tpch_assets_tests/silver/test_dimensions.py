@@ -15,7 +15,7 @@ from tpch_assets.lake.data_files import write_file
 from tpch_assets.lake.pieces import write_piece
 from tpch_assets.lake.snapshot import Snapshot, mark, read, snapshot
 from tpch_assets.layers import BATCH
-from tpch_assets.silver.dimensions import BRONZE_VERSION, PARTITION, held_before, plan_dimension
+from tpch_assets.silver.dimensions import BRONZE_VERSION, PARTITION, held_before, is_held, plan_dimension
 from tpch_assets.silver.recount import KeyCount, count_keys
 from tpch_assets_tests.conftest import START, Bronze
 from tpch_assets_tests.tpch_tables import TABLES
@@ -161,6 +161,22 @@ def test_the_mark_says_what_bronze_version_is_in(flow: Flow) -> None:
         flow.build()
         bronze = snapshot(flow.lake, flow.lake.table("bronze", flow.table))
         assert mark(flow.lake, flow.silver().uri, BRONZE_VERSION) == bronze.version
+
+
+@pytest.mark.parametrize("order", [(1, 0), (0, 1)])
+def test_a_commit_that_took_the_place_of_a_lost_one_is_noticed(flow: Flow, order: tuple[int, int]) -> None:
+    """A power loss may take a commit of bronze that was not flushed, but not what was made of it."""
+    flow.one(BATCHES[0], 0)
+    flow.build()
+    bronze = flow.lake.table("bronze", flow.table)
+    lost = snapshot(flow.lake, bronze).version
+    Path(bronze, "_delta_log", f"{lost:020}.json").unlink()
+    flow.one(BATCHES[order[0]], order[0], 5)
+    assert snapshot(flow.lake, bronze).version == lost
+    assert not is_held(snapshot(flow.lake, bronze), flow.silver())
+    flow.one(BATCHES[order[1]], order[1], 6)
+    flow.build()
+    assert flow.rows() == flow.expected()
 
 
 def test_a_batch_without_rows_is_marked_and_changes_no_file(flow: Flow) -> None:

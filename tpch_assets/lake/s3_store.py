@@ -9,10 +9,11 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, suppress
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
 from tpch_assets.compute.database import scratch
 from tpch_assets.lake import s3, s3_check
@@ -22,6 +23,7 @@ from tpch_assets.lake.s3 import code, split
 from tpch_assets.lake.store import StoredFile
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         GetObjectRequestTypeDef,
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     )
 
 READS = 4
+BROKEN = (ResponseStreamingError, IncompleteReadError)
+T = TypeVar("T")
 
 
 class S3:
@@ -92,8 +96,7 @@ class S3:
     def content(self, uri: str) -> bytes | None:
         bucket, key = split(uri)
         try:
-            with self.client.get_object(Bucket=bucket, Key=key)["Body"] as body:
-                return body.read()
+            return self._read({"Bucket": bucket, "Key": key}, lambda body: body.read())
         except ClientError as error:
             if code(error) in ("404", "NoSuchKey"):
                 return None
@@ -190,18 +193,26 @@ class S3:
         request: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
         if etag:
             request["IfMatch"] = etag
-        for attempt in range(READS):
-            try:
-                with self.client.get_object(**request)["Body"] as body, open(path, "wb") as file:
-                    shutil.copyfileobj(body, file, 1 << 20)
-                return
-            except ClientError as error:
-                if code(error) in ("412", "PreconditionFailed", "404", "NoSuchKey"):
-                    raise FileNotFoundError(f"{uri} has been replaced or removed since it was listed") from error
-                raise
-            except BotoCoreError:  # The connection broke within the content; boto3 leaves that to its callers.
-                if attempt == READS - 1:
-                    raise
+
+        def copy(body: "StreamingBody") -> None:
+            with open(path, "wb") as file:
+                shutil.copyfileobj(body, file, 1 << 20)
+
+        try:
+            self._read(request, copy)
+        except ClientError as error:
+            if code(error) in ("412", "PreconditionFailed", "404", "NoSuchKey"):
+                raise FileNotFoundError(f"{uri} has been replaced or removed since it was listed") from error
+            raise
+
+    def _read(self, request: "GetObjectRequestTypeDef", use: "Callable[[StreamingBody], T]") -> "T":
+        """Read an object, again if the connection breaks within its content: boto3 leaves that to its callers."""
+        for _ in range(READS - 1):
+            # As a context manager, a body gives urllib3's, which neither knows its length nor raises boto3's errors.
+            with suppress(*BROKEN), closing(self.client.get_object(**request)["Body"]) as body:
+                return use(body)
+        with closing(self.client.get_object(**request)["Body"]) as body:
+            return use(body)
 
 
 def _stored(objects: "Iterable[ObjectTypeDef]", prefix: str) -> list[StoredFile]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tpch_assets.calendar import day_key
 from tpch_assets.gold.blocked import blocked_dimensions
-from tpch_assets.gold.days import with_data
+from tpch_assets.gold.days import with_rows
 from tpch_assets.gold.stale import ready_days
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import listed
@@ -55,7 +55,7 @@ def _due(lake: Lake, business: Business, bound: BoundModel, days: list[str]) -> 
         return {}
     reached = max((file.partition for name in bound.group.names for file in silver[name].files), default="")
     days = [day for day in days if day <= reached][-registry.KEPT_DAYS :]
-    ready = with_data([bound.group], silver, sorted(ready_days(lake, bound.group, silver, days)))
+    ready = with_rows([bound.group], silver, sorted(ready_days(lake, bound.group, silver, days)))
     if not ready or needed.intersection(blocked_dimensions(lake, business)):
         return {}
     have = {one.day: one for one in registry.versions(lake, bound.name)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -88,6 +89,20 @@ def test_a_day_between_others_that_has_no_data_is_not_asked_for(loaded: Graph) -
     stretches = {days.stretch(request) for request in asked}
     assert (days.day(2), days.day(2)) in stretches
     assert not any(first <= days.day(1) <= last for first, last in stretches)
+
+
+def test_a_day_that_brought_corrections_alone_has_an_answer(tmp_path: Path) -> None:
+    """Their rows lie in the windows of the orders that they correct."""
+    with graph(days.whole_day().copy(tmp_path), generate=False) as loaded:
+        order = days.raw_rows(loaded.lake, "orders", days.key(3))[0]
+        loaded.place.deliver("orders", days.key(96 + 95), "a.json", [{**order, "o_totalprice": 1.25}])
+        for sensor in ("bronze_sensor", "late_data_sensor"):
+            loaded.run(loaded.sensor(sensor).run_requests)
+        assert not days.rows_of(loaded.lake, "silver", "orders", days.key(96 + 72)).num_rows
+        asked = loaded.schedule("gold_schedule", days.START + timedelta(days=2, minutes=45)).run_requests
+        loaded.run(asked)
+        assert days.answer(loaded.lake, "q06_forecasting_revenue_change", days.day(1)).num_rows
+        assert not loaded.schedule("gold_schedule", days.START + timedelta(days=2, minutes=45)).run_requests
 
 
 def test_a_table_of_which_nothing_came_is_told_at_once(tmp_path: Any) -> None:

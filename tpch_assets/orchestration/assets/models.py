@@ -7,7 +7,7 @@ import dagster as dg
 from tpch_assets.compute import cluster
 from tpch_assets.compute.progress import Progress
 from tpch_assets.compute.shapes import Collection
-from tpch_assets.gold.days import days_with_data
+from tpch_assets.gold.days import days_with_rows
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import GOLD
 from tpch_assets.models import registry
@@ -62,7 +62,7 @@ def _model(bound: BoundModel, settings: Settings, business: Business) -> dg.Asse
             return cluster.compute(tasks, progress)
 
         days = list(context.partition_keys)
-        there = days_with_data(opened, [bound.group], days)
+        there = days_with_rows(opened, [bound.group], days)
         if not there:
             missing = f"silver has no rows of {' or '.join(bound.group.names)} in"
             raise dg.Failure(nothing("gold", missing, days), allow_retries=False)

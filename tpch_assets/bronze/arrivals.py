@@ -19,7 +19,7 @@ from tpch_assets.lake.snapshot import Snapshot, apart
 from tpch_assets.layers import BATCH
 from tpch_assets.raw.files import Delivery, RawFile, behind, deliveries
 from tpch_assets.schema import Business, Table
-from tpch_assets.schema.changes import fillable, refusal
+from tpch_assets.schema.changes import takes
 
 RECENT = timedelta(days=1)
 ROUND = timedelta(minutes=10)  # From one round's beginning to the next one's.
@@ -181,10 +181,7 @@ def _strange_rejects(lake: Lake, bronze: Snapshot, there: Iterable[Delivery], ha
 
 
 def _has_other_columns(table: Table, bronze: Snapshot) -> bool:
-    if not bronze.files:
-        return False
-    before = declared(table, bronze)
-    return bool(fillable(table, before)) and refusal(table, before) is None
+    return bool(bronze.files) and takes(table, declared(table, bronze))
 
 
 def _settled(key: str, files: list[RawFile], settle: float, seen: Seen) -> bool:

@@ -79,6 +79,11 @@ def _is_other(column: Column, type_: str, nullable: bool | None) -> bool:
     return type_ != (column.parsed.sql if nullable is not None else parse(column.stored).sql)
 
 
+def takes(table: Table, before: Declared, *, keys: bool = False) -> bool:
+    """Whether a stored table is to take new columns or wider types in place. `keys` is as in `refusal`."""
+    return bool(fillable(table, before)) and refusal(table, before, keys=keys) is None
+
+
 def refusal(table: Table, before: Declared, *, keys: bool = False) -> str | None:
     """Why a stored table cannot take a declaration in place, and what to do, in one sentence; None if it can.
 

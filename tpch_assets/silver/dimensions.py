@@ -156,8 +156,8 @@ def covered(bronze: Snapshot, silver: Snapshot) -> int | None:
         return None
     # Lakes of former versions lack some of the marks; they go on without a rebuild.
     held = {name: table.transaction_version(name) for name in (BRONZE_TABLE, BRONZE_COMMIT)}
-    same = all(number in (None, _marks(bronze, version)[name]) for name, number in held.items())
-    return version if same else None
+    wanted = _marks(bronze, version)
+    return version if all(number in (None, wanted[name]) for name, number in held.items()) else None
 
 
 def _marks(bronze: Snapshot, version: int | None = None) -> dict[str, int]:

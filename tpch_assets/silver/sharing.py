@@ -5,7 +5,7 @@ a window concern the homes of its keys, as they are and as they were, and no win
 in common with a home are left alone.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
@@ -29,12 +29,12 @@ def concerned(group: Group, bronze: Snapshots, silver: Snapshots, window: str, s
     if low is None:
         return found
     near, there = _near(group, bronze, low, high), _near(group, silver, low, high)
-    before, after = _windows(near, window_of), _windows(there, _itself)
+    before, after = _windows(near), _windows(there)
     # The keys of a window are in its bronze, if it was built from that. Otherwise only its files tell.
     may = holding(group, bronze, ours, (before | after.difference(stale)) - {window})
     if may & before:
-        found |= _homes(ours, _within({window, *may}, near, window_of))
-    return found | _sharing(ours, _within((may | after.intersection(stale)) - found, there, _itself))
+        found |= _homes(ours, _within({window, *may}, near))
+    return found | _sharing(ours, _within((may | after.intersection(stale)) - found, there))
 
 
 def neighbours(group: Group, bronze: Snapshots, window: str, cuts: list[Key]) -> list[set[str]]:
@@ -45,7 +45,7 @@ def neighbours(group: Group, bronze: Snapshots, window: str, cuts: list[Key]) ->
     if low is None:
         return found
     around = _near(group, bronze, low, high)
-    near = _within(holding(group, bronze, ours, _windows(around, window_of) - {window}), around, window_of)
+    near = _within(holding(group, bronze, ours, _windows(around) - {window}), around)
     if any(files for _, _, files in near):
         index = " + ".join(["0", *(f"(key >= {literal(cut)})::INTEGER" for cut in cuts)])
         with cursor() as con:
@@ -75,16 +75,12 @@ def _near(group: Group, layer: Snapshots, low: Key, high: Key | None) -> list[Pa
     ]
 
 
-def _itself(partition: str) -> str:
-    """The window of a partition of silver."""
-    return partition
-
-
-def _windows(parts: list[Part], window_of: Callable[[str], str]) -> set[str]:
+def _windows(parts: list[Part]) -> set[str]:
+    """The windows of some files, of bronze or silver."""
     return {window_of(file.partition) for _, _, files in parts for file in files}
 
 
-def _within(windows: Collection[str], parts: list[Part], window_of: Callable[[str], str]) -> list[Part]:
+def _within(windows: Collection[str], parts: list[Part]) -> list[Part]:
     return [
         (table, source, tuple(file for file in files if window_of(file.partition) in windows))
         for table, source, files in parts

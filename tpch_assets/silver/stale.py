@@ -11,7 +11,7 @@ from tpch_assets.lake.listing import listed
 from tpch_assets.lake.snapshot import Snapshots, apart, snapshot
 from tpch_assets.layers import WINDOW
 from tpch_assets.schema import Business, Group, Table
-from tpch_assets.schema.changes import fillable, refusal
+from tpch_assets.schema.changes import fillable, takes
 from tpch_assets.silver.built import not_built
 from tpch_assets.silver.dimensions import added_since, is_held
 from tpch_assets.silver.loss import loss, waiting
@@ -43,14 +43,13 @@ def stale_windows(lake: Lake, group: Group, until: datetime) -> list[str]:
 def due_windows(lake: Lake, group: Group, until: datetime) -> Due:
     """Windows that ended by `until` whose silver is not built from what bronze holds."""
     stale = [window for window in not_built(lake, group) if parse(window) + WINDOW <= until]
-    bronze, silver = (
-        {name: listed(lake, lake.table(layer, name)) for name in group.names} for layer in ("bronze", "silver")
-    )
-    if not stale and _lacks_columns(group, bronze, silver):
+    silver = {name: listed(lake, lake.table("silver", name)) for name in group.names}
+    if not stale and _lacks_columns(lake, group, silver):
         # Any commit adds them. Without news, it is that of the newest window.
         stale = [max(file.partition for name in group.names for file in silver[name].files)]
     if not stale:
         return Due([], {})
+    bronze = {name: listed(lake, lake.table("bronze", name)) for name in group.names}
     held = waiting(lake, group, bronze, stale)
     for window in stale:
         reasons = (loss(t, bronze[t.name], silver[t.name], silver[t.name].of({window})) for t in group.facts)
@@ -59,12 +58,13 @@ def due_windows(lake: Lake, group: Group, until: datetime) -> Due:
     return Due([window for window in stale if window not in held], held)
 
 
-def _lacks_columns(group: Group, bronze: Snapshots, silver: Snapshots) -> bool:
-    """Whether bronze has taken a declaration in place that silver has not."""
+def _lacks_columns(lake: Lake, group: Group, silver: Snapshots) -> bool:
+    """Whether bronze has taken a declaration in place that silver has not. Bronze is only opened if it may."""
     for table in group.facts:
-        if silver[table.name].files and not fillable(table, declared(table, bronze[table.name])):
-            before = declared(table, silver[table.name])
-            if fillable(table, before) and refusal(table, before, keys=True) is None:
+        stored = silver[table.name]
+        if stored.files and takes(table, declared(table, stored), keys=True):
+            bronze = listed(lake, lake.table("bronze", table.name))
+            if not fillable(table, declared(table, bronze)):
                 return True
     return False
 

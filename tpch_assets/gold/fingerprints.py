@@ -136,10 +136,7 @@ def _file_fingerprints(lake: Lake, uri: str, file: str, table: Table) -> dict[st
     with cursor() as con:
         row = con.execute(f"SELECT {sums} FROM {rows_as([path], table.stored_columns)}").fetchone() or ()
     prints = {column: int(value) for column, value in zip(table.column_names, row, strict=True)}
-    staged = lake.store.staging(target)
-    with open(staged, "w") as out:
-        json.dump(prints, out)
-    lake.store.publish(staged, target)
+    lake.write(target, json.dumps(prints).encode())
     return prints
 
 

@@ -163,8 +163,4 @@ def _kept(lake: Lake, digest: str) -> Form | None:
 
 
 def _keep(lake: Lake, digest: str, form: Form) -> None:
-    path = _path(lake, digest)
-    staged = lake.store.staging(path)
-    with open(staged, "w", encoding="utf-8") as out:
-        json.dump(asdict(form), out)
-    lake.store.publish(staged, path)
+    lake.write(_path(lake, digest), json.dumps(asdict(form)).encode())

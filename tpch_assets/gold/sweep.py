@@ -120,8 +120,4 @@ def _known(lake: Lake) -> dict[str, str]:
 
 
 def _write(lake: Lake, unneeded: dict[str, str]) -> None:
-    path = lake.path(FOLDER, UNNEEDED)
-    staged = lake.store.staging(path)
-    with open(staged, "w", encoding="utf-8") as out:
-        json.dump(unneeded, out, indent=1, sort_keys=True)
-    lake.store.publish(staged, path)
+    lake.write(lake.path(FOLDER, UNNEEDED), json.dumps(unneeded, indent=1, sort_keys=True).encode())

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tpch_assets.lake.folder import Folder
+from tpch_assets.lake.local_files import discard
 from tpch_assets.lake.store import Store
 from tpch_assets.layers import DELTA
 
@@ -75,6 +76,16 @@ class Lake:
         layers = (*(layer.name for layer in DELTA), "operations")
         names = ((layer, name) for layer in layers for name in sorted(self.store.names(self.path(layer))))
         return [self.table(layer, name) for layer, name in names if not name.startswith("_")]
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Put a small file to its place, visible whole or not at all."""
+        staged = self.store.staging(uri)
+        try:
+            with open(staged, "wb") as out:
+                out.write(content)
+            self.store.publish(staged, uri)
+        finally:
+            discard(staged)
 
     def check(self, *, write: bool = False) -> None:
         """Fail now, in one sentence, if the lake cannot be read (or written).

@@ -8,14 +8,12 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tpch_assets.compute.database import worker_threads
 from tpch_assets.lake.lake import Lake, LakeError
-from tpch_assets.lake.local_files import discard
 from tpch_assets.models import library, quality, registry
 from tpch_assets.models.features import Feature, Matrix, names, types
 from tpch_assets.models.registry import Bin, Figures, ModelVersion
@@ -177,13 +175,7 @@ def _importances(booster: "xgboost.Booster") -> Figures:
 
 def _keep(lake: Lake, path: str, content: bytes) -> None:
     """Put a model's file to its place. One that is there already gets young, so that no housekeeping deletes it."""
-    target = lake.path(path)
-    staged = lake.store.staging(target)
-    try:
-        Path(staged).write_bytes(content)
-        lake.store.publish(staged, target)
-    finally:
-        discard(staged)
+    lake.write(lake.path(path), content)
 
 
 def _baselines(

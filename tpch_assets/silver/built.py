@@ -65,11 +65,7 @@ def remember(lake: Lake, group: Group) -> None:
         if content == known.told or not all(stamp for _, stamp in known.seen.values()):
             return
         known.told = content
-    path = _file(lake, group)
-    staged = lake.store.staging(path)
-    with open(staged, "wb") as out:
-        out.write(content)
-    lake.store.publish(staged, path)
+    lake.write(_file(lake, group), content)
 
 
 def _remembered(lake: Lake, group: Group) -> _Known:

@@ -15,7 +15,6 @@ import numpy as np
 
 from tpch_assets.calendar import window_of
 from tpch_assets.compute.database import cursor
-from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshots
 from tpch_assets.schema import Group
 from tpch_assets.silver.inputs import digest
@@ -65,15 +64,9 @@ def _keys_in(group: Group, bronze: Snapshots, window: str, files: list[Part]) ->
     if content.startswith(head + _checksum(content[2 * HEAD :])):
         return np.frombuffer(content, np.uint64, offset=2 * HEAD)
     found = _digests(files)
-    _write(lake, path, head, found.tobytes())
+    keys = found.tobytes()
+    lake.write(path, head + _checksum(keys) + keys)
     return found
-
-
-def _write(lake: Lake, path: str, head: bytes, keys: bytes) -> None:
-    staged = lake.store.staging(path)
-    with open(staged, "wb") as out:
-        out.write(head + _checksum(keys) + keys)
-    lake.store.publish(staged, path)
 
 
 def _checksum(keys: bytes) -> bytes:

@@ -16,7 +16,6 @@ from tpch_assets.compute.database import cursor, identifier, load_once, nulls, r
 from tpch_assets.gold.partials import publish, sound
 from tpch_assets.gold.queries import Value
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.local_files import discard
 from tpch_assets.layers import GOLD
 
 READERS = 16  # Small files fetched side by side: on S3 each takes some 20 ms, and a combine reads many.
@@ -68,13 +67,10 @@ def run_merge(lake: Lake, paths: list[str], target: str) -> str:
 
 
 def _write(lake: Lake, target: str, select: Callable[[duckdb.DuckDBPyConnection], duckdb.DuckDBPyRelation]) -> str:
-    staged = lake.store.staging(target)
-    try:
+    with lake.staged(target) as staged:
         with cursor() as con:
             select(con).write_parquet(staged, compression=GOLD.parquet.compression)
         return publish(lake, staged, target)
-    finally:
-        discard(staged)
 
 
 def run_combine(

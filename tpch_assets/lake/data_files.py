@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import pyarrow as pa
 
 from tpch_assets.lake.lake import Lake
-from tpch_assets.lake.local_files import discard, sha256
+from tpch_assets.lake.local_files import sha256
 from tpch_assets.lake.snapshot import Bound, DataFile, Value
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def write_file(lake: Lake, uri: str, partition: str, name: str, write: Callable[
     if not partition:
         raise ValueError(f"{uri}: a partition needs a name")
     folder = path_segment(partition)
-    staged = lake.store.staging(f"{uri}/{folder}/x")
-    try:
+    with lake.staged(f"{uri}/{folder}/x") as staged:
         write(staged)
         metadata = pq.read_metadata(staged)
         # Some writers say from the rows whether a column may be null, so that says nothing about the table.
@@ -69,8 +68,6 @@ def write_file(lake: Lake, uri: str, partition: str, name: str, write: Callable[
         path = f"{folder}/{path_segment(name)}"
         size = os.path.getsize(staged)
         lake.store.publish(staged, f"{uri}/{path}")
-    finally:
-        discard(staged)
     return Written(DataFile(path, size, metadata.num_rows, least, greatest), schema, stats)
 
 

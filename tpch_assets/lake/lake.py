@@ -4,7 +4,8 @@ How files are read and written there belongs in `folder.py` and `s3_store.py`, r
 tables in `snapshot.py` and `commit.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -77,15 +78,21 @@ class Lake:
         names = ((layer, name) for layer in layers for name in sorted(self.store.names(self.path(layer))))
         return [self.table(layer, name) for layer, name in names if not name.startswith("_")]
 
+    @contextmanager
+    def staged(self, uri: str) -> Iterator[str]:
+        """A local path to write a file to that is to be published at, or near, a place; nothing of it stays behind."""
+        path = self.store.staging(uri)
+        try:
+            yield path
+        finally:
+            discard(path)
+
     def write(self, uri: str, content: bytes) -> None:
         """Put a small file to its place, visible whole or not at all."""
-        staged = self.store.staging(uri)
-        try:
+        with self.staged(uri) as staged:
             with open(staged, "wb") as out:
                 out.write(content)
             self.store.publish(staged, uri)
-        finally:
-            discard(staged)
 
     def check(self, *, write: bool = False) -> None:
         """Fail now, in one sentence, if the lake cannot be read (or written).

@@ -96,14 +96,11 @@ def write_raw(lake: Lake, uri: str, content: Content, *, sample: bool = False) -
     Args:
         sample: Bring the file's first rows along.
     """
-    staged = lake.store.staging(uri)
-    try:
+    with lake.staged(uri) as staged:
         report = content.write(staged)
         size, shown = os.path.getsize(staged), _first_lines(staged) if sample else None
         if not lake.store.same(staged, uri):
             lake.store.publish(staged, uri)
-    finally:
-        discard(staged)
     return RawFile(report.rows, size, shown)
 
 

@@ -8,6 +8,7 @@ import pytest
 from bokeh.document import Document
 from bokeh.models import FactorRange, Plot
 from panel.io.resources import CDN_DIST, LOCAL_DIST
+from panel.io.state import set_curdoc
 from panel.models.widgets import EnterEvent
 from panel.reactive import Syncable
 
@@ -16,9 +17,15 @@ from dashboards.pages.parts import block
 from dashboards.panel_private import Block, Select, serve_styles_locally
 
 
+def drawn(part: pn.viewable.Viewable, document: Document) -> Any:
+    """The model of a part in its own session. Elsewhere Panel takes the style sheets of whichever session it finds."""
+    with set_curdoc(document):
+        return part.get_root(document)
+
+
 def test_html_changes_alone() -> None:
     document, part = Document(), block("before")
-    model: Any = part.get_root(document)
+    model = drawn(part, document)
     document.add_root(model)
     styles = list(model.stylesheets)
     changed: list[str] = []
@@ -34,7 +41,7 @@ def test_html_changes_alone() -> None:
 def delays(menu: type[pn.widgets.Select], patch: pytest.MonkeyPatch) -> list[int]:
     """The milliseconds a menu waits before it answers."""
     document, found = Document(), list[int]()
-    model: Any = menu(options=["a", "b"], value="a").get_root(document)
+    model = drawn(menu(options=["a", "b"], value="a"), document)
     patch.setattr(document, "_session_context", lambda: SimpleNamespace())
     patch.setattr(document, "add_timeout_callback", lambda callback, milliseconds: found.append(milliseconds))
     model.value = "b"
@@ -49,8 +56,7 @@ def test_a_menu_answers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def keeps_the_lock(patch: pytest.MonkeyPatch) -> bool:
     """Whether Enter, pressed right after a text was changed, is handled with the document's lock."""
     document, called = Document(), list[Any]()
-    field = pn.widgets.TextInput()
-    model: Any = field.get_root(document)
+    model = drawn(pn.widgets.TextInput(), document)
     patch.setattr(document, "_session_context", lambda: SimpleNamespace())
     patch.setattr(document, "add_timeout_callback", lambda *_: None)
     patch.setattr(document, "add_next_tick_callback", called.append)
@@ -69,8 +75,8 @@ def test_enter_is_handled_with_the_lock(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_styles_come_from_this_server() -> None:
     def urls(document: Document) -> list[str]:
-        model: Any = Block("words").get_root(document)
-        return [sheet.url for sheet in model.stylesheets if hasattr(sheet, "url")]
+        sheets = drawn(Block("words"), document).stylesheets
+        return [sheet.url for sheet in sheets if hasattr(sheet, "url")]
 
     local, remote = Document(), Document()
     serve_styles_locally(local)

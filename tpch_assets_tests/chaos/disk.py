@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -14,6 +15,7 @@ from tpch_assets.lake import commit, evolve, folder, listing, local_files, recov
 from tpch_assets.lake.folder import Folder
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.store import StoredFile
+from tpch_assets.orchestration import delta_table
 from tpch_assets.silver import built
 from tpch_assets_tests.chaos.world import World
 
@@ -72,6 +74,16 @@ class _Clock:
         self._world.wait(seconds)
 
 
+@dataclass(frozen=True)
+class _Table:
+    """What stands for Dagster's resource of a table, which takes ten times as long to make as the table to vacuum."""
+
+    url: str
+
+    def load(self) -> DeltaTable:
+        return DeltaTable(self.url)
+
+
 @contextlib.contextmanager
 def governed(world: World) -> Iterator[_Clock]:
     """Let the world decide about Delta's log, the flushing of files and the clock of commits."""
@@ -89,6 +101,7 @@ def governed(world: World) -> Iterator[_Clock]:
             (DeltaTable, "create", staticmethod(asks("create table", DeltaTable.create))),
             (DeltaTable, "vacuum", asks("vacuum", DeltaTable.vacuum)),
             (TableAlterer, "set_table_properties", asks("set properties", TableAlterer.set_table_properties)),
+            (delta_table, "delta_table", _Table),
             (evolve, "write_deltalake", asks("set columns", deltalake.write_deltalake)),
             (commit, "time", clock),
             (listing, "lock", world),

@@ -17,7 +17,7 @@ from bokeh.server.views.static_handler import StaticHandler
 from tornado.routing import PathMatches, Rule
 from tornado.web import StaticFileHandler
 
-from tpch_assets.compute.database import scratch
+from tpch_assets.compute.scratch import scratch
 
 COMPRESSED = (".js", ".css", ".svg", ".json", ".map")
 SMALL = 1024  # Bytes. Compressing fewer saves no packet.

@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tpch_assets.bronze.fingerprint import file_hash
-from tpch_assets.compute.database import cursor, scratch, sql_list
+from tpch_assets.compute.database import cursor, sql_list
+from tpch_assets.compute.scratch import scratch
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import DataFile, Snapshot, bounds, snapshot
 from tpch_assets.raw.files import files_of

@@ -5,18 +5,16 @@ SQL that several modules write belongs here, and tables that tasks share. What a
 
 import hashlib
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from multiprocessing.util import Finalize
 from weakref import WeakSet
 
 import duckdb
 import pyarrow as pa
 
+from tpch_assets.compute.scratch import scratch
 from tpch_assets.schema.types import identifier as identifier
 from tpch_assets.settings import current_settings
 
@@ -24,19 +22,6 @@ LARGE = 1 << 28  # Bytes of Parquet up to which a dimension table is kept in mem
 SHARE = 0.5  # In-memory tables may fill this share of TPCH_MEMORY; then the longest unused ones go.
 _UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _database_lock = threading.Lock()
-
-
-def scratch() -> str:
-    """A folder for this process's temporary files; it goes with the process."""
-    return _scratch_of(os.getpid())
-
-
-@cache
-def _scratch_of(process: int) -> str:
-    folder = tempfile.mkdtemp(prefix="tpch-assets-")
-    # Unlike atexit's, these also run at the end of processes that multiprocessing forked.
-    Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=0)
-    return folder
 
 
 @cache

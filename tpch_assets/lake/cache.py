@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from tpch_assets.compute.database import scratch
+from tpch_assets.compute.scratch import scratch
 
 SPARE = 0.1  # This share of the disk is left free.
 IDLE_SECONDS = 3600  # A copy that was asked for later than that may still be in use.

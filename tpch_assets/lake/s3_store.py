@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
-from tpch_assets.compute.database import scratch
+from tpch_assets.compute.scratch import scratch
 from tpch_assets.lake import s3, s3_check
 from tpch_assets.lake.cache import cached
 from tpch_assets.lake.local_files import discard

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from weakref import WeakSet
 
-from tpch_assets.compute.database import scratch
+from tpch_assets.compute.scratch import scratch
 from tpch_assets.tpch.tables import TABLES
 
 KEPT = 5_000_000  # Orders in folders that no thread reads: a day at scale factor 3. With their lines they take 2 GB.

@@ -1,8 +1,8 @@
 """Processes that are killed for real: `python -m tpch_assets_tests.chaos.killing --kills 200 --seed 7`.
 
 Each process goes on with the day of a market where the last one was killed: at an operation of the store or of Delta's
-log (before it, between what it writes and its answer, right after it), or at any moment. Between some kills one starts
-that nobody kills: within two ticks all must be made, and the checker must agree.
+log (before it, between what it writes and its answer, right after it), or at any moment. A day ends with one that
+nobody kills, or after some kills: then within two ticks all must be made, and the checker must agree.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -24,24 +23,22 @@ from typing import TypeVar
 from tpch_assets_tests.chaos import feed
 from tpch_assets_tests.chaos.disk import faulty_lake, governed
 from tpch_assets_tests.chaos.life import Life
+from tpch_assets_tests.chaos.services import judge_forms
 from tpch_assets_tests.chaos.world import Rates, World
 
 T = TypeVar("T")
 NEVER = "", 0
 _NOTHING = Rates(0, 0, 0, 0, 0, 0)
-POINTS = {
-    "list": 40,
-    "publish": 20,
-    "commit": 12,
-    "flush": 24,
-    "create table": 6,
-    "set properties": 2,
-    "set columns": 2,
-}
-"""Kinds of operations, and about how many of each there are in a day."""
-BY_TIME = 0.2  # This share is killed at a moment instead of at an operation.
-LONGEST = 1.5  # Seconds within which such a moment lies.
-BETWEEN = 5  # Kills from one look of the checker to the next, about.
+POINTS = {"list": 50, "publish": 25, "commit": 8, "flush": 20, "vacuum": 8}
+"""Kinds of operations, and among how many of each the one is at which a process is killed. A day has twice as many."""
+FIRST = {"create table": 6}
+"""Those of a market's first day alone."""
+DECLARED = {"set columns": 2, "set properties": 2}
+"""Those of the day on which a column is declared."""
+DECLARES = 1
+BY_TIME = 0.15  # This share is killed at a moment instead of at an operation.
+LONGEST = 0.6  # Seconds within which such a moment lies.
+MOST = 12  # Kills within a day.
 
 
 class Killer(World):
@@ -49,6 +46,7 @@ class Killer(World):
 
     def __init__(self, folder: Path, chance: random.Random, last: tuple[str, int], news: Path | None) -> None:
         super().__init__(folder, chance, _NOTHING)
+        self.stage: Callable[[], str] = str
         self._kind, self._left = last
         self._news, self.fsync = news, _fsync  # type: ignore[method-assign]
 
@@ -67,7 +65,7 @@ class Killer(World):
 
     def _die(self, where: str) -> None:
         if self._news:
-            self._news.write_text(where)
+            self._news.write_text(f"{self.stage()}: {where}")
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -86,28 +84,26 @@ class Street:
         self.declared = False
         self.killed: Counter[str] = Counter()
 
-    def kill_one(self) -> None:
-        """Have a process do the day's work, and kill it."""
-        kind, news = self.chance.choice(sorted(POINTS)), self.folder / "killed"
-        at = kind, self.chance.randint(1, POINTS[kind])
+    def kill_one(self) -> bool:
+        """Have a process do the day's work, and kill it. Says whether that came before it had done all of it."""
+        points = POINTS | (FIRST if self.number == 0 else {}) | (DECLARED if self.number == DECLARES else {})
+        kind, news = self.chance.choice(sorted(points)), self.folder / "killed"
+        at = kind, self.chance.randint(1, points[kind])
         seed, by_time = self.chance.randrange(10**9), self.chance.random() < BY_TIME
         child = os.fork()
         if child == 0:
             self._work(seed, NEVER if by_time else at, news)
             os._exit(0)
-        if by_time:
-            time.sleep(self.chance.uniform(0, LONGEST))
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
+        status = _killed(child, self.chance.uniform(0, LONGEST)) if by_time else os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status):
             self.killed[news.read_text() if news.exists() else "at some moment"] += 1
         news.unlink(missing_ok=True)
+        return os.WIFSIGNALED(status)
 
     def end_day(self) -> str:
         """An ordinary restart, which makes everything; gives what is wrong, if anything is."""
         said = self.folder / "said"
-        self.declared = self.declared or self.number == 1
+        self.declared = self.declared or self.number == DECLARES
         child = os.fork()
         if child == 0:
             said.write_text(self._settled())
@@ -129,17 +125,29 @@ class Street:
     def _work(self, seed: int, at: tuple[str, int], news: Path) -> None:
         world = Killer(self.folder, random.Random(seed), at, news)
         life = self._life(world)
+        services, now = life.services, feed.START + timedelta(days=self.number)
+
+        def land(coming: list[feed.Delivery], begin: int) -> None:
+            world.stage = lambda: "source"
+            for index, one in enumerate(coming):
+                services.deliver(one, 1_700_000_000 + len(self.landed) + begin + index)
+
+        def tick(hours: int) -> None:
+            services.asked = []
+            world.stage = lambda: services.asked[-1].split("/")[0] if services.asked else "tick"
+            services.tick(now + timedelta(hours=hours))
+
         with governed(world):
-            life.services.begin()
-            if self.declared or self.number == 1:
+            services.begin()
+            if self.declared or self.number == DECLARES:
                 life.declare()
-            now = feed.START + timedelta(days=self.number)
-            for index, one in enumerate(self.coming):
-                life.services.deliver(one, 1_700_000_000 + len(self.landed) + index)
-                if index == len(self.coming) // 2:
-                    life.services.tick(now + timedelta(hours=7))
-            life.services.tick(now + timedelta(hours=25))
-            life.services.vacuum()
+            half = len(self.coming) // 2
+            land(self.coming[:half], 0)
+            tick(7)
+            land(self.coming[half:], half)
+            tick(25)
+            world.stage = lambda: "maintenance"
+            services.vacuum()
 
     def _settled(self) -> str:
         world = Killer(self.folder, random.Random(0), NEVER, None)
@@ -156,17 +164,30 @@ class Street:
         return ""
 
 
+def _killed(child: int, seconds: float) -> int:
+    """Kill a process at a moment, unless it ends before; gives the status with which it ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]
+
+
 def kill(kills: int, seed: int) -> tuple[Counter[str], list[str]]:
     """Kill so many processes; gives where they were, and what went wrong."""
+    judge_forms()
     chance, wrong, killed = random.Random(seed), list[str](), Counter[str]()
     while killed.total() < kills and not wrong:
         folder = Path(tempfile.mkdtemp(prefix="street-"))
         try:
             street = Street(folder, chance)
             for _ in range(3):
-                wanted = min(chance.randint(1, 2 * BETWEEN), kills - killed.total())
-                while street.killed.total() < wanted:
-                    street.kill_one()
+                wanted = min(chance.randint(1, MOST), kills - killed.total())
+                while street.killed.total() < wanted and street.kill_one():
+                    pass
                 killed += street.killed
                 street.killed.clear()
                 wrong += [fault for fault in [street.end_day()] if fault]

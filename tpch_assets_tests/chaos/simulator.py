@@ -49,6 +49,7 @@ def main() -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":  # The order of sets is part of a life.
         command = [sys.executable, "-m", "tpch_assets_tests.chaos.simulator", *sys.argv[1:]]
         os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})
+    os.environ["TPCH_WORKERS"] = "1"  # Threads of DuckDB: a life's files have a few rows each.
     parser = argparse.ArgumentParser(description="Days of a market on which processes die and answers get lost.")
     parser.add_argument("--seed", type=int, help="live this one life again")
     parser.add_argument("--days", type=int, default=200, help="how many days in all")

@@ -8,9 +8,12 @@ import sys
 import pytest
 
 from tpch_assets.settings import PROJECT
+from tpch_assets_tests.chaos.killing import POINTS
+
+MANY = 200
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("kills", [10, pytest.param(MANY, marks=pytest.mark.chaos)])
 def test_a_day_goes_on_wherever_its_processes_are_killed(kills: int, seed: int) -> None:
     command = [sys.executable, "-m", "tpch_assets_tests.chaos.killing", "--kills", str(kills), "--seed", str(seed)]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "0"}
@@ -18,3 +21,6 @@ def test_a_day_goes_on_wherever_its_processes_are_killed(kills: int, seed: int) 
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     told = json.loads(done.stdout)
     assert sum(told["killed"].values()) == kills and not told["wrong"]
+    if kills == MANY:
+        places = ["source:", "bronze:", "silver:", "gold:", "maintenance:", "right after publish", "right after commit"]
+        assert not [place for place in (*places, *POINTS) if place not in " ".join(told["killed"])], told

@@ -75,7 +75,7 @@ test-long: install ## run the tests that take minutes: days on S3 and in another
 chaos: install ## break everything that can break, and see that nothing is lost (docs/chaos.md)
 	test -w /dev/shm && [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -ge $(ROOM) ] && export TMPDIR=/dev/shm; \
 		$(BIN)/python -m pytest tpch_assets_tests/chaos tpch_assets_tests/commands -m chaos --numprocesses 2 --dist worksteal && \
-		$(BIN)/python -m tpch_assets_tests.chaos.simulator --jobs 2 --days $(or $(DAYS),300) $(if $(CHAOS_SEED),--first $(CHAOS_SEED))
+		$(BIN)/python -m tpch_assets_tests.chaos.simulator --jobs 2 --days $(or $(DAYS),600) $(if $(CHAOS_SEED),--first $(CHAOS_SEED))
 
 chaos-proof: install ## make mistakes in a copy of the code, and see that tests notice (SHORT=1: some)
 	$(BIN)/python -m tpch_assets_tests.chaos.proof $(if $(SHORT),--short)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tpch_assets.compute.scratch import PREFIX
 from tpch_assets_tests.chaos import feed
 from tpch_assets_tests.chaos.town import SETTINGS, Town, town
 
@@ -25,7 +26,7 @@ def answer(market: Town, memory: str) -> tuple[object, bool]:
     output.unlink(missing_ok=True)
     process = market.place.start("query", str(file), "--format", "json", memory=memory, workers=1, **SETTINGS)
     while process.poll() is None:
-        spilled = spilled or any(market.place.folder.glob("tpch-assets-*/spill/*"))
+        spilled = spilled or any(market.place.folder.glob(f"{PREFIX}*/spill/*"))
     assert process.returncode == 0, market.place.output()
     rows = [line for line in output.read_text().splitlines() if "rows in" not in line]
     return json.loads("\n".join(rows)), spilled

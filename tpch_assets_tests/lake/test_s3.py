@@ -19,6 +19,7 @@ from distributed import LocalCluster
 
 from dashboards.store.store import Store
 from tpch_assets.compute import cluster
+from tpch_assets.compute.scratch import PREFIX
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.orchestration.instance import prepare_home
@@ -173,7 +174,7 @@ def test_every_worker_wrote_files_of_its_own(day: Day) -> None:
     for number in range(WORKERS):
         folder = day.place.folder / f"worker {number}"
         assert "Traceback" not in (folder / "output.txt").read_text()
-        assert not list((folder / "tmp").glob("tpch-assets-*")), "a process's temporary files go with it"
+        assert not list((folder / "tmp").glob(f"{PREFIX}*")), "a process's temporary files go with it"
 
 
 def test_status_and_show_read_it(day: Day, shell: Shell) -> None:

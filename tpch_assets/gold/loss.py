@@ -24,6 +24,8 @@ def _lost(query: Query, group: Group, silver: Snapshots, gold: Snapshot) -> str 
         return None
     names = group.names
     first = min(filter(None, (silver[name].first for name in names)), default="")
+    if first and first < end_of_day(gold.first):  # Then it is before the end of all later days, too.
+        return None
     empty = {name: Snapshot(gold.lake, "", -1) for one in query.groups for name in one.names}
     day = gold.files[0].partition
     nothing = {

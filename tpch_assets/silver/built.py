@@ -9,7 +9,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from tpch_assets.calendar import batches_of, window_of
-from tpch_assets.lake.file_list import partition_of
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.listing import Listing, listing, lock, stamp_of
 from tpch_assets.schema import Group
@@ -136,8 +135,8 @@ def _all_inputs(group: Group, tables: Tables) -> dict[str, list[str]]:
     """The files of bronze by window, in one pass."""
     found: dict[str, list[str]] = {}
     for name in group.names:
-        for path in tables["bronze", name].files.all_paths():
-            found.setdefault(window_of(partition_of(path)), []).append(f"{name}/{path}")
+        for batch, path in tables["bronze", name].files.all_paths():
+            found.setdefault(window_of(batch), []).append(f"{name}/{path}")
     return found
 
 

@@ -30,14 +30,20 @@ ASIDE = "_damaged"  # Beside the log; Delta's readers and its vacuum pass over n
 def repair(lake: Lake) -> list[str]:
     """Move aside the newest commits and checkpoints of each table that are damaged, and commits behind a damaged one.
 
-    Call it at start-up, before anything reads the lake.
+    Call it at start-up, before anything reads the lake. The newest sound commit is flushed: whoever made it may have
+    died before, and once its raw files have expired nobody could make it again.
 
     Returns:
         Where they are now.
     """
     if lake.remote:
         return []
-    return [str(_move_aside(table, file)) for table in map(Path, lake.tables()) for file in _damaged(table)]
+    moved: list[str] = []
+    for table in map(Path, lake.tables()):
+        moved += [str(_move_aside(table, file)) for file in _damaged(table)]
+        if commits := _commits(table):
+            lake.store.flush_commit(str(table), int(commits[0].stem))
+    return moved
 
 
 def repair_once(lake: Lake) -> list[str]:
@@ -50,8 +56,7 @@ def repair_once(lake: Lake) -> list[str]:
 
 
 def _damaged(table: Path) -> Iterator[Path]:
-    log = table / "_delta_log"
-    commits = sorted(log.glob("[0-9]*[0-9].json"), reverse=True)
+    log, commits = table / "_delta_log", _commits(table)
     lost = [index for index, file in enumerate(commits[:UNFLUSHED]) if not _is_commit(table, file, newest=index == 0)]
     for _ in range(max(lost, default=-1) + 1):
         yield commits.pop(0)
@@ -64,6 +69,11 @@ def _damaged(table: Path) -> Iterator[Path]:
     hint = log / "_last_checkpoint"
     if damaged or _is_misleading(hint):
         yield from (file for file in [hint] if file.exists())
+
+
+def _commits(table: Path) -> list[Path]:
+    """The commits of a table, the newest first."""
+    return sorted((table / "_delta_log").glob("[0-9]*[0-9].json"), reverse=True)
 
 
 def _is_commit(table: Path, file: Path, *, newest: bool) -> bool:

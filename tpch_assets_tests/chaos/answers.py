@@ -48,6 +48,11 @@ def _revenue(customers: Any, sales: list[Row], items: list[Row]) -> list[Row]:
     return [{"segment": name, "items": len(found[name]), "revenue": sum(found[name])} for name in sorted(found)]
 
 
+def in_all(revenue: list[Row]) -> list[Row]:
+    """Revenue whatever the segment."""
+    return [{name: sum(row[name] for row in revenue) for name in ("items", "revenue")}]
+
+
 def _open(items: list[Row], end: datetime) -> list[Row]:
     late = [row for row in items if datetime.fromisoformat(row["due"]) >= end]
     names = ("sale", "position", "price")

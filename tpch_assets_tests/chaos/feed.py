@@ -1,6 +1,7 @@
 """What is delivered on the days of a market: files in time and late, corrected, twice, empty, with bad lines.
 
-Sales of a day have customers of its own or an earlier day, and late files those of the first day.
+Sales of a day have customers of its own or an earlier day, and late files those of the first day. Customers move to
+other segments, in later batches or in files that are delivered again.
 """
 
 import json
@@ -40,7 +41,7 @@ def deliveries(chance: random.Random, number: int, past: list[Delivery]) -> list
     Args:
         past: What came before.
     """
-    found = [_customers(chance, number)]
+    found = _customers(chance, number)
     for slot in BATCHES:
         for table in ("sales", "items"):
             content = _lines(chance, table, number, number * 96 + slot)
@@ -58,14 +59,23 @@ def _again(chance: random.Random, before: list[Delivery]) -> Iterator[Delivery]:
     """Files that are delivered again: as they were, corrected, or empty."""
     for one in chance.sample(before, min(len(before), chance.choice([0, 1, 1, 2]))):
         lines = one.content.splitlines(keepends=True)
-        if one.table != "customers" and lines:
+        if one.table == "customers":
+            lines = chance.choice([lines, [line.replace(b'"S0"', b'"S3"') for line in lines]])
+        elif lines:
             lines = chance.choice([lines, lines[1:], lines[::-1], [*lines, chance.choice(BAD) + b"\n"]])
         yield Delivery(one.table, one.batch, one.file, b"".join(lines))
 
 
-def _customers(chance: random.Random, number: int) -> Delivery:
+def _customers(chance: random.Random, number: int) -> list[Delivery]:
+    """Customers of a day; later, one of the first day moves, and what was known of it before may come late."""
     rows = [{"customer": number * 10 + n, "segment": f"S{n % 2}"} for n in range(3)]
-    return Delivery("customers", batch(number * 96), "a.json", _text(rows))
+    late = []
+    if number and chance.random() < 0.5:
+        moved = chance.randrange(3)
+        rows.append({"customer": moved, "segment": "S2"})
+        if chance.random() < 0.5:
+            late = [Delivery("customers", batch(48), f"{number}.json", _text([{"customer": moved, "segment": "S4"}]))]
+    return [Delivery("customers", batch(number * 96), "a.json", _text(rows)), *late]
 
 
 def _lines(chance: random.Random, table: str, number: int, slot: int) -> bytes:

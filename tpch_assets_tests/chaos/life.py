@@ -16,7 +16,7 @@ from tpch_assets.lake import commit
 from tpch_assets.lake.snapshot import read, snapshot
 from tpch_assets.silver import key_digests
 from tpch_assets_tests.chaos import feed
-from tpch_assets_tests.chaos.answers import RULES, WEIGHED, answers
+from tpch_assets_tests.chaos.answers import RULES, WEIGHED, answers, in_all
 from tpch_assets_tests.chaos.checker import Delivered, Held, Row, differences
 from tpch_assets_tests.chaos.disk import faulty_lake, governed
 from tpch_assets_tests.chaos.feed import Delivery
@@ -135,10 +135,13 @@ class Life:
         lake = self.services.lake
         held = {name: self._held(name) for name in self.delivered}
         found = differences(self.delivered, held)
-        for day in map(feed.day, range(number + 1)):
+        for past in range(number + 1):
+            day = feed.day(past)
             for query, wanted in answers(self.delivered, day).items():
                 table = snapshot(lake, lake.table("gold", query))
                 rows = [_plain(row) for row in read(table, table.of({day})).to_pylist()]
+                if past < number and query == "revenue":  # Who moves to another segment moves on the latest day alone.
+                    rows, wanted = in_all(rows), in_all(wanted)
                 if rows != wanted:
                     found.append(f"gold/{query} as of {day}: {rows} instead of {wanted}")
         if found:

@@ -133,6 +133,13 @@ SABOTAGES = (
         short=True,
     ),
     _one(
+        "what a dead process committed is not flushed when another starts",
+        "lake/recovery.py",
+        "        if commits := _commits(table):\n",
+        "        if (commits := _commits(table)) and False:\n",
+        "lake/test_recovery.py::test_a_commit_of_a_process_that_died_is_on_the_disk_once_another_starts",
+    ),
+    _one(
         "one damaged checkpoint is enough",
         "lake/recovery.py",
         "damaged = list(takewhile(lambda found: found.name[:20] > last or not _is_parquet(found), checkpoints))",

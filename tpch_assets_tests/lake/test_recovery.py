@@ -61,19 +61,24 @@ def test_a_damaged_commit_is_moved_aside_and_can_be_made_again(lake: Lake, kept:
     assert values(lake) == [1, 2]
 
 
+def add_and_die(lake: Lake, value: int) -> Path:
+    """The commit of a process that dies before flushing it."""
+    really, version = Folder.flush_commit, snapshot(lake, lake.table("bronze", "region")).version + 1
+
+    def die(self: Folder, table: str, flushed: int) -> None:
+        if flushed == version:
+            raise KeyboardInterrupt
+        really(self, table, flushed)
+
+    with pytest.MonkeyPatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(Folder, "flush_commit", die)
+        add(lake, value)
+    return newest(lake)
+
+
 def test_a_commit_is_on_the_disk_before_the_next_one_is_made(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     add(lake, 1)
-    really = Folder.flush_commit
-
-    def die(self: Folder, table: str, version: int) -> None:
-        if version == 2:
-            raise KeyboardInterrupt
-        really(self, table, version)
-
-    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr(Folder, "flush_commit", die)
-        add(lake, 2)
-    unflushed, flushed = newest(lake), list[str]()
+    unflushed, flushed = add_and_die(lake, 2), list[str]()
     monkeypatch.setattr(folder, "fsync", flushed.append)
     transaction = DeltaTable.create_write_transaction
 
@@ -84,6 +89,16 @@ def test_a_commit_is_on_the_disk_before_the_next_one_is_made(lake: Lake, monkeyp
     monkeypatch.setattr(DeltaTable, "create_write_transaction", write)
     add(lake, 3)
     assert values(lake) == [1, 2, 3]
+
+
+def test_a_commit_of_a_process_that_died_is_on_the_disk_once_another_starts(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(lake, 1)
+    unflushed, flushed = add_and_die(lake, 2), list[str]()
+    monkeypatch.setattr(folder, "fsync", flushed.append)
+    assert repair(lake) == []
+    assert {str(unflushed), str(log(lake))} <= set(flushed)
 
 
 def test_both_commits_of_a_vacuum_that_died_are_on_the_disk_before_the_next_one(

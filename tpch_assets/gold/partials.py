@@ -3,6 +3,8 @@
 Which partials there are is planned in `graph.py`, and which ones go in `sweep.py`.
 """
 
+from contextlib import suppress
+
 from tpch_assets.lake.lake import Lake
 from tpch_assets.lake.local_files import discard, sha256
 
@@ -17,7 +19,11 @@ class Damaged(RuntimeError):
 def kept_in(lake: Lake, folder: str) -> dict[str, str]:
     """The names of the partials in a folder, by key. Of several with one key each is right, and one is taken."""
     names = sorted(lake.store.names(folder), reverse=True)
-    return {key_of(name): name for name in names if name.endswith(".parquet") and not name.startswith(".")}
+    return {key_of(name): name for name in names if _is_partial(name)}
+
+
+def _is_partial(name: str) -> bool:
+    return name.endswith(".parquet") and not name.startswith(".")
 
 
 def key_of(name: str) -> str:
@@ -45,6 +51,16 @@ def sound(lake: Lake, path: str) -> str:
     lake.store.delete(path)
     discard(local)  # On S3 this process has a copy.
     raise Damaged(f"{path} was damaged, and is deleted: run this again, which computes it anew")
+
+
+def delete_damaged(lake: Lake, path: str) -> None:
+    """Delete whatever else is damaged of the query of a partial: a power loss damages many, and each run finds one."""
+    top = lake.path(FOLDER)
+    query = path.removeprefix(f"{top}/").split("/", 1)[0]
+    for file in lake.store.files(f"{top}/{query}"):
+        if _is_partial(file.name.rsplit("/", 1)[-1]):
+            with suppress(Damaged, FileNotFoundError):
+                sound(lake, file.uri)
 
 
 def _is_sound(local: str, name: str) -> bool:

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from tpch_assets.compute.database import cursor, identifier, load_once, nulls, rows_as, sql_list
-from tpch_assets.gold.partials import publish, sound
+from tpch_assets.gold.partials import Damaged, delete_damaged, publish, sound
 from tpch_assets.gold.queries import Value
 from tpch_assets.lake.lake import Lake
 from tpch_assets.layers import GOLD
@@ -119,7 +119,12 @@ def create_views(con: duckdb.DuckDBPyConnection, lake: Lake, inputs: Iterable[In
 
 
 def _scan(lake: Lake, paths: list[str]) -> str:
-    return f"read_parquet({sql_list(_each(bound_to(sound, lake), paths))}, union_by_name = true)"
+    try:
+        local = _each(bound_to(sound, lake), paths)
+    except Damaged:
+        delete_damaged(lake, paths[0])
+        raise
+    return f"read_parquet({sql_list(local)}, union_by_name = true)"
 
 
 def _local(lake: Lake, paths: Sequence[str]) -> list[str]:

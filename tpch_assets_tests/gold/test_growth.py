@@ -305,6 +305,20 @@ def test_a_damaged_partial_is_made_again(place: Place, harm: Callable[[bytes], b
     assert place.answer("segments") == (expected, 4, 4)
 
 
+def test_all_damaged_partials_of_a_query_are_found_at_once(place: Place) -> None:
+    expected = place.answer("segments")[0]
+    folder = place.lake.path("partials", "segments")
+    for name in kept_in(place.lake, folder).values():
+        Path(folder, name).write_bytes(bytes(Path(folder, name).stat().st_size))
+    above = Path(folder, "2024-01-01T0000", "key-0123456789abcdef.parquet")  # Of a shard; others are merged of such.
+    above.parent.mkdir()
+    above.write_bytes(b"")
+    with pytest.raises(Damaged):
+        place.answer("segments")
+    assert not kept_in(place.lake, folder) and not above.exists()
+    assert place.answer("segments") == (expected, 4, 0)
+
+
 def _flipped(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]

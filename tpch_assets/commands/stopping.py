@@ -5,6 +5,7 @@ signal too, and ends the process and all that it started if it has not ended by 
 """
 
 import faulthandler
+import logging
 import os
 import select
 import signal
@@ -144,10 +145,19 @@ def lead_group() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)  # And no longer the parent's, whose watchdog would begin.
-    sys.stderr = _UntilAsked(sys.stderr, reader)
+    _put_in_place_of(sys.stderr, _UntilAsked(sys.stderr, reader))
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _put_in_place_of(stream: TextIO, other: "_UntilAsked") -> None:
+    """Have another stream take what is written to stderr, also by loggers that were made before, as Dask's are."""
+    sys.stderr = other
+    for logger in (logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))):
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+                handler.setStream(other)
 
 
 class _UntilAsked:

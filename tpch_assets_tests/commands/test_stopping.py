@@ -90,13 +90,15 @@ STARTING = f"""from tpch_assets.commands.stopping import start
     print('all', flush=True)"""
 
 # As Dagster does, which handles SIGTERM in a run and logs the error.
-CHILD = """import multiprocessing
+CHILD = """import logging, multiprocessing
+    logging.getLogger('library').addHandler(logging.StreamHandler(sys.stderr))
     from tpch_assets.commands.stopping import end, lead_group, start
     def work():
         lead_group()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print('begun', file=sys.stderr)
-        time.sleep(600)
+        try: time.sleep(600)
+        finally: logging.getLogger('library').exception('release unlocked lock')
     process = multiprocessing.get_context('fork').Process(target=work)
     try: start([process]), process.join()
     finally: end([process])"""

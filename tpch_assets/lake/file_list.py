@@ -93,8 +93,7 @@ class Columns:
     @cached_property
     def partitions(self) -> list[str]:
         """The partition of each path."""
-        found = [path.split("/", 1)[0] for path in self.paths]  # A call of a function each would double the time.
-        return list(map(decoded, found)) if any("%" in path for path in self.paths) else found
+        return list(map(partition_of, self.paths))
 
     @cached_property
     def begins(self) -> dict[str, int]:

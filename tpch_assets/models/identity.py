@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import metadata
 
 from tpch_assets.calendar import day_key, end_of_day, parse, window_key
@@ -93,7 +94,9 @@ def made_from(bound: BoundModel, business: Business, silver: Snapshots, day: str
     )
 
 
+@cache
 def _version(name: str) -> str:
+    """The version of a library; empty if it is not there. The lookup reads files, and every tick asks for it."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -143,7 +143,8 @@ def score(
     content = bytes(booster.save_raw("ubj"))
     sha256 = hashlib.sha256(content).hexdigest()
     path = f"models/{model.name}/{day}-{sha256[:12]}.ubj"
-    _keep(job.lake, path, content)
+    # One that is there already gets young, so that no housekeeping deletes it.
+    job.lake.write(job.lake.path(path), content)
     probability = booster.inplace_predict(held, validate_features=False)
     counts = {"label_rate": float(held_label.mean()), "rows": len(held_label), "training_rows": count or len(label)}
     before, after = (slice(None, None, -(-len(part) // EXAMINED_ROWS)) for part in (rows, held))
@@ -171,11 +172,6 @@ def _importances(booster: "xgboost.Booster") -> Figures:
     gains = booster.get_score(importance_type="total_gain")
     total = sum(map(float, gains.values())) or 1.0  # type: ignore[arg-type]
     return {name: float(gain) / total for name, gain in sorted(gains.items())}  # type: ignore[arg-type]
-
-
-def _keep(lake: Lake, path: str, content: bytes) -> None:
-    """Put a model's file to its place. One that is there already gets young, so that no housekeeping deletes it."""
-    lake.write(lake.path(path), content)
 
 
 def _baselines(

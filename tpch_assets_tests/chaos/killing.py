@@ -126,11 +126,13 @@ class Street:
         world = Killer(self.folder, random.Random(seed), at, news)
         life = self._life(world)
         services, now = life.services, feed.START + timedelta(days=self.number)
+        coming = list(enumerate(self.coming, 1_700_000_000 + len(self.landed)))
+        half = len(coming) // 2
 
-        def land(coming: list[feed.Delivery], begin: int) -> None:
+        def land(stamped: list[tuple[int, feed.Delivery]]) -> None:
             world.stage = lambda: "source"
-            for index, one in enumerate(coming):
-                services.deliver(one, 1_700_000_000 + len(self.landed) + begin + index)
+            for stamp, one in stamped:
+                services.deliver(one, stamp)
 
         def tick(hours: int) -> None:
             services.asked = []
@@ -141,10 +143,9 @@ class Street:
             services.begin()
             if self.declared or self.number == DECLARES:
                 life.declare()
-            half = len(self.coming) // 2
-            land(self.coming[:half], 0)
+            land(coming[:half])
             tick(7)
-            land(self.coming[half:], half)
+            land(coming[half:])
             tick(25)
             world.stage = lambda: "maintenance"
             services.vacuum()
